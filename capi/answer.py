@@ -1,0 +1,479 @@
+"""What Meta's answer means for the events that were sent."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from .const import DAY
+
+# Characters of Meta's body, and of its words, that are worth keeping.
+MAX_BODY = 10_000
+MAX_MESSAGE = 1_000
+# Seconds. Whatever a header says, delivery looks again after this.
+MAX_WAIT = float(DAY)
+# Percent of an allowance from which a success is followed by a pause, in seconds:
+# the allowances are counted over a sliding hour.
+NEAR_LIMIT = 90
+PAUSE_NEAR_LIMIT = 60.0
+PAUSE_AT_LIMIT = 300.0
+
+
+class Outcome(str, Enum):
+    """What an answer means, and so what becomes of its events."""
+
+    ACCEPTED = "accepted"  # all events counted by Meta
+    TRANSIENT = "transient"  # passes by itself: retry
+    UNKNOWN = "unknown"  # nobody documented it: retry a few times
+    THROTTLED = "throttled"  # too many requests: wait as long as Meta says
+    STOPPED = "stopped"  # token, permission, configuration: a person must act
+    REFUSED = "refused"  # something in the payload: find the event and drop it
+    AMBIGUOUS = "ambiguous"  # REFUSED or STOPPED, it cannot be told from one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One request's answer, or why there is none. Holds no token, safe to store."""
+
+    outcome: Outcome
+    http_status: int | None = None
+    # Meta's body, the token cut out, at most MAX_BODY characters.
+    body: str = ""
+    fbtrace_id: str | None = None
+    error_code: int | None = None
+    error_subcode: int | None = None
+    # Meta's own words, or a plain sentence where it said nothing.
+    error_message: str | None = None
+    events_received: int | None = None
+    # Seconds Meta asks to wait before the next request. None after a success.
+    wait: float | None = None
+    # Seconds to pause after a success: what Meta asks for, or our own choice where an
+    # allowance is nearly used up.
+    slow_down: float | None = None
+    # Meta may have taken the events although it did not say so.
+    arrived: bool = False
+    duration_ms: int = 0
+
+
+# --- Classification -----------------------------------------------------------------
+
+_ANY = range(-(2**31), 2**31)
+_NO_SUBCODE = (0,)
+
+# Codes and subcodes only: texts change and are localised, and `type` is
+# "OAuthException" for nearly everything. The first row that matches counts.
+#
+# ADS  https://developers.facebook.com/documentation/ads-commerce/marketing-api
+# EH   https://developers.facebook.com/docs/graph-api/guides/error-handling
+# GRL  https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+# ER   {ADS}/error-reference
+# RL   {ADS}/overview/rate-limiting
+# RUD  rudderlabs/rudder-transformer, its table of the Conversions API's errors
+# WOO  facebook/facebook-for-woocommerce
+# seen: in a real answer of the Graph API, documented nowhere
+_TABLE: tuple[tuple[Container[int], Container[int], Outcome], ...] = (
+    # internal errors (ER)
+    (range(-(2**31), 0), _ANY, Outcome.TRANSIENT),
+    # 1 unknown, possibly downtime; 2 service (EH). 1/99 too: RUD retries it
+    ((1, 2), _ANY, Outcome.TRANSIENT),
+    # method or capability (EH)
+    ((3,), _ANY, Outcome.STOPPED),
+    # too many calls of the app, also 1504022 and 1504039 (EH, RL)
+    ((4,), _ANY, Outcome.THROTTLED),
+    # temporary (RUD)
+    ((5,), _ANY, Outcome.TRANSIENT),
+    # permission denied (EH)
+    ((10,), _ANY, Outcome.STOPPED),
+    # too many calls of the user, also 2446079 (EH, RL)
+    ((17,), _ANY, Outcome.THROTTLED),
+    # too many calls of the page (GRL, WOO)
+    ((32,), _ANY, Outcome.THROTTLED),
+    # documented as a subcode of 100 only; read alike as a code
+    ((33,), _ANY, Outcome.STOPPED),
+    # no such object, or the token may not use it: pixel id or token (ER, RUD)
+    ((100,), (33,), Outcome.STOPPED),
+    # "Missing Permission" (seen) or a bad parameter
+    ((100,), _NO_SUBCODE, Outcome.AMBIGUOUS),
+    # a bad parameter; 2804xxx are the Conversions API's own (seen, RUD)
+    ((100,), _ANY, Outcome.REFUSED),
+    # session, also 463 (EH)
+    ((102,), _ANY, Outcome.STOPPED),
+    # incorrect signature (ER)
+    ((104,), _ANY, Outcome.STOPPED),
+    # too many parameters (RUD)
+    ((105,), _ANY, Outcome.REFUSED),
+    # token: 452 session mismatch, 464 and 465 (WOO), 458-460, 463, 467, 492 (EH)
+    ((190,), _ANY, Outcome.STOPPED),
+    # permission, 294 too (EH, ER)
+    (range(200, 300), _ANY, Outcome.STOPPED),
+    # limit of the app, or downtime (EH)
+    ((341,), _ANY, Outcome.THROTTLED),
+    # blocked for breaking a policy (EH)
+    ((368,), _ANY, Outcome.STOPPED),
+    # duplicate post (EH)
+    ((506,), _ANY, Outcome.REFUSED),
+    # custom limit, also 1996, 1487742 and 5044001 (GRL, RL)
+    ((613,), _ANY, Outcome.THROTTLED),
+    # no such id or alias: the pixel id (third parties only)
+    ((803,), _ANY, Outcome.STOPPED),
+    # unknown path or bad query (seen)
+    ((2500,), _ANY, Outcome.STOPPED),
+    # this version of the API has been retired (Marketing API reference)
+    ((2635,), _ANY, Outcome.STOPPED),
+    # unknown (RUD)
+    ((5000,), _ANY, Outcome.TRANSIENT),
+    # "data set upload temporarily not ready" (RUD)
+    ((21009,), _ANY, Outcome.TRANSIENT),
+    # limits of a business use case: 80000-80006, 80008, 80009, 80014 (GRL, RL)
+    (range(80000, 80100), _ANY, Outcome.THROTTLED),
+    # error posting a link (EH)
+    ((1609005,), _ANY, Outcome.REFUSED),
+    # the Conversions API's subcodes, should they come as a code
+    (range(2804000, 2805000), _ANY, Outcome.REFUSED),
+)
+
+
+def classify(code: int, subcode: int | None = None) -> Outcome:
+    """Return what a Graph error means. A subcode of 0 is none.
+
+    >>> classify(100, 2804003).value, classify(100).value, classify(987654).value
+    ('refused', 'ambiguous', 'unknown')
+    """
+    for codes, subcodes, outcome in _TABLE:
+        if code in codes and (subcode or 0) in subcodes:
+            return outcome
+    return Outcome.UNKNOWN
+
+
+def _classify_status(http_status: int, is_json: bool) -> Outcome:
+    """Return what an answer without an error code means, unless it is a success.
+
+    Meta documents 2xx for valid and 4xx for invalid requests
+    (conversions-api/support); the rest is HTTP's own meaning.
+    """
+    if http_status == 429:
+        return Outcome.THROTTLED
+    if http_status == 413:
+        return Outcome.REFUSED
+    if http_status == 408 or http_status >= 500:
+        return Outcome.TRANSIENT
+    if 300 <= http_status < 400 or is_json:
+        return Outcome.UNKNOWN
+    return Outcome.TRANSIENT  # HTML, cut short or empty: from something before Meta
+
+
+# --- Reading an answer --------------------------------------------------------------
+
+
+def read_answer(
+    http_status: int,
+    headers: Mapping[str, str],
+    body: str,
+    sent: int,
+    *,
+    token: str = "",
+    duration_ms: int = 0,
+) -> Answer:
+    """Return the meaning of Meta's answer to a request of ``sent`` events.
+
+    Accepted is only a 2xx that counts as many events as were sent. Nothing about the
+    answer is trusted, so nothing raises. ``token`` is what to cut out of the texts:
+    Meta quotes a malformed one.
+    """
+
+    def objection(content: dict[str, Any]) -> str | None:
+        received = _integer(content.get("events_received"))
+        if received is None:
+            return "Meta did not say how many events it received"
+        if received != sent:
+            return f"Meta counted {received} of {sent} events"
+        return None
+
+    return _read(http_status, headers, body, objection, token, duration_ms)
+
+
+def read_pixel(
+    http_status: int,
+    headers: Mapping[str, str],
+    body: str,
+    pixel_id: str,
+    *,
+    token: str = "",
+    duration_ms: int = 0,
+) -> Answer:
+    """Return the meaning of Meta's answer to a question for the pixel itself."""
+
+    def objection(content: dict[str, Any]) -> str | None:
+        if str(content.get("id")) != pixel_id:
+            return "Meta did not answer for this pixel"
+        return None
+
+    answer = _read(http_status, headers, body, objection, token, duration_ms)
+    return replace(answer, arrived=False)  # there was nothing to take
+
+
+def _read(
+    http_status: int,
+    headers: Mapping[str, str],
+    body: str,
+    objection: Callable[[dict[str, Any]], str | None],
+    token: str,
+    duration_ms: int,
+) -> Answer:
+    """Read an answer; ``objection`` says what a success lacks, or None."""
+    is_json, content = _read_json(body)
+    content = content if isinstance(content, dict) else {}
+    error = content.get("error")
+    fields = error if isinstance(error, dict) else {}
+    code = _integer(fields.get("code"))
+    subcode = _integer(fields.get("error_subcode"))
+
+    arrived = False
+    message: str | None = None
+    if code is not None:  # also inside a 2xx
+        outcome = classify(code, subcode)
+        message = _words(fields) or f"Meta answered with error {code} and no words"
+    elif 200 <= http_status < 300 and is_json and not error:
+        message = objection(content)
+        outcome = Outcome.TRANSIENT if message else Outcome.ACCEPTED
+        arrived = outcome is Outcome.TRANSIENT
+    else:
+        outcome = _classify_status(http_status, is_json)
+        message = _words(fields) or _text(error)
+        message = message or (
+            f"Meta answered HTTP {http_status}"
+            + (" without an error code" if is_json else ", but not with readable JSON")
+        )
+        # Whoever answers 3xx or 4xx did not take the request.
+        arrived = not 300 <= http_status < 500
+
+    accepted = outcome is Outcome.ACCEPTED
+    asked, pause = _read_limits(headers, throttled=outcome is Outcome.THROTTLED)
+    return Answer(
+        outcome=outcome,
+        http_status=http_status,
+        body=_storable(body, token, MAX_BODY) or "",
+        fbtrace_id=_storable(
+            _text(fields.get("fbtrace_id")) or _text(content.get("fbtrace_id")), token
+        ),
+        error_code=code,
+        error_subcode=subcode,
+        error_message=_storable(message, token),
+        events_received=_integer(content.get("events_received")),
+        wait=None if accepted else asked,
+        slow_down=(max(asked or 0, pause or 0) or None) if accepted else None,
+        arrived=arrived,
+        duration_ms=duration_ms,
+    )
+
+
+def _words(error: dict[str, Any]) -> str | None:
+    """Return what a Graph error says to people, the most telling first."""
+    words = [
+        _text(error.get(key))
+        for key in ("error_user_title", "error_user_msg", "message")
+    ]
+    blamed = _blamed_fields(error.get("error_data"))
+    if blamed:
+        words.append("Fields: " + ", ".join(blamed))
+    return " / ".join(dict.fromkeys(filter(None, words))) or None
+
+
+def _blamed_fields(error_data: Any) -> list[str]:
+    """Return the fields that ``error_data``, an object or its JSON text, blames."""
+    if isinstance(error_data, str):
+        _is_json, error_data = _read_json(error_data)
+    if not isinstance(error_data, dict):
+        return []
+    return [part for part in _leaves(error_data.get("blame_field_specs")) if part]
+
+
+# --- No answer ----------------------------------------------------------------------
+
+
+def no_answer(error: OSError | HTTPError, *, duration_ms: int = 0) -> Answer:
+    """Return the meaning of a request that got no answer at all.
+
+    ``error`` is a ``requests.RequestException``, or one of the few that ``requests``
+    lets through. ``arrived`` is False only where the request certainly never left. The
+    error's own text is not used: it quotes addresses and internals.
+    """
+    arrived = False
+    if isinstance(error, requests.ConnectTimeout) or _never_connected(error):
+        message = "Meta could not be reached"
+    elif isinstance(error, requests.exceptions.ProxyError):
+        message = "The proxy did not connect us to Meta"
+    elif isinstance(error, requests.exceptions.SSLError):
+        # A handshake that fails, or a connection cut while the request was written.
+        message = "No secure connection to Meta could be made"
+    elif _never_made(error):
+        message = "The request could not be made: check Graph URL, proxy, certificates"
+    elif isinstance(error, requests.Timeout):
+        arrived = True
+        seconds = max(round(duration_ms / 1000), 1)
+        message = f"Meta did not answer within {seconds} s"
+    else:
+        arrived = True
+        message = "The connection broke before Meta answered"
+    return Answer(
+        Outcome.TRANSIENT,
+        error_message=message,
+        arrived=arrived,
+        duration_ms=duration_ms,
+    )
+
+
+def _never_made(error: Exception) -> bool:
+    """Tell whether no connection was tried: a bad address, no certificate bundle."""
+    if isinstance(error, requests.exceptions.InvalidHeader):
+        return False  # a ValueError, but Meta's header: ours are sound
+    known = isinstance(error, requests.RequestException | HTTPError)
+    return isinstance(error, ValueError) or not known
+
+
+def _never_connected(error: Exception) -> bool:
+    """Tell whether no connection was made: name unknown, refused, unreachable."""
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)  # of urllib3's MaxRetryError
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
+
+
+# --- Rate limit headers -------------------------------------------------------------
+
+# RL calls the first by its short name, GRL by its long one.
+_USAGE_HEADERS = (
+    "x-business-use-case",
+    "x-business-use-case-usage",
+    "x-app-usage",
+    "x-ad-account-usage",
+)
+_PERCENTS = ("call_count", "total_time", "total_cputime", "acc_id_util_pct")
+
+
+def _read_limits(
+    headers: Mapping[str, str], *, throttled: bool
+) -> tuple[float | None, float | None]:
+    """Return the seconds Meta asks to wait, and those it is wise to pause.
+
+    The longest of all the headers' times counts (GRL, RL); malformed ones are as good
+    as absent. An ad account's ``reset_time_duration`` is there at any time, so it
+    counts only when throttled or near the limit.
+    """
+    values = {str(name).lower(): value for name, value in headers.items()}
+    waits = [_retry_after(values.get("retry-after"))]
+    used = 0.0
+    for name in _USAGE_HEADERS:
+        for entry in _objects(_read_json(values.get(name))[1]):
+            share = max(_positive(entry.get(key)) for key in _PERCENTS)
+            used = max(used, share)
+            minutes = _positive(entry.get("estimated_time_to_regain_access"))
+            waits.append(minutes * 60)
+            if throttled or share >= NEAR_LIMIT:
+                waits.append(_positive(entry.get("reset_time_duration")))
+    pause = None
+    if used >= NEAR_LIMIT:
+        pause = PAUSE_NEAR_LIMIT if used < 100 else PAUSE_AT_LIMIT
+    return min(max(waits), MAX_WAIT) or None, pause
+
+
+def _retry_after(value: Any) -> float:
+    """Return the seconds that Retry-After, a number or an HTTP date, asks for."""
+    if seconds := _positive(value):
+        return seconds
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (TypeError, ValueError, OverflowError, IndexError, AttributeError):
+        return 0.0
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every JSON object in ``value``, however deep it lies."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+
+
+def _leaves(value: Any) -> list[str]:
+    """Return the texts in nested lists, in their order."""
+    found: list[str] = []
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            found.append(item)
+        elif isinstance(item, list):
+            waiting.extend(reversed(item))
+    return found
+
+
+# --- Values nobody vouches for ------------------------------------------------------
+
+
+def _read_json(text: Any) -> tuple[bool, Any]:
+    """Return whether ``text`` is JSON, and what it says."""
+    try:
+        return True, json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return False, None
+
+
+def _integer(value: Any) -> int | None:
+    """Return an integer of four bytes, what a database holds, or None.
+
+    >>> [_integer(v) for v in (190, "190", 190.0, True, "x", 10**30, None)]
+    [190, 190, 190, None, None, None, None]
+    """
+    number = _number(value)
+    if number is None or not number.is_integer() or int(number) not in _ANY:
+        return None
+    return int(number)
+
+
+def _positive(value: Any) -> float:
+    """Return a number above 0, else 0."""
+    return max(_number(value) or 0.0, 0.0)
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite number, or None for all else, booleans included."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _text(value: Any) -> str | None:
+    """Return a text that says something, or None."""
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def _storable(text: str | None, token: str, length: int = MAX_MESSAGE) -> str | None:
+    """Return ``text`` without the token and what PostgreSQL cannot store, cut off.
+
+    The token goes first: half of it at the cut would not be recognised.
+    """
+    if text is None:
+        return None
+    if token:
+        for form in (token, quote(token, safe="")):
+            text = text.replace(form, "[access token]")
+    text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return text[:length]
