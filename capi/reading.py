@@ -1,0 +1,149 @@
+"""Reading what a caller hands over, which may be anything at all.
+
+The readers return what can be stored and sent as JSON, made of Python's own types, or
+raise ``InvalidParameter``. None of them calls a method of a value of an unknown kind:
+its ``__str__`` may hold personal data, or fail.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from .const import MAX_INTEGER, MAX_PROBLEMS, MAX_TEXT_LENGTH
+from .errors import InvalidParameter
+
+# PostgreSQL refuses the one, UTF-8 the others.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# One character before the sign is enough, and keeps the search linear. "@2x." is not
+# an address: pictures for sharp screens are called so.
+_EMAIL = re.compile(r"[^\s@](?:@|%40)(?!\dx\.)[\w-]+\.[^\W\d_]")
+_PLAIN_KEY = re.compile(r"[A-Za-z_]{1,40}")
+_SPECIAL = re.compile(r"[^\w-]")
+_DIGITS = re.compile(r"\d{5,}")
+
+
+class Problems(list[InvalidParameter]):
+    """What is wrong with one event, in the order it was found."""
+
+    def note(self, field: str, reason: str) -> None:
+        """Add a problem, unless there are so many that one more tells nothing."""
+        if len(self) < MAX_PROBLEMS:
+            self.append(InvalidParameter(field, reason))
+
+    def read(
+        self, field: str, reader: Callable[..., Any], *args: Any, default: Any = None
+    ) -> Any:
+        """Return ``reader(*args)``, or note why it failed and return ``default``.
+
+        A value may be of a class whose methods raise whatever they like: that, too,
+        makes ``field`` unreadable and nothing else.
+        """
+        try:
+            return reader(*args)
+        except InvalidParameter as problem:
+            self.note(problem.field, problem.reason)
+        except Exception as error:  # not chained: it may quote the value
+            self.note(field, f"cannot be read ({shown(type(error).__name__)})")
+        return default
+
+    def concern(self, field: str) -> bool:
+        """Tell whether ``field``, a part of it or the whole of it has a problem."""
+        return any(
+            f"{problem.field}.".startswith(f"{field}.")
+            or f"{field}.".startswith(f"{problem.field}.")
+            for problem in self
+        )
+
+
+def is_absent(value: object) -> bool:
+    """Tell whether a value is None or that of an empty field of Odoo: False, ``""``."""
+    return value is None or value is False or (isinstance(value, str) and not value)
+
+
+def read_text(field: str, value: object, limit: int = MAX_TEXT_LENGTH) -> str:
+    """Return a text as it is, if it can be stored and is no longer than ``limit``."""
+    if not isinstance(value, str):
+        raise InvalidParameter(field, "must be a text")
+    text = str.__str__(value)  # not a subclass's own
+    if len(text) > limit:
+        raise InvalidParameter(field, f"is longer than {limit} characters")
+    if not text.isprintable() and _UNSTORABLE.search(text):
+        raise InvalidParameter(field, "contains characters that cannot be stored")
+    return text
+
+
+def read_public_text(field: str, value: object, limit: int = MAX_TEXT_LENGTH) -> str:
+    """Return a text that travels unhashed, so must not hold an e-mail address."""
+    text = read_text(field, value, limit)
+    if has_email(text):
+        raise InvalidParameter(
+            field, "contains an e-mail address: pass it as user_data's em"
+        )
+    return text
+
+
+def has_email(text: str) -> bool:
+    """Tell whether a text holds an e-mail address, also as part of a URL.
+
+    >>> has_email("from jane@example.com"), has_email("?to=jane%40example.com")
+    (True, True)
+    >>> has_email("3 apples@2.50"), has_email("/logo@2x.png")
+    (False, False)
+    """
+    return ("@" in text or "%40" in text) and _EMAIL.search(text) is not None
+
+
+def read_number(field: str, value: object) -> int | float:
+    """Return a finite number; a Decimal as the nearest float, which prints the same."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) > MAX_INTEGER:
+            raise InvalidParameter(field, "is too large a number")
+        return int.__int__(value)  # not a subclass's own
+    if isinstance(value, float):
+        number = float.__float__(value)
+    elif isinstance(value, Decimal) and value.is_finite():
+        number = float(value)
+    else:
+        raise InvalidParameter(field, "must be a number")
+    if math.isfinite(number):
+        return number
+    raise InvalidParameter(field, "must be a finite number")
+
+
+def read_id(field: str, value: object) -> str:
+    """Return an id as text; a database's are whole numbers."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(read_number(field, value))
+    text = read_public_text(field, value)
+    if not text.strip():
+        raise InvalidParameter(field, "is empty")
+    return text
+
+
+def read_mapping(field: str, value: object) -> dict[str, Any]:
+    """Return a mapping as a dictionary of our own, its keys plain texts."""
+    if not isinstance(value, Mapping):
+        raise InvalidParameter(field, "must be a dictionary")
+    mapping = {}
+    for key, content in dict(value).items():
+        if not isinstance(key, str):
+            raise InvalidParameter(field, "has a key that is not a text")
+        mapping[str.__str__(key)] = content
+    return mapping
+
+
+def shown(key: str) -> str:
+    """Return an unknown key such that it can be printed and tells nothing personal.
+
+    >>> shown("first name"), shown("jane@example.com"), shown("+4930901820")
+    ('first_name', '?', '_#')
+    """
+    if _PLAIN_KEY.fullmatch(key):
+        return key
+    if not key or "@" in key:
+        return "?"
+    return _DIGITS.sub("#", _SPECIAL.sub("_", key[:40]))

@@ -1,0 +1,770 @@
+from __future__ import annotations
+
+import doctest
+import json
+import uuid
+from collections import UserDict
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+
+from ..capi import event as event_module
+from ..capi.const import MAX_PROBLEMS
+from ..capi.event import ServerEvent, read_event
+from ..capi.normalize import sha256
+
+try:
+    from odoo.tests import BaseCase
+except ImportError:
+    from unittest import TestCase as BaseCase
+
+NOW = 1_795_435_200.5
+DAY = 24 * 3600
+JANE = sha256("jane@example.com")
+HUGE = "x" * 1_000_000
+
+
+class Hostile:
+    """An object that fails, and tells a secret, whatever it is asked."""
+
+    def _fail(self, *_args):
+        raise RuntimeError("jane@example.com")
+
+    __bool__ = __eq__ = __hash__ = __iter__ = __len__ = __repr__ = __str__ = _fail
+    __class__ = property(_fail)
+
+
+class HostileDict(dict):
+    def _fail(self, *_args):
+        raise RuntimeError("jane@example.com")
+
+    __getitem__ = __iter__ = get = items = keys = values = _fail
+
+
+class HostileText(str):
+    def _fail(self, *_args):
+        raise RuntimeError("jane@example.com")
+
+    __eq__ = __str__ = __len__ = lower = strip = _fail
+    __hash__ = str.__hash__
+
+
+def cycle():
+    itself = []
+    itself.append(itself)
+    return itself
+
+
+def bush():
+    """Return a small thing that would take forever to write down."""
+    twig = []
+    for _depth in range(9):
+        twig = [twig] * 100
+    return twig
+
+
+GARBAGE = (
+    b"jane@example.com",
+    float("nan"),
+    float("inf"),
+    10**400,
+    10**5000,
+    -(10**400),
+    Decimal("sNaN"),
+    Decimal("1e400"),
+    "\x00",
+    "a\x00b",
+    "\ud800",
+    HUGE,
+    1.5,
+    True,
+    [],
+    [[]],
+    ["a", 1],
+    {"a": 1},
+    {1: 2},
+    {"\ud800": "\x00"},
+    {HUGE: HUGE},
+    cycle(),
+    {"a": cycle()},
+    bush(),
+    datetime.min,
+    datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))),
+    date.max,
+    [date.min],
+    complex(1, 2),
+    object(),
+    object,
+    len,
+    range(3),
+    Hostile(),
+    [Hostile()],
+    {"em": Hostile(), "value": Hostile(), "contents": [Hostile()]},
+    HostileDict(em="jane@example.com", value=1),
+    HostileText("text"),
+)
+
+
+class EventCase(BaseCase):
+    def read(self, **arguments):
+        """Read a valid lead that has other ``arguments``."""
+        lead = {"event_name": "Lead", "user_data": {"em": "jane@example.com"}}
+        return read_event(lead | arguments, now=NOW)
+
+    def assertRead(self, expected, field, **arguments):
+        """Check one parameter of an event that has nothing wrong with it."""
+        event, problems = self.read(**arguments)
+        self.assertEqual(problems, [])
+        self.assertEqual(getattr(event, field), expected)
+
+    def assertProblem(self, field, **arguments):
+        """Check that ``field`` is all that is wrong, and return the event."""
+        event, problems = self.read(**arguments)
+        self.assertEqual([problem.field for problem in problems], [field])
+        self.assertStorable(event, problems)
+        return event
+
+    def assertStorable(self, event, problems):
+        """Check that PostgreSQL and Meta take an event, and that it is no giant."""
+        text = json.dumps(event.to_dict(), allow_nan=False)
+        self.assertNotIn("\\u0000", text)
+        self.assertLess(len(text), 1_000_000)
+        text = json.dumps(event.to_dict(), ensure_ascii=False, allow_nan=False)
+        text += "".join(map(str, problems))
+        text.encode()
+        self.assertNotIn("jane", text)
+        self.assertLess(sum(len(str(problem)) for problem in problems), 10_000)
+        self.assertIsInstance(event.event_name, str)
+        self.assertLessEqual(len(event.event_name), 100)
+        self.assertTrue(event.event_id)
+        self.assertLessEqual(len(event.event_id), 100)
+        self.assertIs(type(event.event_time), int)
+
+
+class TestServerEvent(EventCase):
+    def test_the_examples_in_the_docstrings_hold(self):
+        self.assertEqual(doctest.testmod(event_module).failed, 0)
+
+    def test_what_is_not_set_is_left_out(self):
+        event = ServerEvent("Lead", 1, "2", "other", {"em": JANE})
+        self.assertEqual(
+            event.to_dict(),
+            {
+                "event_name": "Lead",
+                "event_time": 1,
+                "event_id": "2",
+                "action_source": "other",
+                "user_data": {"em": JANE},
+            },
+        )
+
+    def test_what_is_false_or_empty_is_sent(self):
+        event = ServerEvent(
+            "Lead",
+            1,
+            "2",
+            "other",
+            {"em": JANE},
+            opt_out=False,
+            data_processing_options=[],
+        )
+        sent = event.to_dict()
+        self.assertIs(sent["opt_out"], False)
+        self.assertEqual(sent["data_processing_options"], [])
+
+    def test_a_purchase_is_read_as_meta_wants_it(self):
+        event, problems = read_event(
+            {
+                "event_name": " Purchase ",
+                "event_time": NOW - 5,
+                "event_id": 42,
+                "action_source": "website",
+                "event_source_url": "https://shop.example/shop/confirmation",
+                "user_data": {
+                    "em": [" Jane@Example.com", "jane@example.com", "n/a"],
+                    "ph": "030 901820",
+                    "client_ip_address": "203.0.113.7",
+                },
+                "custom_data": {
+                    "currency": "eur",
+                    "value": Decimal("99.50"),
+                    "content_ids": (7, False, "B"),
+                    "contents": [{"id": 7, "quantity": 2.0, "item_price": "49.75"}],
+                    "num_items": 2.0,
+                    "order_id": "S00042",
+                    "delivered": date(2026, 11, 23),
+                },
+                "data_processing_options": ("LDU",),
+                "opt_out": False,
+            },
+            now=NOW,
+            default_country="DE",
+        )
+        self.assertEqual(problems, [])
+        self.assertEqual(
+            event.to_dict(),
+            {
+                "event_name": "Purchase",
+                "event_time": int(NOW) - 5,
+                "event_id": "42",
+                "action_source": "website",
+                "user_data": {
+                    "em": [JANE],
+                    "ph": sha256("4930901820"),
+                    "client_ip_address": "203.0.113.7",
+                },
+                "custom_data": {
+                    "currency": "EUR",
+                    "value": 99.5,
+                    "content_ids": ["7", "B"],
+                    "contents": [{"id": "7", "quantity": 2, "item_price": 49.75}],
+                    "num_items": 2,
+                    "order_id": "S00042",
+                    "delivered": "2026-11-23",
+                },
+                "event_source_url": "https://shop.example/shop/confirmation",
+                "opt_out": False,
+                "data_processing_options": ["LDU"],
+                "data_processing_options_country": 0,
+                "data_processing_options_state": 0,
+            },
+        )
+
+
+class TestReadEvent(EventCase):
+    def test_what_is_not_given_has_a_default(self):
+        event, problems = self.read(event_id=None, event_time=None, action_source=None)
+        self.assertEqual(problems, [])
+        self.assertEqual(event.event_time, int(NOW))
+        self.assertEqual(str(uuid.UUID(event.event_id)), event.event_id)
+        self.assertEqual(event.action_source, "other")
+
+    def test_unknown_parameters_are_named(self):
+        self.assertProblem("event", event="Lead")
+        self.assertProblem("?", **{"jane@example.com": 1})
+
+    def test_names_and_ids_are_kept_exactly_but_for_their_ends(self):
+        self.assertRead("Größe XL", "event_name", event_name="\tGröße XL ")
+        self.assertRead("a" * 100, "event_name", event_name="a" * 100)
+        self.assertRead("Ab-1", "event_id", event_id=" Ab-1\n")
+        self.assertRead("-7", "event_id", event_id=-7)
+
+    def test_unusable_names_leave_what_can_be_stored_of_them(self):
+        for name, start in (
+            ("a" * 101, "a" * 100),
+            (HUGE, "x" * 100),
+            ("\x00Le\x1fad\ud800", "Lead"),
+            ("Lead of jane@example.com", ""),
+            (" ", ""),
+            (False, ""),
+            (None, ""),
+            (7, ""),
+            (b"Lead", ""),
+        ):
+            with self.subTest(name=str(name)[:20]):
+                event = self.assertProblem("event_name", event_name=name)
+                self.assertEqual(event.event_name, start)
+
+    def test_unusable_ids_leave_their_start_or_a_new_id(self):
+        event = self.assertProblem("event_id", event_id="i" * 101)
+        self.assertEqual(event.event_id, "i" * 100)
+        for event_id in (True, 1.5, b"1", 10**400, "\x00", "jane@example.com"):
+            with self.subTest(event_id=str(event_id)[:20]):
+                event = self.assertProblem("event_id", event_id=event_id)
+                self.assertTrue(uuid.UUID(event.event_id))
+
+    def test_times_are_read_in_every_clear_form(self):
+        moment = datetime.fromtimestamp(int(NOW) - 60, timezone.utc)
+        for value in (
+            int(NOW) - 60,
+            float(int(NOW) - 60) + 0.9,
+            Decimal(int(NOW) - 60),
+            str(int(NOW) - 60),
+            moment,
+            moment.replace(tzinfo=None),
+            moment.astimezone(timezone(timedelta(hours=-5))),
+            moment.isoformat(),
+            moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            moment.strftime("%Y-%m-%d %H:%M:%S"),
+        ):
+            with self.subTest(value=value):
+                self.assertRead(int(NOW) - 60, "event_time", event_time=value)
+
+    def test_a_day_is_its_midnight(self):
+        day = datetime.fromtimestamp(NOW, timezone.utc).date()
+        self.assertRead(int(NOW) // DAY * DAY, "event_time", event_time=day)
+
+    def test_unreadable_times_leave_now(self):
+        for value in (
+            True,
+            False,
+            "",
+            "yesterday",
+            "20261123",
+            float("nan"),
+            0,
+            -1,
+            NOW * 1000,
+            str(int(NOW * 1000)),
+            datetime.max,
+            [NOW],
+        ):
+            with self.subTest(value=value):
+                event = self.assertProblem("event_time", event_time=value)
+                self.assertEqual(event.event_time, int(NOW))
+
+    def test_milliseconds_are_called_so(self):
+        _event, (problem,) = self.read(event_time=NOW * 1000)
+        self.assertIn("not milliseconds", problem.reason)
+
+    def test_clocks_may_differ_by_a_minute(self):
+        self.assertRead(int(NOW) + 59, "event_time", event_time=NOW + 59)
+        event = self.assertProblem("event_time", event_time=NOW + 62)
+        self.assertEqual(event.event_time, int(NOW) + 62)
+
+    def test_events_past_their_window_keep_their_time(self):
+        for days, source in ((6.9, "website"), (61.9, "physical_store")):
+            with self.subTest(days=days, source=source):
+                past = int(NOW - days * DAY)
+                arguments = {"event_time": past, "action_source": source}
+                self.assertRead(past, "event_time", **arguments)
+        for days, source in ((7.1, "website"), (62.1, "physical_store")):
+            with self.subTest(days=days, source=source):
+                past = int(NOW - days * DAY)
+                arguments = {"event_time": past, "action_source": source}
+                event = self.assertProblem("event_time", **arguments)
+                self.assertEqual(event.event_time, past)
+
+    def test_unknown_sources_are_refused(self):
+        for source in ("web", "Website", 1, ["website"], "\x00"):
+            with self.subTest(source=source):
+                event = self.assertProblem("action_source", action_source=source)
+                self.assertEqual(event.action_source, "other")
+
+    def test_urls_are_those_of_pages(self):
+        url = "HTTPS://shop.example/größe?a=1#b"
+        self.assertRead(url, "event_source_url", event_source_url=url)
+        self.assertRead(None, "referrer_url", referrer_url="")
+        for value in (
+            "/shop",
+            "javascript:alert(1)",
+            "https://",
+            "https://shop.example/\x00",
+            "https://shop.example/" + HUGE,
+            7,
+            [url],
+        ):
+            with self.subTest(value=str(value)[:30]):
+                self.assertProblem("event_source_url", event_source_url=value)
+                self.assertProblem("referrer_url", referrer_url=value)
+
+    def test_urls_lose_what_may_name_a_person(self):
+        for given, kept in (
+            ("https://a.example/?to=jane@b.example&x=1", "https://a.example/?x=1"),
+            ("https://a.example/?x=1&to=jane%40b.example", "https://a.example/?x=1"),
+            ("https://a.example/?to=jane%2540b.example#top", "https://a.example/"),
+            ("https://jane:x@a.example/b", "https://a.example/b"),
+            ("https://a.example/u/jane@b.example/c", "https://a.example/u/c"),
+        ):
+            with self.subTest(given=given):
+                self.assertRead(kept, "event_source_url", event_source_url=given)
+
+    def test_opting_out_is_a_boolean(self):
+        for value in (True, False, None):
+            self.assertRead(value, "opt_out", opt_out=value)
+        for value in (0, 1, "yes", []):
+            with self.subTest(value=value):
+                self.assertProblem("opt_out", opt_out=value)
+
+    def test_limited_data_use_leaves_the_place_to_meta(self):
+        event, problems = self.read(data_processing_options=["LDU"])
+        self.assertEqual(problems, [])
+        self.assertEqual(event.data_processing_options, ["LDU"])
+        self.assertEqual(event.data_processing_options_country, 0)
+        self.assertEqual(event.data_processing_options_state, 0)
+
+    def test_limited_data_use_takes_a_place(self):
+        place = {
+            "data_processing_options_country": 1,
+            "data_processing_options_state": 1000,
+        }
+        event, problems = self.read(data_processing_options=["LDU"], **place)
+        self.assertEqual(problems, [])
+        self.assertEqual(event.data_processing_options_country, 1)
+        self.assertEqual(event.data_processing_options_state, 1000)
+        self.assertProblem("data_processing_options", **place)
+
+    def test_no_limited_data_use_can_be_said(self):
+        event, problems = self.read(data_processing_options=[])
+        self.assertEqual(problems, [])
+        self.assertEqual(event.data_processing_options, [])
+        self.assertIsNone(event.data_processing_options_country)
+
+    def test_other_options_are_refused(self):
+        for value in (["ldu"], ["LDU", "X"], "LDU", {"LDU": 1}, [1], 1):
+            with self.subTest(value=value):
+                self.assertProblem(
+                    "data_processing_options", data_processing_options=value
+                )
+
+
+class TestReadUserData(EventCase):
+    def test_texts_stay_texts_and_lists_stay_lists(self):
+        for value, expected in (
+            ("Jane@Example.com", JANE),
+            (["jane@example.com"], [JANE]),
+            (("joe@eg.com", JANE.upper()), [sha256("joe@eg.com"), JANE]),
+            ({"jane@example.com"}, [JANE]),
+        ):
+            with self.subTest(value=value):
+                self.assertRead({"em": expected}, "user_data", user_data={"em": value})
+
+    def test_digests_are_not_hashed_again(self):
+        for key in ("em", "ph", "fn", "db", "country", "external_id"):
+            with self.subTest(key=key):
+                user_data = {"external_id": JANE, key: f" {JANE.upper()}"}
+                event, problems = self.read(user_data=user_data)
+                self.assertEqual(problems, [])
+                self.assertEqual(event.user_data[key], JANE)
+
+    def test_what_has_no_normal_form_is_left_out(self):
+        empty = (None, False, "", " ", "N/A", [], [None, ""], sha256(""))
+        for value in empty:
+            with self.subTest(value=value):
+                user_data = dict.fromkeys("em ph fn ln ge db ct st zp".split(), value)
+                user_data |= {"country": value, "external_id": 42}
+                expected = {"external_id": sha256("42")}
+                self.assertRead(expected, "user_data", user_data=user_data)
+
+    def test_numbers_are_read_as_texts(self):
+        user_data = {"external_id": 42, "zp": 94035, "db": 19970216}
+        expected = {
+            "external_id": sha256("42"),
+            "zp": sha256("94035"),
+            "db": sha256("19970216"),
+        }
+        self.assertRead(expected, "user_data", user_data=user_data)
+
+    def test_birthdays_may_be_dates(self):
+        user_data = {"em": JANE, "db": [date(1997, 2, 16)]}
+        expected = {"em": JANE, "db": [sha256("19970216")]}
+        self.assertRead(expected, "user_data", user_data=user_data)
+
+    def test_phones_are_read_in_the_country_of_the_customer(self):
+        for country in ("FR", " fr ", ["FR", "DE"], sha256("fr") + ".AQQCAQMC"):
+            with self.subTest(country=country):
+                arguments = {
+                    "event_name": "Lead",
+                    "user_data": {"ph": "06 12 34 56 78", "country": country},
+                }
+                event, problems = read_event(arguments, now=NOW, default_country="DE")
+                self.assertEqual(problems, [])
+                self.assertEqual(event.user_data["ph"], sha256("33612345678"))
+
+    def test_postal_codes_are_read_in_the_country_of_the_customer(self):
+        user_data = {"em": JANE, "zp": "12345-6789", "st": "Georgia", "country": "GE"}
+        event, problems = self.read(user_data=user_data)
+        self.assertEqual(problems, [])
+        self.assertEqual(event.user_data["zp"], sha256("123456789"))
+        self.assertEqual(event.user_data["st"], sha256("georgia"))
+
+    def test_unknown_keys_are_named(self):
+        self.assertProblem("user_data.email", user_data={"email": "jane@example.com"})
+        self.assertProblem("user_data.first_name", user_data={"first name": "Jane"})
+        self.assertProblem("user_data.?", user_data={"jane@example.com": 1})
+
+    def test_the_rest_is_kept_when_a_key_is_unreadable(self):
+        event = self.assertProblem(
+            "user_data.ph", user_data={"em": "jane@example.com", "ph": b"1"}
+        )
+        self.assertEqual(event.user_data, {"em": JANE})
+
+    def test_values_of_other_kinds_are_refused(self):
+        for value in (b"x", {}, object(), 1.5, True, float("nan"), "\x00", HUGE, [[1]]):
+            for key in ("em", "ph", "external_id", "db"):
+                with self.subTest(key=key, value=str(value)[:20]):
+                    self.assertProblem(f"user_data.{key}", user_data={key: value})
+        self.assertProblem("user_data.em", user_data={"em": ["a@b.co"] * 101})
+
+    def test_other_kinds_of_user_data_are_refused(self):
+        for value in ([], ["em"], "jane@example.com", 1, {1: "x"}, object()):
+            with self.subTest(value=value):
+                event = self.assertProblem("user_data", user_data=value)
+                self.assertEqual(event.user_data, {})
+
+    def test_the_browsers_traces_are_not_altered(self):
+        user_data = {
+            "client_ip_address": "2001:DB8::1",
+            "client_user_agent": " Mozilla/5.0 (bot@example.com)\t",
+            "fbc": "fb.1.1554763741205.AbCdEf_gh-IJ",
+            "fbp": "fb.1.1596403881668.1116446470.AQQCAQMC",
+            "lead_id": 1234567890123456,
+            "subscription_id": "Sub 1",
+        }
+        self.assertRead(dict(user_data), "user_data", user_data=user_data)
+
+    def test_malformed_traces_are_left_out(self):
+        for key, values in {
+            "fbc": ("AbCdEf", "fb.1.1554763741.AbC", "fb.1.1554763741205", JANE),
+            "fbp": ("fb.1.1596403881668.1.2.3", "fb.1.1596403881668.1 ", "fb.1.x.1"),
+            "client_ip_address": ("localhost", "1.2.3", " 203.0.113.7", JANE),
+            "client_user_agent": (JANE, "", None, False),
+            "lead_id": (JANE,),
+        }.items():
+            for value in values:
+                with self.subTest(key=key, value=value):
+                    user_data = {"em": JANE, key: value}
+                    self.assertRead({"em": JANE}, "user_data", user_data=user_data)
+
+    def test_an_address_may_carry_the_parameter_builders_mark(self):
+        user_data = {"client_ip_address": "203.0.113.7.AQQCAQMC"}
+        self.assertRead(dict(user_data), "user_data", user_data=user_data)
+
+    def test_traces_of_other_kinds_are_refused(self):
+        for key in ("client_ip_address", "client_user_agent", "fbc", "fbp", "page_id"):
+            for value in (b"x", 1.5, True, ["x"], "a\x00", "\ud800", HUGE, 10**400):
+                with self.subTest(key=key, value=str(value)[:20]):
+                    user_data = {"em": JANE, key: value}
+                    self.assertProblem(f"user_data.{key}", user_data=user_data)
+
+    def test_data_that_could_be_anybodys_is_refused(self):
+        for user_data in (
+            {},
+            None,
+            {"em": "n/a"},
+            {"client_user_agent": "Mozilla/5.0"},
+            {"ct": "Berlin", "country": "DE", "zp": "10115", "ge": "f"},
+            {"db": "1997-02-16", "client_user_agent": "Mozilla/5.0"},
+            {"fn": "Jane", "ge": "f"},
+        ):
+            with self.subTest(user_data=user_data):
+                _event, (problem,) = self.read(user_data=user_data)
+                self.assertEqual(problem.field, "user_data")
+                self.assertIn("give em, ph", problem.reason)
+        self.assertRead(
+            {"fn": sha256("jane"), "ln": sha256("doe")},
+            "user_data",
+            user_data={"fn": "Jane", "ln": "Doe"},
+        )
+
+
+class TestReadCustomData(EventCase):
+    def assertCustom(self, expected, **custom_data):
+        self.assertRead(expected, "custom_data", custom_data=custom_data)
+
+    def test_what_json_lacks_is_converted(self):
+        self.assertCustom(
+            {
+                "day": "2026-11-23",
+                "time": "2026-11-23T12:00:00",
+                "price": 19.99,
+                "pair": [1, "b"],
+                "single": ["a"],
+                "yes": True,
+                "deep": {"a": {"b": [None]}},
+            },
+            day=date(2026, 11, 23),
+            time=datetime(2026, 11, 23, 12),
+            price=Decimal("19.99"),
+            pair=(1, "b"),
+            single={"a"},
+            yes=True,
+            deep=UserDict(a={"b": [None], "c": None}),
+            nothing=None,
+        )
+
+    def test_what_json_lacks_and_nothing_replaces_is_refused(self):
+        for value in (
+            b"x",
+            object(),
+            Hostile(),
+            float("nan"),
+            10**400,
+            "\x00",
+            "\ud800",
+            cycle(),
+            bush(),
+            "x" * 250_001,
+            HostileDict(a=1, b=HostileDict()),
+            range(10**9),
+        ):
+            with self.subTest(kind=type(value)):
+                event, problems = self.read(custom_data={"extra": value, "status": "x"})
+                self.assertEqual(len(problems), 1)
+                self.assertTrue(problems[0].field.startswith("custom_data.extra"))
+                self.assertEqual(event.custom_data, {"status": "x"})
+
+    def test_the_place_of_a_problem_is_named(self):
+        self.assertProblem("custom_data.a.b[1]", custom_data={"a": {"b": [1, b""]}})
+
+    def test_other_kinds_of_custom_data_are_refused(self):
+        for value in ([], "x", 1, True, {1: 2}, object()):
+            with self.subTest(value=value):
+                event = self.assertProblem("custom_data", custom_data=value)
+                self.assertIsNone(event.custom_data)
+
+    def test_keys_must_be_sendable(self):
+        self.assertProblem("custom_data.a_b", custom_data={"a\x00b": 1})
+        self.assertProblem("custom_data._", custom_data={"\ud800": 1})
+        self.assertProblem("custom_data.?", custom_data={"jane@example.com": 1})
+        self.assertProblem("custom_data." + "x" * 40, custom_data={HUGE: 1})
+
+    def test_too_much_in_all_names_the_largest(self):
+        custom_data = {f"key_{letter}": "x" * 70_000 for letter in "abc"}
+        custom_data["key_b"] += "more"
+        self.assertRead(custom_data, "custom_data", custom_data=custom_data)
+        custom_data["key_d"] = "x" * 70_000
+        event = self.assertProblem("custom_data.key_b", custom_data=custom_data)
+        self.assertIsNone(event.custom_data)
+
+    def test_e_mail_addresses_are_refused(self):
+        for value in ("Mail jane@example.com", "/?to=jane%40example.com"):
+            for custom_data, field in (
+                ({"content_name": value}, "content_name"),
+                ({"content_ids": [value]}, "content_ids[0]"),
+                ({"contents": [{"id": 1, "title": value}]}, "contents[0].title"),
+                ({"extra": {"x": [value]}}, "extra.x[0]"),
+            ):
+                with self.subTest(custom_data=custom_data):
+                    self.assertProblem(f"custom_data.{field}", custom_data=custom_data)
+
+    def test_many_signs_are_searched_in_no_time(self):
+        _event, problems = self.read(custom_data={"a": "@" * 240_000})
+        self.assertEqual(problems, [])
+
+    def test_ids_become_lists_of_texts(self):
+        for value, expected in (
+            ([1, "B", False, None, ""], ["1", "B"]),
+            (7, ["7"]),
+            ("A-1", ["A-1"]),
+            ((1, 1), ["1", "1"]),
+        ):
+            with self.subTest(value=value):
+                self.assertCustom({"content_ids": expected}, content_ids=value)
+        self.assertCustom(None, content_ids=[False])
+        for value in ([1.5], [True], [{}], [[1]], [b"x"], ["a\x00"]):
+            with self.subTest(value=value):
+                self.assertProblem(
+                    "custom_data.content_ids[0]", custom_data={"content_ids": value}
+                )
+
+    def test_contents_need_an_id(self):
+        self.assertCustom(
+            {"contents": [{"id": "1", "quantity": 1.5}, {"id": "2", "x": [1]}]},
+            contents=[{"id": 1, "quantity": "1.5"}, {"id": "2", "x": (1,)}],
+        )
+        for value, field in (
+            ([{"quantity": 1}], "contents[0].id"),
+            ([{"id": False}], "contents[0].id"),
+            ([{"id": 1, "quantity": "many"}], "contents[0].quantity"),
+            ([{"id": 1, "item_price": float("inf")}], "contents[0].item_price"),
+            ([{"id": 1}, "2"], "contents[1]"),
+            ("A-1", "contents[0]"),
+        ):
+            with self.subTest(value=value):
+                custom_data = {"contents": value}
+                self.assertProblem(f"custom_data.{field}", custom_data=custom_data)
+
+    def test_values_are_amounts(self):
+        for value, expected in ((0, 0), ("12.50", 12.5), (Decimal(3), 3.0)):
+            with self.subTest(value=value):
+                expected = {"value": expected, "currency": "USD"}
+                self.assertCustom(expected, value=value, currency=" usd ")
+        for value in (
+            True,
+            "12,50",
+            "1e5",
+            "nan",
+            float("nan"),
+            -1,
+            10**400,
+            [1],
+            b"1",
+        ):
+            with self.subTest(value=value):
+                custom_data = {"value": value, "currency": "USD"}
+                event = self.assertProblem("custom_data.value", custom_data=custom_data)
+                self.assertEqual(event.custom_data, {"currency": "USD"})
+
+    def test_currencies_are_those_of_iso_4217(self):
+        for value in ("XXX", "EURO", "€", 978, ["EUR"], True):
+            with self.subTest(value=value):
+                self.assertProblem(
+                    "custom_data.currency", custom_data={"currency": value}
+                )
+
+    def test_counts_are_whole(self):
+        self.assertCustom({"num_items": 3}, num_items=3.0)
+        for value in (2.5, -1, "x", True):
+            with self.subTest(value=value):
+                self.assertProblem(
+                    "custom_data.num_items", custom_data={"num_items": value}
+                )
+
+    def test_texts_are_texts(self):
+        self.assertCustom({"order_id": "42"}, order_id=42, content_name=False)
+        for key in ("order_id", "content_name", "content_type", "search_string"):
+            with self.subTest(key=key):
+                self.assertProblem(f"custom_data.{key}", custom_data={key: [1]})
+
+    def test_a_purchase_needs_a_value_and_a_currency(self):
+        _event, problems = self.read(event_name="Purchase")
+        fields = [problem.field for problem in problems]
+        self.assertEqual(fields, ["custom_data.value", "custom_data.currency"])
+        self.assertProblem(
+            "custom_data.currency", event_name="Purchase", custom_data={"value": 0}
+        )
+
+    def test_a_value_needs_a_currency(self):
+        self.assertProblem("custom_data.currency", custom_data={"value": 1})
+
+    def test_one_problem_is_said_once(self):
+        for custom_data, field in (
+            ([], "custom_data"),
+            ({"value": "x", "currency": "EUR"}, "custom_data.value"),
+            ({"value": 1, "currency": "?"}, "custom_data.currency"),
+        ):
+            with self.subTest(custom_data=custom_data):
+                self.assertProblem(
+                    field, event_name="Purchase", custom_data=custom_data
+                )
+        self.assertProblem("user_data.em", user_data={"em": b"x"})
+
+
+class TestGarbage(EventCase):
+    def test_nothing_raises_whatever_an_argument_holds(self):
+        for parameter in (*ServerEvent.__slots__, "other"):
+            for value in GARBAGE:
+                with self.subTest(parameter=parameter, kind=type(value)):
+                    self.assertStorable(*self.read(**{parameter: value}))
+
+    def test_nothing_raises_whatever_a_key_holds(self):
+        keys = "em db country client_ip_address fbc lead_id value contents x".split()
+        for parameter in ("user_data", "custom_data"):
+            for key in keys:
+                for value in GARBAGE:
+                    with self.subTest(parameter=parameter, key=key, kind=type(value)):
+                        self.assertStorable(*self.read(**{parameter: {key: value}}))
+
+    def test_nothing_raises_whatever_the_arguments_are(self):
+        for arguments in GARBAGE:
+            with self.subTest(kind=type(arguments)):
+                event, problems = read_event(arguments, now=NOW)
+                self.assertTrue(problems)
+                self.assertStorable(event, problems)
+
+    def test_nothing_raises_whatever_the_country_is(self):
+        arguments = {
+            "event_name": "Lead",
+            "user_data": {"em": JANE, "ph": "030 901820"},
+        }
+        for country in (None, False, "", "XX", "Germany", 1, b"DE"):
+            with self.subTest(kind=type(country)):
+                event, problems = read_event(
+                    arguments, now=NOW, default_country=country
+                )
+                self.assertEqual(problems, [])
+                self.assertEqual(event.user_data, {"em": JANE})
+
+    def test_the_list_of_problems_has_an_end(self):
+        _event, problems = self.read(user_data=dict.fromkeys(map(str, range(10_000))))
+        self.assertEqual(len(problems), MAX_PROBLEMS)
