@@ -1,0 +1,16 @@
+-- A copied database must never send.
+DELETE FROM ir_config_parameter
+ WHERE key IN ('meta_capi.access_token', 'meta_capi.test_event_code');
+
+UPDATE ir_config_parameter
+   SET value = 'False'
+ WHERE key IN ('meta_capi.enabled', 'meta_capi.bridge_enabled');
+
+UPDATE website
+   SET meta_capi_access_token = NULL,
+       meta_capi_test_event_code = NULL;
+
+UPDATE meta_capi_event
+   SET state = 'cancelled',
+       next_attempt_at = NULL
+ WHERE state = 'pending';

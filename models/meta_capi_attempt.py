@@ -1,0 +1,87 @@
+from odoo import api, fields, models
+
+
+class MetaCapiAttempt(models.Model):
+    """One HTTP request to Meta, shared by the events it carried.
+
+    The row is committed before the request leaves and completed with the answer. One
+    that stays without an outcome tells that the process died in between, and that Meta
+    may have the events all the same.
+    """
+
+    _name = "meta.capi.attempt"
+    _description = "Request to Meta"
+    _order = "id desc"
+    _rec_name = "started_at"
+
+    started_at = fields.Datetime(readonly=True, required=True)
+    duration_ms = fields.Integer("Duration (ms)", readonly=True)
+    pixel_id = fields.Char("Pixel", readonly=True, required=True)
+    event_count = fields.Integer("Events", readonly=True)
+    event_ids = fields.Many2many(
+        "meta.capi.event",
+        "meta_capi_attempt_event_rel",
+        "attempt_id",
+        "event_id",
+        string="Carried Events",
+        readonly=True,
+    )
+    outcome = fields.Selection(
+        [
+            ("accepted", "Accepted"),
+            ("transient", "No usable answer"),
+            ("unknown", "Unknown answer"),
+            ("throttled", "Rate limited"),
+            ("stopped", "Token or permission"),
+            ("refused", "Refused"),
+            ("ambiguous", "Refused without a reason"),
+        ],
+        readonly=True,
+        help="Empty: the request began, and the process ended before its answer.",
+    )
+    arrived = fields.Boolean(
+        "May Have Arrived",
+        readonly=True,
+        default=True,
+        help="Meta may have the events, even though it did not confirm them.",
+    )
+    http_status = fields.Integer("HTTP Status", readonly=True)
+    fbtrace_id = fields.Char("Trace ID", readonly=True)
+    error_code = fields.Integer(readonly=True)
+    error_subcode = fields.Integer(readonly=True)
+    error_message = fields.Text(readonly=True)
+    response = fields.Text("Answer of Meta", readonly=True)
+
+    def init(self):
+        self.env.cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_attempt_accepted"
+            " ON meta_capi_attempt (pixel_id, id) WHERE outcome = 'accepted'"
+        )
+
+    @api.model
+    def _begin(self, pixel_id, event_ids):
+        """Return the row of a request that is about to leave."""
+        return self.create(
+            {
+                "started_at": fields.Datetime.now(),
+                "pixel_id": pixel_id,
+                "event_count": len(event_ids),
+                "event_ids": [fields.Command.set(event_ids)],
+            }
+        )
+
+    def _complete(self, answer):
+        """Write down Meta's answer, or that there was none."""
+        self.write(
+            {
+                "outcome": answer.outcome.value,
+                "arrived": answer.arrived,
+                "duration_ms": answer.duration_ms,
+                "http_status": answer.http_status,
+                "fbtrace_id": answer.fbtrace_id,
+                "error_code": answer.error_code,
+                "error_subcode": answer.error_subcode,
+                "error_message": answer.error_message,
+                "response": answer.body,
+            }
+        )

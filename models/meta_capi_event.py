@@ -1,0 +1,394 @@
+import json
+from datetime import timedelta
+
+from odoo import _, api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
+
+MANAGER = "ih_meta_conversions_api.group_meta_capi_manager"
+# Events deleted by one run of the retention; the next run goes on.
+PURGE_LIMIT = 50_000
+MAX_EVENTS_AT_A_CLICK = 5_000
+
+
+class MetaCapiEvent(models.Model):
+    """An event for Meta: first in the outbox, then in the log.
+
+    Rows are written by ``meta.conversions.api`` in the transaction in which the event
+    happens, and from then on by ``meta.capi.delivery`` alone, with one SQL statement
+    for a whole batch: the ORM can neither lock with SKIP LOCKED nor insert with
+    ON CONFLICT, and none of its services is needed here.
+    """
+
+    _name = "meta.capi.event"
+    _description = "Meta Event"
+    _order = "id desc"
+    _rec_name = "event_name"
+
+    event_name = fields.Char(readonly=True, required=True)
+    event_id = fields.Char("Event ID", readonly=True, required=True)
+    event_time = fields.Datetime(readonly=True, required=True)
+    action_source = fields.Char(readonly=True)
+    event_source_url = fields.Char("Event Source URL", readonly=True)
+    referrer_url = fields.Char("Referrer URL", readonly=True)
+    opt_out = fields.Boolean(
+        readonly=True, help="Used for attribution only, not to optimise delivery."
+    )
+    user_data = fields.Json(readonly=True)
+    custom_data = fields.Json(readonly=True)
+    data_processing_options = fields.Json(readonly=True)
+    data_processing_options_country = fields.Integer(readonly=True)
+    data_processing_options_state = fields.Integer(readonly=True)
+    pixel_id = fields.Char("Pixel ID", readonly=True, required=True)
+    test_event_code = fields.Char(readonly=True)
+    website_id = fields.Many2one("website", readonly=True, ondelete="set null")
+    company_id = fields.Many2one("res.company", readonly=True, ondelete="set null")
+    res_model = fields.Char("Document Model", readonly=True)
+    res_id = fields.Many2oneReference(
+        "Document ID", model_field="res_model", readonly=True
+    )
+    browser_twin = fields.Boolean(
+        readonly=True, help="The browser sends the same event with the same ID."
+    )
+
+    state = fields.Selection(
+        [
+            ("pending", "Pending"),
+            ("sent", "Sent"),
+            ("failed", "Failed"),
+            ("cancelled", "Cancelled"),
+        ],
+        readonly=True,
+        required=True,
+        default="pending",
+    )
+    failure_reason = fields.Selection(
+        [
+            ("invalid", "Invalid"),
+            ("expired", "Expired"),
+            ("exhausted", "Exhausted"),
+        ],
+        readonly=True,
+        help="Invalid: refused, by Meta or before sending; the message names the field.\n"
+        "Expired: it could not be sent in the time within which Meta takes it.\n"
+        "Exhausted: Meta answered too often in a way nobody has documented.",
+    )
+    attempt_count = fields.Integer("Attempts", readonly=True)
+    next_attempt_at = fields.Datetime("Next Attempt", readonly=True)
+    sent_at = fields.Datetime(readonly=True)
+    http_status = fields.Integer("HTTP Status", readonly=True)
+    fbtrace_id = fields.Char("Trace ID", readonly=True)
+    error_code = fields.Integer(readonly=True)
+    error_subcode = fields.Integer(readonly=True)
+    error_message = fields.Text("Message", readonly=True)
+    response = fields.Text("Answer of Meta", readonly=True)
+    attempt_ids = fields.Many2many(
+        "meta.capi.attempt",
+        "meta_capi_attempt_event_rel",
+        "event_id",
+        "attempt_id",
+        string="Requests",
+        readonly=True,
+    )
+    document_name = fields.Char("Document", compute="_compute_document_name")
+    held_reason = fields.Text(compute="_compute_held_reason")
+    payload = fields.Text(compute="_compute_payload")
+    isolation_part = fields.Integer(
+        readonly=True,
+        help="Events of a refused batch are sent in ever smaller parts until the one"
+        " that Meta refuses is alone. Those with the same number travel together.",
+    )
+
+    def init(self):
+        for name, definition in {
+            # Idempotence: one row for what Meta would count once.
+            "meta_capi_event_unique": "UNIQUE INDEX %s ON meta_capi_event"
+            " (pixel_id, event_name, event_id)",
+            # The claim: its cost depends on what waits, not on the log.
+            "meta_capi_event_pending": "INDEX %s ON meta_capi_event"
+            " (pixel_id, event_time, id) WHERE state = 'pending'",
+            "meta_capi_event_failed": "INDEX %s ON meta_capi_event"
+            " (id) WHERE state = 'failed'",
+            "meta_capi_event_finished": "INDEX %s ON meta_capi_event"
+            " (create_date) WHERE state <> 'pending'",
+            "meta_capi_event_origin": "INDEX %s ON meta_capi_event"
+            " (res_model, res_id) WHERE res_id IS NOT NULL",
+        }.items():
+            self.env.cr.execute(
+                f"CREATE {definition % f'IF NOT EXISTS {name}'}"  # pylint: disable=sql-injection
+            )
+
+    def _compute_document_name(self):
+        """Name the record the event is about, for those who may see the log."""
+        for model, events in self.grouped("res_model").items():
+            records = self.env.get(model) if model else None
+            names = {}
+            if records is not None:
+                records = records.sudo().browse(events.mapped("res_id")).exists()
+                names = {record.id: record.display_name for record in records}
+            for event in events:
+                event.document_name = names.get(event.res_id, False)
+
+    def _compute_held_reason(self):
+        """Tell why a pending event does not move."""
+        stopped = self.env["meta.capi.pixel"].search([("state", "=", "stopped")])
+        reasons = {pixel.pixel_id: pixel.error_message for pixel in stopped}
+        for event in self:
+            pending = event.state == "pending"
+            event.held_reason = pending and reasons.get(event.pixel_id)
+
+    def _compute_payload(self):
+        """Lay out the keys that differ from event to event, as they are sent."""
+        for event in self:
+            payload = {"user_data": event.user_data, "custom_data": event.custom_data}
+            event.payload = json.dumps(payload, indent=4, ensure_ascii=False)
+
+    # --------------------------------------------------------------------- buttons
+
+    def action_send_now(self):
+        """Send the pending ones of these events while the person waits for the answer.
+
+        In transactions of their own, like any delivery: what Meta answered stays on
+        record, whatever becomes of the click.
+        """
+        self._check_manager()
+        events = self._to_act_on("pending", _("Only pending events can be sent."))
+        delivery = self.env["meta.capi.delivery"]
+        answer, sent = None, 0
+        for pixel_id, group in events.grouped("pixel_id").items():
+            step = delivery._deliver_batch(pixel_id, group.ids)
+            while step.answer and step.more:
+                answer, sent = step.answer, sent + step.sent
+                step = delivery._deliver_batch(pixel_id, group.ids)
+            if step.answer:
+                answer, sent = step.answer, sent + step.sent
+        self.env.invalidate_all()
+        if answer is None:
+            message = _(
+                "Nothing was sent: the events are being sent right now, or sending is"
+                " switched off or has no access token."
+            )
+        elif answer.error_message:
+            message = _(
+                "%(sent)s sent. Meta's last answer: %(answer)s",
+                sent=sent,
+                answer=answer.error_message,
+            )
+        else:
+            message = _("%(sent)s sent. Meta: %(answer)s", sent=sent, answer=answer.body)
+        return self._notification(
+            message, "success" if sent and not answer.error_message else "warning"
+        )
+
+    def action_retry(self):
+        """Make the failed ones of these events pending again."""
+        self._check_manager()
+        events = self._to_act_on("failed", _("Only failed events can be retried."))
+        locked = events._lock_rows("failed")
+        locked._update(
+            locked.ids,
+            state="pending",
+            failure_reason=None,
+            attempt_count=0,
+            next_attempt_at=fields.Datetime.now(),
+            isolation_part=None,
+        )
+        pixels = self.env["meta.capi.pixel"].sudo()
+        for pixel_id in set(locked.mapped("pixel_id")):
+            pixels.search([("pixel_id", "=", pixel_id)])._release()
+            self.env["meta.capi.delivery"]._schedule(pixel_id, delay=0)
+        return self._notification(
+            _("%(count)s events are pending again.", count=len(locked)), "success"
+        )
+
+    def action_cancel(self):
+        """Take the pending ones of these events out of the queue."""
+        self._check_manager()
+        events = self._to_act_on("pending", _("Only pending events can be cancelled."))
+        locked = events._lock_rows("pending")
+        locked._update(
+            locked.ids,
+            state="cancelled",
+            next_attempt_at=None,
+            error_message=_("Cancelled by %s.", self.env.user.name),
+        )
+        if len(locked) < len(events):
+            return self._notification(
+                _(
+                    "%(cancelled)s cancelled. %(others)s are being sent right now.",
+                    cancelled=len(locked),
+                    others=len(events) - len(locked),
+                ),
+                "warning",
+            )
+        return self._notification(
+            _("%(count)s events cancelled.", count=len(locked)), "success"
+        )
+
+    def action_open_document(self):
+        """Open the record the event is about."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.res_model,
+            "res_id": self.res_id,
+            "views": [(False, "form")],
+        }
+
+    def _check_manager(self):
+        if not (self.env.su or self.env.user.has_group(MANAGER)):
+            raise AccessError(
+                _("Only managers of the Meta Conversions API may do this.")
+            )
+
+    def _to_act_on(self, state, refusal):
+        """Return those of these events that are in ``state``, as superuser.
+
+        Reading them with the rights of the user first applies the company rule.
+        """
+        if len(self) > MAX_EVENTS_AT_A_CLICK:
+            raise UserError(
+                _("Please choose at most %s events at once.", MAX_EVENTS_AT_A_CLICK)
+            )
+        events = self.filtered(lambda event: event.state == state)
+        if not events:
+            raise UserError(refusal)
+        return events.sudo()
+
+    def _lock_rows(self, state):
+        """Return those in ``state`` that no delivery holds at this moment, locked."""
+        self.env.cr.execute(
+            SQL(
+                "SELECT id FROM meta_capi_event WHERE id = ANY(%s) AND state = %s"
+                " FOR NO KEY UPDATE SKIP LOCKED",
+                self.ids,
+                state,
+            )
+        )
+        return self.browse(event_id for (event_id,) in self.env.cr.fetchall())
+
+    def _notification(self, message, kind):
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": kind,
+                "message": message,
+                "sticky": kind != "success",
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    # ------------------------------------------------------------- state transitions
+
+    @api.model
+    def _settle(self, event_ids, answer, **values):
+        """Write Meta's answer to a request on its events, with what it makes of them."""
+        self._update(
+            event_ids,
+            attempt_count=SQL("coalesce(attempt_count, 0) + 1"),
+            http_status=answer.http_status,
+            fbtrace_id=answer.fbtrace_id,
+            error_code=answer.error_code,
+            error_subcode=answer.error_subcode,
+            error_message=answer.error_message,
+            response=answer.body,
+            **values,
+        )
+
+    @api.model
+    def _fail(self, event_ids, answer, failure_reason):
+        """Give up on these events because of Meta's answer."""
+        self._settle(
+            event_ids,
+            answer,
+            state="failed",
+            failure_reason=failure_reason,
+            next_attempt_at=None,
+            isolation_part=None,
+        )
+
+    @api.model
+    def _expire(self, event_ids, message):
+        """Give up on these events because their time has passed."""
+        self._update(
+            event_ids,
+            state="failed",
+            failure_reason="expired",
+            next_attempt_at=None,
+            isolation_part=None,
+            error_message=message,
+        )
+
+    @api.model
+    def _make_due(self, pixel_id):
+        """End the waiting of the pixel's events that were to be retried later."""
+        now = fields.Datetime.now()
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE meta_capi_event
+                   SET next_attempt_at = %s
+                 WHERE id IN (
+                    SELECT id
+                      FROM meta_capi_event
+                     WHERE state = 'pending' AND pixel_id = %s AND next_attempt_at > %s
+                       FOR NO KEY UPDATE SKIP LOCKED
+                 )
+                """,
+                now,
+                pixel_id,
+                now,
+            )
+        )
+
+    @api.model
+    def _update(self, event_ids, **values):
+        """Write the same values on all these events with one statement.
+
+        :param values: by column; an ``SQL`` is taken as an expression
+        """
+        if not event_ids:
+            return
+        values = {
+            **values,
+            "write_uid": self.env.uid,
+            "write_date": SQL("now() AT TIME ZONE 'UTC'"),
+        }
+        self.env.cr.execute(
+            SQL(
+                "UPDATE meta_capi_event SET %s WHERE id = ANY(%s)",
+                SQL(", ").join(
+                    SQL("%s = %s", SQL.identifier(column), value)
+                    for column, value in values.items()
+                ),
+                list(event_ids),
+            )
+        )
+        self.browse(event_ids).invalidate_recordset(flush=False)
+
+    # -------------------------------------------------------------------- retention
+
+    @api.autovacuum
+    def _gc_finished(self):
+        """Delete finished events past their retention, and requests left without any."""
+        days = self.env["meta.capi.config"]._retention_days()
+        if days < 0:
+            return
+        limit = fields.Datetime.now() - timedelta(days=days)
+        self.search(
+            [("state", "!=", "pending"), ("create_date", "<", limit)],
+            limit=PURGE_LIMIT,
+            order="create_date",
+        ).unlink()
+        self.env.cr.execute(
+            SQL(
+                """
+                DELETE FROM meta_capi_attempt attempt
+                 WHERE started_at < %s
+                   AND NOT EXISTS (SELECT FROM meta_capi_attempt_event_rel rel
+                                    WHERE rel.attempt_id = attempt.id)
+                """,
+                limit,
+            )
+        )

@@ -1,0 +1,183 @@
+from datetime import timedelta
+
+from odoo import _, api, fields, models
+from odoo.tools import SQL
+
+from ..capi.const import MAX_EVENTS
+
+PROBE_HOURS = 1
+PROBE_SIZE = 10
+
+
+class MetaCapiPixel(models.Model):
+    """The state of a pixel: what stops or slows its delivery, and until when.
+
+    A row exists for every pixel something was delivered to. Events are never held one
+    by one: the pending events of a stopped pixel are held.
+    """
+
+    _name = "meta.capi.pixel"
+    _description = "Meta Pixel"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _rec_name = "pixel_id"
+    _order = "pixel_id"
+
+    pixel_id = fields.Char("Pixel ID", readonly=True, required=True)
+    state = fields.Selection(
+        [("running", "Running"), ("stopped", "Stopped")],
+        readonly=True,
+        tracking=True,
+        required=True,
+        default="running",
+    )
+    stopped_at = fields.Datetime(readonly=True)
+    next_probe_at = fields.Datetime(
+        "Next Probe",
+        readonly=True,
+        help="When a few events are sent to see whether the cause is gone.",
+    )
+    wait_until = fields.Datetime(
+        readonly=True, help="Meta asked not to be called before this time."
+    )
+    failing_since = fields.Datetime(
+        readonly=True, help="No request has succeeded since; events are retried."
+    )
+    witness_wanted = fields.Boolean(
+        readonly=True,
+        help="An event was refused without a reason; the next request tells whether"
+        " that is the event's fault or the pixel's.",
+    )
+    error_code = fields.Integer(readonly=True)
+    error_subcode = fields.Integer(readonly=True)
+    error_message = fields.Text("Reason", readonly=True, tracking=True)
+    fbtrace_id = fields.Char("Trace ID", readonly=True)
+    pending_count = fields.Integer("Pending Events", compute="_compute_pending_count")
+
+    def init(self):
+        self.env.cr.execute(
+            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_pixel_unique"
+            " ON meta_capi_pixel (pixel_id)"
+        )
+
+    def _compute_pending_count(self):
+        counts = dict(
+            self.env["meta.capi.event"]._read_group(
+                [
+                    ("state", "=", "pending"),
+                    ("pixel_id", "in", self.mapped("pixel_id")),
+                ],
+                ["pixel_id"],
+                ["__count"],
+            )
+        )
+        for pixel in self:
+            pixel.pending_count = counts.get(pixel.pixel_id, 0)
+
+    @api.model
+    def _get(self, pixel_id):
+        """Return the row of ``pixel_id``, created at first sight."""
+        pixel = self.search([("pixel_id", "=", pixel_id)])
+        if not pixel:
+            # Several workers may see a pixel for the first time at once.
+            self.env.cr.execute(
+                SQL(
+                    "INSERT INTO meta_capi_pixel (pixel_id, state, create_uid,"
+                    " create_date, write_uid, write_date)"
+                    " VALUES (%s, 'running', %s, now() AT TIME ZONE 'UTC', %s,"
+                    " now() AT TIME ZONE 'UTC') ON CONFLICT DO NOTHING",
+                    pixel_id,
+                    self.env.uid,
+                    self.env.uid,
+                )
+            )
+            pixel = self.search([("pixel_id", "=", pixel_id)])
+        return pixel
+
+    def _batch_limit(self):
+        """Return how many events may be sent to this pixel now; 0: none."""
+        self.ensure_one()
+        now = fields.Datetime.now()
+        if self.wait_until and self.wait_until > now:
+            return 0
+        if self.state == "stopped":
+            if self.next_probe_at > now:
+                return 0
+            self.next_probe_at = now + timedelta(hours=PROBE_HOURS)
+            return PROBE_SIZE
+        return 1 if self.witness_wanted else MAX_EVENTS
+
+    def _wants_witness(self):
+        """Tell whether the newest events tell more than the oldest.
+
+        What stopped the pixel, or made us doubt it, may lie in the oldest ones alone.
+        """
+        self.ensure_one()
+        return self.state == "stopped" or self.witness_wanted
+
+    def _is_troubled(self):
+        self.ensure_one()
+        return bool(
+            self.state == "stopped" or self.failing_since or self.witness_wanted
+        )
+
+    def _wait(self, seconds):
+        """Send nothing to this pixel for ``seconds``."""
+        self.ensure_one()
+        self.wait_until = fields.Datetime.now() + timedelta(seconds=seconds)
+
+    def _stop(self, message, *, code=None, subcode=None, fbtrace_id=None):
+        """Hold the events of this pixel until its cause is gone; tell the managers."""
+        self.ensure_one()
+        now = fields.Datetime.now()
+        first = self.state != "stopped"
+        self.write(
+            {
+                "state": "stopped",
+                "stopped_at": now if first else self.stopped_at,
+                "next_probe_at": now + timedelta(hours=PROBE_HOURS),
+                "witness_wanted": False,
+                "error_code": code,
+                "error_subcode": subcode,
+                "error_message": message,
+                "fbtrace_id": fbtrace_id,
+            }
+        )
+        if first:
+            self._notify_managers()
+
+    def _release(self):
+        """Let the stopped ones among these pixels send again, starting at once."""
+        for pixel in self.filtered(lambda pixel: pixel.state == "stopped"):
+            pixel._set_running()
+            self.env["meta.capi.delivery"]._schedule(pixel.pixel_id)
+
+    def _set_running(self):
+        self.write(
+            {
+                "state": "running",
+                "stopped_at": False,
+                "next_probe_at": False,
+                "failing_since": False,
+                "witness_wanted": False,
+                "error_code": False,
+                "error_subcode": False,
+                "error_message": False,
+                "fbtrace_id": False,
+            }
+        )
+        self.sudo().activity_ids.unlink()
+
+    def _notify_managers(self):
+        """Leave one activity with every manager; it goes away with the stop."""
+        users = self.env["res.users"]
+        # Since Odoo 19 a user's own groups and the implied ones are two fields.
+        groups = "all_group_ids" if "all_group_ids" in users._fields else "groups_id"
+        manager = self.env.ref("ih_meta_conversions_api.group_meta_capi_manager")
+        for user in users.search([(groups, "in", manager.ids)]):
+            # quick_update: a notice in Odoo; an e-mail would leave this transaction.
+            self.with_context(mail_activity_quick_update=True).activity_schedule(
+                "mail.mail_activity_data_warning",
+                user_id=user.id,
+                summary=_("Meta takes no events of pixel %s", self.pixel_id),
+                note=self.error_message,
+            )
