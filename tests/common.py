@@ -1,0 +1,113 @@
+from unittest.mock import patch
+
+from odoo.tests import TransactionCase
+from odoo.tools import SQL
+
+from odoo.addons.queue_job.tests.common import trap_jobs
+
+from ..capi.schedule import SHORT_RETRY
+from ..dev.graph_sandbox import GraphSandbox
+from ..models import meta_capi_delivery
+
+
+class MetaCapiCase(TransactionCase):
+    """A shop that is connected to a Graph sandbox over real HTTP."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env = cls.env(context={**cls.env.context, "tracking_disable": True})
+        cls.graph = GraphSandbox()
+        cls.graph.start()
+        cls.addClassCleanup(cls.graph.stop)
+        cls.parameters = cls.env["ir.config_parameter"].sudo()
+        cls.pixel_id, cls.token = cls.graph.pixel_id, cls.graph.token
+        for key, value in {
+            "meta_capi.enabled": "True",
+            "meta_capi.pixel_id": cls.pixel_id,
+            "meta_capi.access_token": cls.token,
+            "meta_capi.graph_url": cls.graph.url,
+        }.items():
+            cls.parameters.set_param(key, value)
+        cls.api = cls.env["meta.conversions.api"]
+        cls.delivery = cls.env["meta.capi.delivery"]
+        cls.website = cls.env["website"].search([], limit=1)
+        cls.product = cls.env["product.product"].create(
+            {"name": "Desk", "list_price": 100.0, "taxes_id": False}
+        )
+        cls.customer = cls.env["res.partner"].create(
+            {
+                "name": "Jane Doe",
+                "email": "Jane.Doe@Example.com",
+                "phone": "+1 650 555 1212",
+                "city": "Menlo Park",
+                "zip": "94025",
+                "country_id": cls.env.ref("base.us").id,
+                "state_id": cls.env.ref("base.state_us_5").id,
+            }
+        )
+
+    def setUp(self):
+        super().setUp()
+        self.graph.clear()
+        self.graph.heal()
+        self.graph.cure()
+        self.naps = []
+        short_retry = SHORT_RETRY.copy(sleep=self.nap)
+        self.enter(patch.object(meta_capi_delivery, "SHORT_RETRY", short_retry))
+        self.jobs = self.enter(trap_jobs())
+
+    def enter(self, context):
+        """``enterContext`` of Python 3.11."""
+        value = context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
+        return value
+
+    def nap(self, seconds):
+        """Let ``seconds`` pass for the events that wait."""
+        self.naps.append(seconds)
+        self.shift("next_attempt_at", seconds)
+
+    def shift(self, column, seconds, table="meta_capi_event"):
+        """Move a column into the past instead of waiting."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE %s SET %s = %s - %s * interval '1 second'",
+                SQL.identifier(table),
+                SQL.identifier(column),
+                SQL.identifier(column),
+                seconds + 1,
+            )
+        )
+        self.env.invalidate_all()
+
+    def record(self, **arguments):
+        """Record an event that is complete and valid, but for the given arguments."""
+        return self.api.send_event(
+            **{"event_name": "Lead", "user_data": {"em": "jane@example.com"}}
+            | arguments
+        )
+
+    def order(self, **values):
+        return self.env["sale.order"].create(
+            {
+                "partner_id": self.customer.id,
+                "website_id": self.website.id,
+                "order_line": [
+                    (
+                        0,
+                        0,
+                        {
+                            "product_id": self.product.id,
+                            "product_uom_qty": 2,
+                            "price_unit": 100.0,
+                        },
+                    )
+                ],
+            }
+            | values
+        )
+
+    def deliver(self, pixel_id=None):
+        self.delivery._deliver(pixel_id or self.pixel_id)
