@@ -52,13 +52,17 @@ def read_custom_data(
         found = problems.read(inner, _read_property, inner, key, content, _READERS)
         if found is not None:
             custom_data[key] = found
-    if len(json.dumps(custom_data)) > MAX_CUSTOM_DATA_LENGTH:
-        largest = max(custom_data, key=lambda key: len(json.dumps(custom_data[key])))
+    if _length(custom_data) > MAX_CUSTOM_DATA_LENGTH:
+        largest = max(custom_data, key=lambda key: _length(custom_data[key]))
         raise InvalidParameter(
             f"{field}.{shown(largest)}",
             f"is too large: custom_data may have {MAX_CUSTOM_DATA_LENGTH} characters",
         )
     return custom_data or None
+
+
+def _length(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False))
 
 
 def _read_property(field: str, key: str, value: object, readers: _Readers) -> Any:
@@ -69,9 +73,9 @@ def _read_property(field: str, key: str, value: object, readers: _Readers) -> An
 
 
 class _Json:
-    """Turns a value into what JSON can carry, and counts how long that becomes.
+    """Turns a value into what JSON can carry, unless that becomes too long.
 
-    The count ends what would never end, such as lists that contain one another.
+    The count also ends what would never end, such as lists that contain one another.
     """
 
     def __init__(self) -> None:

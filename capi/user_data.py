@@ -25,7 +25,7 @@ from .reading import (
     shown,
 )
 
-Normalizer = Callable[[Any], "str | None"]
+Normalizer = Callable[[Any], str | None]
 
 _NORMALIZERS: dict[str, Normalizer] = {
     "em": normalize.normalize_email,

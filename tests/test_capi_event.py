@@ -610,7 +610,7 @@ class TestReadCustomData(EventCase):
 
     def test_too_much_in_all_names_the_largest(self):
         custom_data = {f"key_{letter}": "x" * 70_000 for letter in "abc"}
-        custom_data["key_b"] += "more"
+        custom_data["key_b"] += "größe"
         self.assertRead(custom_data, "custom_data", custom_data=custom_data)
         custom_data["key_d"] = "x" * 70_000
         event = self.assertProblem("custom_data.key_b", custom_data=custom_data)
