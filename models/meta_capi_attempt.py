@@ -85,3 +85,5 @@ class MetaCapiAttempt(models.Model):
                 "response": answer.body,
             }
         )
+        # What follows looks for outcomes with SQL.
+        self.flush_recordset()

@@ -116,16 +116,22 @@ class MetaCapiDelivery(models.AbstractModel):
         if delay is None:
             delay = self.env["meta.capi.config"]._batch_delay()
         keys = self._job_keys(pixel_id)
-        soon = fields.Datetime.now() + timedelta(seconds=JOIN_MARGIN)
+        margin = min(JOIN_MARGIN, delay / 2)
+        # A visible job that is younger than this transaction is its own. queue_job
+        # keeps whole seconds.
         self.env.cr.execute(
             SQL(
                 """
-                SELECT identity_key, state = 'pending' AND eta > %s
+                SELECT identity_key,
+                       state = 'pending' AND (
+                           eta > %s
+                           OR date_created >= date_trunc('second', now() AT TIME ZONE 'UTC')
+                       )
                   FROM queue_job
                  WHERE identity_key IN %s
                    AND state IN ('pending', 'enqueued')
                 """,
-                soon,
+                fields.Datetime.now() + timedelta(seconds=margin),
                 tuple(keys),
             )
         )
@@ -157,11 +163,16 @@ class MetaCapiDelivery(models.AbstractModel):
         """Deliver what no job is going to deliver: the cron."""
         if not self.env["meta.capi.config"]._is_enabled():
             return
+        self.env["meta.capi.event"]._expire_overdue()
         for pixel_id in self._due_pixel_ids():
-            if self._is_runner_absent(pixel_id):
-                self._deliver(pixel_id)
-            else:
+            if not self._is_runner_absent(pixel_id):
                 self._schedule(pixel_id, delay=0)
+                continue
+            try:
+                self._deliver(pixel_id)
+            except Exception:
+                # The border: one pixel's trouble must not keep the others waiting.
+                _logger.exception("Pixel %s could not be delivered to", pixel_id)
 
     @api.model
     def _due_pixel_ids(self):
@@ -483,27 +494,23 @@ class MetaCapiDelivery(models.AbstractModel):
         now = fields.Datetime.now()
         soonest = None
         for attempt_count, group in _group_by_attempts(batch):
-            delay = retry_delay(attempt_count + 1)
+            delay = max(retry_delay(attempt_count + 1), answer.wait or 0)
             soonest = min(soonest or delay, delay)
             self.env["meta.capi.event"]._settle(
                 [claimed.id for claimed in group],
                 answer,
                 next_attempt_at=now + timedelta(seconds=delay),
             )
-        return Step(more=more, retry_in=soonest, answer=answer)
+        return Step(retry_in=soonest, answer=answer)
 
     def _settle_unknown(self, pixel, batch, answer, attempt_id, more):
         """Like a transient answer, but a few times only."""
         often = self._attempts_with([claimed.id for claimed in batch], Outcome.UNKNOWN)
-        exhausted = [
-            claimed
-            for claimed in batch
-            if often.get(claimed.id, 0) >= MAX_UNKNOWN_ATTEMPTS
-        ]
-        self.env["meta.capi.event"]._fail(
-            [claimed.id for claimed in exhausted], answer, "exhausted"
-        )
-        remaining = [claimed for claimed in batch if claimed not in exhausted]
+        exhausted = {
+            event_id for event_id, times in often.items() if times >= MAX_UNKNOWN_ATTEMPTS
+        }
+        self.env["meta.capi.event"]._fail(list(exhausted), answer, "exhausted")
+        remaining = [claimed for claimed in batch if claimed.id not in exhausted]
         return self._settle_transient(pixel, remaining, answer, attempt_id, more)
 
     def _settle_throttled(self, pixel, batch, answer, attempt_id, more):

@@ -5,6 +5,8 @@ from odoo import _, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+from ..capi.schedule import window_closes_at
+
 MANAGER = "ih_meta_conversions_api.group_meta_capi_manager"
 # Events deleted by one run of the retention; the next run goes on.
 PURGE_LIMIT = 50_000
@@ -319,6 +321,29 @@ class MetaCapiEvent(models.Model):
             isolation_part=None,
             error_message=message,
         )
+
+    @api.model
+    def _expire_overdue(self):
+        """Give up on what Meta takes no longer, also where nothing is being sent."""
+        for condition, action_source in (
+            (SQL("action_source <> %s", "physical_store"), "website"),
+            (SQL("action_source = %s", "physical_store"), "physical_store"),
+        ):
+            window = window_closes_at(0, action_source)
+            self.env.cr.execute(
+                SQL(
+                    """
+                    SELECT id
+                      FROM meta_capi_event
+                     WHERE state = 'pending' AND event_time <= %s AND %s
+                       FOR NO KEY UPDATE SKIP LOCKED
+                    """,
+                    fields.Datetime.now() - timedelta(seconds=window),
+                    condition,
+                )
+            )
+            overdue = [event_id for (event_id,) in self.env.cr.fetchall()]
+            self._expire(overdue, _("Meta takes no event this old; it was not sent."))
 
     @api.model
     def _make_due(self, pixel_id):

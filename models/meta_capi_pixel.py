@@ -149,6 +149,7 @@ class MetaCapiPixel(models.Model):
         """Let the stopped ones among these pixels send again, starting at once."""
         for pixel in self.filtered(lambda pixel: pixel.state == "stopped"):
             pixel._set_running()
+            self.env["meta.capi.event"]._make_due(pixel.pixel_id)
             self.env["meta.capi.delivery"]._schedule(pixel.pixel_id)
 
     def _set_running(self):
