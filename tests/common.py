@@ -49,6 +49,7 @@ class MetaCapiCase(TransactionCase):
 
     def setUp(self):
         super().setUp()
+        self.graph.pixels = {self.pixel_id: {self.token}}
         self.graph.clear()
         self.graph.heal()
         self.graph.cure()

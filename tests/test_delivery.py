@@ -1,64 +1,573 @@
-from odoo.tests import tagged
-from odoo.tools import mute_logger
+import contextlib
+import time
+from unittest.mock import patch
 
-from ..dev.graph_sandbox import error, http
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+from odoo.tools import SQL, mute_logger
+
+from ..capi.client import GraphClient
+from ..dev import graph_sandbox as sandbox
 from .common import MetaCapiCase
 
+DAY = 24 * 3600
 muted = mute_logger("meta.conversions.api")
 
 
+class DeliveryCase(MetaCapiCase):
+    def record_many(self, count, **arguments):
+        return self.api.send_events(
+            [
+                {
+                    "event_name": "Lead",
+                    "event_id": f"event-{number}",
+                    "user_data": {"em": f"{number}@example.com"},
+                }
+                | arguments
+                for number in range(count)
+            ]
+        )
+
+    @property
+    def pixel(self):
+        return self.env["meta.capi.pixel"].search([("pixel_id", "=", self.pixel_id)])
+
+    def wait(self, seconds):
+        """Let time pass for everything that waits."""
+        self.shift("next_attempt_at", seconds)
+        self.shift("wait_until", seconds, table="meta_capi_pixel")
+        self.shift("next_probe_at", seconds, table="meta_capi_pixel")
+
+    def received_ids(self):
+        return [received.event["event_id"] for received in self.graph.events]
+
+
 @tagged("post_install", "-at_install")
-class TestDelivery(MetaCapiCase):
+class TestDelivery(DeliveryCase):
     def test_a_delivered_event_is_sent_with_its_attempt_and_answer(self):
         event = self.record()
         self.deliver()
         self.assertEqual(event.state, "sent")
-        self.assertEqual(event.attempt_count, 1)
-        self.assertEqual(event.http_status, 200)
+        self.assertEqual((event.attempt_count, event.http_status), (1, 200))
         self.assertTrue(event.sent_at and event.fbtrace_id)
-        self.assertEqual(event.attempt_ids.outcome, "accepted")
-        self.assertEqual(event.attempt_ids.event_count, 1)
-        self.assertIn("events_received", event.response)
+        self.assertFalse(event.next_attempt_at)
+        self.assertIn('"events_received"', event.response)
+        attempt = event.attempt_ids
+        self.assertEqual((attempt.outcome, attempt.event_count), ("accepted", 1))
+        self.assertEqual(attempt.fbtrace_id, event.fbtrace_id)
         (received,) = self.graph.events
         self.assertEqual(received.event["event_id"], event.event_id)
+        self.assertEqual(received.event["user_data"], event.user_data)
+
+    def test_the_token_travels_in_the_header_only(self):
+        self.record()
+        self.deliver()
+        (request,) = self.graph.requests
+        self.assertEqual(request.token_source, "header")
+        self.assertNotIn(self.token, request.path)
+        self.assertNotIn(self.token.encode(), request.raw)
+
+    def test_a_request_takes_the_oldest_first_and_1000_at_most(self):
+        now = int(time.time())
+        self.record_many(1001, event_time=now)
+        oldest = self.record(event_id="oldest", event_time=now - 60)
+        self.deliver()
+        first, second = self.graph.requests
+        self.assertEqual(len(first.body["data"]), 1000)
+        self.assertEqual(len(second.body["data"]), 2)
+        self.assertEqual(first.body["data"][0]["event_id"], oldest.event_id)
+
+    def test_a_request_stays_below_a_megabyte_and_locks_no_more(self):
+        events = self.record_many(30, custom_data={"note": "x" * 90_000})
+        self.deliver()
+        self.assertEqual(set(events.mapped("state")), {"sent"})
+        self.assertEqual(len(self.graph.requests), 3)
+        for request in self.graph.requests:
+            self.assertLessEqual(len(request.raw), 1_000_000)
+
+    def test_events_of_different_test_codes_travel_apart(self):
+        self.record(event_id="real")
+        self.record(event_id="test", test_event_code="TEST123")
+        self.deliver()
+        codes = {r.event["event_id"]: r.test_event_code for r in self.graph.events}
+        self.assertEqual(codes, {"real": None, "test": "TEST123"})
+
+    def test_switched_off_what_is_pending_waits(self):
+        event = self.record()
+        self.parameters.set_param("meta_capi.enabled", "False")
+        self.deliver()
+        self.assertEqual(event.state, "pending")
+        self.assertFalse(self.graph.requests)
+
+    def test_a_token_set_meanwhile_is_used(self):
+        self.record()
+        self.graph.pixels[self.pixel_id] = {"another-token-0123456789"}
+        self.parameters.set_param("meta_capi.access_token", "another-token-0123456789")
+        self.deliver()
+        self.assertEqual(len(self.graph.events), 1)
+
+    def test_the_job_tells_how_much_it_sent(self):
+        self.record_many(3)
+        self.assertIn("3", self.delivery._deliver(self.pixel_id))
+
+    def test_query_count_does_not_grow_with_the_batch(self):
+        def queries(count):
+            self.record_many(count, event_id=None)
+            self.env.flush_all()
+            before = self.env.cr.sql_log_count
+            self.deliver()
+            return self.env.cr.sql_log_count - before
+
+        queries(1)
+        self.assertEqual(queries(2), queries(500))
+
+
+@tagged("post_install", "-at_install")
+class TestTransientFailure(DeliveryCase):
+    @muted
+    def test_every_kind_of_non_answer_is_retried_within_the_minute(self):
+        faults = (
+            sandbox.http(502, "<html>Bad gateway</html>", "text/html"),
+            sandbox.http(200, "<html>Hello</html>", "text/html"),
+            sandbox.truncated_json(),
+            sandbox.empty_body(),
+            sandbox.reset(),
+            sandbox.error(1),
+            sandbox.error(2, http_status=500),
+            sandbox.error(2, in_http_200=True),
+            sandbox.missing_events_received(),
+            sandbox.short_events_received(),
+        )
+        for number, fault in enumerate(faults):
+            with self.subTest(fault=fault):
+                self.naps.clear()
+                event = self.record(event_id=f"event-{number}")
+                self.graph.fail_next(fault, times=2)
+                self.deliver()
+                self.assertEqual((event.state, event.attempt_count), ("sent", 3))
+                self.assertEqual(
+                    event.attempt_ids.sorted("id").mapped("outcome"),
+                    ["transient", "transient", "accepted"],
+                )
+                first, second = self.naps
+                self.assertLessEqual(first, 10)
+                self.assertLessEqual(second, 60)
 
     @muted
-    def test_a_blip_is_retried_within_the_minute(self):
+    def test_the_event_is_identical_in_every_attempt(self):
+        self.record(custom_data={"value": 12.3, "currency": "EUR", "when": "2026-01-01"})
+        self.graph.fail_next(sandbox.http(503), times=2)
+        self.deliver()
+        self.assertEqual(len({request.raw for request in self.graph.requests}), 1)
+
+    @muted
+    def test_after_the_minute_it_waits_for_longer_and_longer(self):
         event = self.record()
-        self.graph.fail_next(http(502, "<html>", "text/html"))
+        self.graph.fail_always(sandbox.http(503))
+        waits = []
+        for _round in range(8):
+            self.deliver()
+            waits.append((event.next_attempt_at - fields.Datetime.now()).total_seconds())
+            self.wait(waits[-1] + 1)
+        self.assertEqual(event.state, "pending")
+        self.assertLess(max(waits), 13 * 3600)
+        self.assertGreater(waits[0], 60)
+        self.assertGreater(waits[3], 3600)
+
+    @muted
+    def test_one_success_makes_all_waiting_events_due(self):
+        waiting = self.record_many(5)
+        self.graph.fail_always(sandbox.http(503))
+        self.deliver()
+        self.assertTrue(self.pixel.failing_since)
+        self.assertGreater(min(waiting.mapped("next_attempt_at")), fields.Datetime.now())
+        self.graph.heal()
+        self.record(event_id="fresh")
+        self.deliver()
+        self.assertEqual(set(waiting.mapped("state")), {"sent"})
+        self.assertFalse(self.pixel.failing_since)
+
+    @muted
+    def test_an_answer_nobody_documented_is_tried_ten_times(self):
+        event = self.record()
+        self.graph.fail_always(sandbox.error(987654))
+        for _round in range(12):
+            self.deliver()
+            self.wait(11 * 3600)
+        self.assertEqual((event.state, event.failure_reason), ("failed", "exhausted"))
+        self.assertEqual(len(self.graph.requests), 10)
+        self.assertIn("987654", str(event.error_code))
+
+    @muted
+    def test_past_its_window_an_event_expires_and_the_others_go(self):
+        old, fresh = self.record_many(2)
+        store = self.record(event_id="store", action_source="physical_store")
+        self.set_event_time(old | store, 8 * DAY)
+        self.deliver()
+        self.assertEqual((old.state, old.failure_reason), ("failed", "expired"))
+        self.assertEqual((fresh | store).mapped("state"), ["sent", "sent"])
+
+    @muted
+    def test_an_event_of_unknown_outcome_is_not_sent_after_48_hours(self):
+        unknown, known = self.record_many(2)
+        self.graph.fail_next(sandbox.reset_after_accept())
+        with patch.object(type(self.delivery), "_is_registry_outdated", lambda s: False):
+            self.delivery._deliver_batch(self.pixel_id, unknown.ids)
+        self.assertTrue(unknown.attempt_ids.arrived)
+        self.graph.fail_next(sandbox.error(2))
+        self.delivery._deliver_batch(self.pixel_id, known.ids)
+        self.assertFalse(known.attempt_ids.arrived)
+        self.shift("started_at", 49 * 3600, table="meta_capi_attempt")
+        self.wait(DAY)
+        self.deliver()
+        self.assertEqual((unknown.state, unknown.failure_reason), ("failed", "expired"))
+        self.assertEqual(known.state, "sent")
+
+    @muted
+    def test_a_request_that_never_got_an_outcome_counts_as_arrived(self):
+        event = self.record()
+        with patch.object(GraphClient, "send_events", side_effect=MemoryError):
+            # Not assertRaises, which rolls back.
+            with contextlib.suppress(MemoryError):
+                self.deliver()
+        self.assertEqual(event.state, "pending")
+        self.assertFalse(event.attempt_ids.outcome)
+        self.shift("started_at", 49 * 3600, table="meta_capi_attempt")
+        self.deliver()
+        self.assertEqual((event.state, event.failure_reason), ("failed", "expired"))
+        self.assertFalse(self.graph.requests)
+
+    def test_an_event_with_a_browser_twin_is_not_sent_after_48_hours(self):
+        twin, single = self.record_many(2)
+        twin._update(twin.ids, browser_twin=True)
+        self.set_event_time(twin | single, 49 * 3600)
+        self.deliver()
+        self.assertEqual((twin.state, twin.failure_reason), ("failed", "expired"))
+        self.assertEqual(single.state, "sent")
+
+    def set_event_time(self, events, age):
+        self.env.cr.execute(
+            SQL(
+                "UPDATE meta_capi_event SET event_time = event_time - %s * interval '1s'"
+                " WHERE id = ANY(%s)",
+                age,
+                events.ids,
+            )
+        )
+        self.env.invalidate_all()
+
+
+@tagged("post_install", "-at_install")
+class TestThrottle(DeliveryCase):
+    @muted
+    def test_told_19_minutes_nothing_is_sent_for_19_minutes(self):
+        event = self.record()
+        self.graph.fail_next(sandbox.throttled(80004, minutes=19))
+        self.deliver()
+        self.wait(18 * 60)
+        self.record(event_id="later")
+        self.deliver()
+        self.assertEqual(len(self.graph.requests), 1)
+        self.wait(60)
         self.deliver()
         self.assertEqual(event.state, "sent")
-        self.assertEqual(event.attempt_count, 2)
-        self.assertEqual(len(self.naps), 1)
-        self.assertLess(self.naps[0], 10)
 
     @muted
-    def test_one_poisoned_event_is_found_and_the_others_are_sent(self):
-        events = self.api.send_events(
-            [
-                {"event_name": "Lead", "event_id": f"e{i}", "user_data": {"em": f"{i}@a.com"}}
-                for i in range(100)
-            ]
-        )
-        self.graph.poison(["e41"])
+    def test_http_429_waits_as_long_as_its_header_says(self):
+        self.record()
+        self.graph.fail_next(sandbox.http(429, headers={"Retry-After": "1200"}))
         self.deliver()
-        bad = events.filtered(lambda e: e.event_id == "e41")
-        self.assertEqual((bad.state, bad.failure_reason), ("failed", "invalid"))
-        self.assertEqual(set((events - bad).mapped("state")), {"sent"})
-        self.assertLessEqual(len(self.graph.requests), 2 * (7 + 1))
+        wait = self.pixel.wait_until - fields.Datetime.now()
+        self.assertAlmostEqual(wait.total_seconds(), 1200, delta=5)
+
+    def test_near_the_limit_a_success_is_followed_by_a_pause(self):
+        self.record()
+        self.graph.fail_next(sandbox.with_headers({"x-app-usage": '{"call_count": 95}'}))
+        self.deliver()
+        self.assertGreater(self.pixel.wait_until, fields.Datetime.now())
+
+
+@tagged("post_install", "-at_install")
+class TestStoppedPixel(DeliveryCase):
+    def stop(self):
+        self.graph.fail_always(sandbox.error(190, http_status=401))
+        self.deliver()
 
     @muted
     def test_a_dead_token_stops_the_pixel_and_holds_its_events(self):
-        event = self.record()
-        self.graph.fail_always(error(190, http_status=401))
+        events = self.record_many(3)
+        self.stop()
+        self.record(event_id="later")
         self.deliver()
-        pixel = self.env["meta.capi.pixel"].search([("pixel_id", "=", self.pixel_id)])
-        self.assertEqual((event.state, pixel.state), ("pending", "stopped"))
+        self.assertEqual(self.pixel.state, "stopped")
+        self.assertEqual(self.pixel.error_code, 190)
+        self.assertEqual(set(events.mapped("state")), {"pending"})
+        self.assertEqual(len(self.graph.requests), 1)
+        self.assertTrue(events[0].held_reason)
+
+    @muted
+    def test_every_cause_outside_the_events_stops_the_pixel(self):
+        for code, subcode in (
+            [(code, None) for code in (190, 102, 10, 200, 294, 3, 104, 803, 2500, 2635)]
+            + [(368, None), (100, 33)]
+        ):
+            with self.subTest(code=code, subcode=subcode):
+                event = self.record(event_id=f"{code}/{subcode}")
+                self.graph.fail_next(sandbox.error(code, subcode))
+                self.deliver()
+                self.assertEqual((self.pixel.state, event.state), ("stopped", "pending"))
+                self.pixel._release()
+                self.deliver()
+                self.assertEqual((self.pixel.state, event.state), ("running", "sent"))
+
+    @muted
+    def test_managers_get_one_notice_per_stop_and_it_goes_with_it(self):
+        self.record()
+        self.stop()
+        notices = self.pixel.activity_ids
+        self.assertIn(self.env.ref("base.user_admin"), notices.user_id)
+        self.assertEqual(len(notices), len(notices.user_id))
+        self.wait(3600)
+        self.deliver()
+        self.assertEqual(self.pixel.activity_ids, notices)
+        self.graph.heal()
+        self.wait(3600)
+        self.deliver()
+        self.assertFalse(self.pixel.activity_ids)
+
+    @muted
+    def test_an_hourly_probe_with_a_small_batch_finds_the_cure(self):
+        events = self.record_many(50)
+        self.stop()
+        self.wait(59 * 60)
         self.deliver()
         self.assertEqual(len(self.graph.requests), 1)
+        self.wait(60)
+        self.deliver()
+        probe = self.graph.requests[1]
+        self.assertLessEqual(len(probe.body["data"]), 10)
         self.graph.heal()
-        self.parameters.set_param("meta_capi.access_token", self.token + "x")
-        self.parameters.set_param("meta_capi.access_token", self.token)
-        self.assertEqual(pixel.state, "running")
+        self.wait(3600)
+        self.deliver()
+        self.assertEqual(set(events.mapped("state")), {"sent"})
+        self.assertEqual(self.pixel.state, "running")
+
+    @muted
+    def test_a_new_token_releases_and_drains(self):
+        event = self.record()
+        self.stop()
+        self.graph.heal()
+        self.graph.pixels[self.pixel_id] = {"new-token-0123456789"}
+        self.parameters.set_param("meta_capi.access_token", " new-token-0123456789 ")
+        self.assertEqual(self.pixel.state, "running")
         self.deliver()
         self.assertEqual(event.state, "sent")
+
+    def test_without_a_token_events_are_recorded_and_held(self):
+        self.parameters.search([("key", "=", "meta_capi.access_token")]).unlink()
+        event = self.record()
+        self.deliver()
+        self.assertEqual((event.state, self.pixel.state), ("pending", "stopped"))
+        self.assertFalse(self.graph.requests)
+        self.parameters.set_param("meta_capi.access_token", self.token)
+        self.deliver()
+        self.assertEqual(event.state, "sent")
+
+    @muted
+    def test_another_pixel_is_not_disturbed(self):
+        self.graph.pixels["222222222222222"] = {self.token}
+        self.website.write({"meta_capi_pixel_id": "222222222222222"})
+        other = self.record(website=self.website)
+        mine = self.record()
+        self.graph.fail_always(sandbox.error(190), pixel_id=self.pixel_id)
+        self.deliver()
+        self.deliver(other.pixel_id)
+        self.assertEqual((mine.state, other.state), ("pending", "sent"))
+
+
+@tagged("post_install", "-at_install")
+class TestRefusedBatch(DeliveryCase):
+    @muted
+    def test_seven_poisoned_events_of_a_thousand_are_found_and_the_others_sent(self):
+        events = self.record_many(1000)
+        poisoned = {f"event-{number}" for number in (0, 1, 77, 500, 501, 840, 999)}
+        self.graph.poison(poisoned)
+        self.deliver()
+        failed = events.filtered(lambda event: event.state == "failed")
+        self.assertEqual(set(failed.mapped("event_id")), poisoned)
+        self.assertEqual(set(failed.mapped("failure_reason")), {"invalid"})
+        self.assertTrue(all(failed.mapped("error_message")))
+        self.assertEqual(set((events - failed).mapped("state")), {"sent"})
+        self.assertLessEqual(len(self.graph.requests), 2 * 7 * (10 + 1))
+        self.assertEqual(set(self.graph.deliveries().values()), {1})
+
+    @muted
+    def test_one_in_two_is_found_within_the_bound(self):
+        self.record_many(2)
+        self.graph.poison({"event-1"})
+        self.deliver()
+        self.assertLessEqual(len(self.graph.requests), 4)
+        self.assertEqual(self.received_ids(), ["event-0"])
+
+    @muted
+    def test_isolation_goes_on_after_the_worker_is_gone(self):
+        events = self.record_many(64)
+        self.graph.poison({"event-13"})
+        while "pending" in events.mapped("state"):
+            self.delivery._deliver_batch(self.pixel_id)
+        self.assertLessEqual(len(self.graph.requests), 2 * (6 + 1))
+
+    @muted
+    def test_a_body_too_large_is_split(self):
+        events = self.record_many(4)
+        self.graph.fail_next(sandbox.http(413))
+        self.deliver()
+        self.assertEqual(set(events.mapped("state")), {"sent"})
+
+    @muted
+    def test_refused_without_a_reason_alone_among_accepted_is_invalid(self):
+        events = self.record_many(16)
+        self.graph.poison({"event-5"}, code=100, subcode=None)
+        for _round in range(3):
+            self.deliver()
+            self.wait(60)
+        failed = events.filtered(lambda event: event.state == "failed")
+        self.assertEqual(failed.mapped("event_id"), ["event-5"])
+        self.assertEqual(failed.failure_reason, "invalid")
+        self.assertEqual(set((events - failed).mapped("state")), {"sent"})
+        self.assertNotEqual(self.pixel.state, "stopped")
+
+    @muted
+    def test_two_bad_neighbours_do_not_stop_the_pixel(self):
+        events = self.record_many(16)
+        self.graph.poison({"event-0", "event-1"}, code=100, subcode=None)
+        for _round in range(4):
+            self.deliver()
+            self.wait(60)
+        failed = events.filtered(lambda event: event.state == "failed")
+        self.assertEqual(set(failed.mapped("event_id")), {"event-0", "event-1"})
+        self.assertEqual(self.pixel.state, "running")
+
+    @muted
+    def test_refused_alike_from_both_ends_stops_the_pixel(self):
+        events = self.record_many(16)
+        self.graph.fail_always(sandbox.error(100))
+        self.deliver()
+        self.assertEqual(self.pixel.state, "stopped")
+        self.assertEqual(set(events.mapped("state")), {"pending"})
+        self.assertLessEqual(len(self.graph.requests), 4 + 2)
+        self.graph.heal()
+        self.pixel._release()
+        self.deliver()
+        self.assertEqual(set(events.mapped("state")), {"sent"})
+
+
+@tagged("post_install", "-at_install")
+class TestByHand(DeliveryCase):
+    def test_send_now_sends_and_shows_the_answer(self):
+        event = self.record()
+        notification = event.action_send_now()
+        self.assertEqual(event.state, "sent")
+        self.assertEqual(notification["params"]["type"], "success")
+        self.assertIn("events_received", notification["params"]["message"])
+
+    @muted
+    def test_send_now_shows_what_meta_objects_to(self):
+        event = self.record()
+        self.graph.fail_next(sandbox.error(190, message="The token has expired"))
+        notification = event.action_send_now()
+        self.assertIn("The token has expired", notification["params"]["message"])
+        self.assertEqual(event.state, "pending")
+
+    @muted
+    def test_send_now_asks_meta_although_the_pixel_is_stopped(self):
+        event, other = self.record_many(2)
+        self.graph.fail_next(sandbox.error(190))
+        self.deliver()
+        event.action_send_now()
+        self.assertEqual((event.state, self.pixel.state), ("sent", "running"))
+        self.assertEqual(other.state, "pending")
+
+    @muted
+    def test_retry_makes_a_failed_event_pending_and_it_goes(self):
+        event = self.record()
+        self.graph.poison({event.event_id})
+        self.deliver()
+        self.assertEqual(event.state, "failed")
+        self.graph.cure()
+        event.action_retry()
+        self.assertEqual((event.state, event.failure_reason), ("pending", False))
+        self.deliver()
+        self.assertEqual(event.state, "sent")
+
+    def test_cancel_takes_it_out_of_the_queue(self):
+        event = self.record()
+        event.action_cancel()
+        self.deliver()
+        self.assertEqual(event.state, "cancelled")
+        self.assertFalse(self.graph.requests)
+
+    def test_what_is_in_another_state_is_refused_with_a_word(self):
+        event = self.record()
+        self.deliver()
+        for action in (event.action_send_now, event.action_retry, event.action_cancel):
+            with self.assertRaises(UserError):
+                action()
+
+
+@tagged("post_install", "-at_install")
+class TestSweep(DeliveryCase):
+    def test_a_stray_event_gets_a_job(self):
+        self.record()
+        self.jobs.enqueued_jobs.clear()
+        self.delivery._sweep()
+        self.jobs.assert_jobs_count(1, only=self.delivery._deliver)
+
+    def test_where_nobody_runs_the_jobs_the_sweep_delivers(self):
+        event = self.record()
+        with patch.object(
+            type(self.delivery), "_is_runner_absent", lambda self, pixel_id: True
+        ):
+            self.delivery._sweep()
+        self.assertEqual(event.state, "sent")
+
+    def test_held_and_throttled_pixels_are_left_in_peace(self):
+        self.record()
+        self.deliver()
+        self.record(event_id="held")
+        self.jobs.enqueued_jobs.clear()
+        for column in ("wait_until", "next_probe_at"):
+            self.pixel[column] = fields.Datetime.add(fields.Datetime.now(), hours=1)
+            self.env.flush_all()
+            self.delivery._sweep()
+            self.pixel[column] = False
+        self.jobs.assert_jobs_count(0)
+
+    def test_held_events_expire_when_their_window_closes(self):
+        event = self.record()
+        self.shift("event_time", 7 * DAY)
+        self.delivery._sweep()
+        self.assertEqual((event.state, event.failure_reason), ("failed", "expired"))
+
+
+@tagged("post_install", "-at_install")
+class TestRetention(DeliveryCase):
+    def test_finished_events_are_purged_after_their_days_and_pending_ones_kept(self):
+        sent, pending = self.record_many(2)
+        self.delivery._deliver_batch(self.pixel_id, sent.ids)
+        self.shift("create_date", 91 * DAY)
+        self.shift("started_at", 91 * DAY, table="meta_capi_attempt")
+        attempt = sent.attempt_ids
+        self.env["meta.capi.event"]._gc_finished()
+        self.assertFalse(sent.exists())
+        self.assertFalse(attempt.exists())
+        self.assertTrue(pending.exists())
+
+    def test_a_negative_number_of_days_keeps_all(self):
+        self.parameters.set_param("meta_capi.retention_days", "-1")
+        event = self.record()
+        self.deliver()
+        self.shift("create_date", 1000 * DAY)
+        self.env["meta.capi.event"]._gc_finished()
+        self.assertTrue(event.exists())
