@@ -155,15 +155,20 @@ class MetaCapiEvent(models.Model):
         """
         self._check_manager()
         events = self._to_act_on("pending", _("Only pending events can be sent."))
+        groups = events.grouped("pixel_id").items()
+        return self._send_and_tell({pixel_id: group.ids for pixel_id, group in groups})
+
+    @api.model
+    def _send_and_tell(self, ids_by_pixel):
+        """Send these events now and return Meta's last answer as a notification."""
         delivery = self.env["meta.capi.delivery"]
         answer, sent = None, 0
-        for pixel_id, group in events.grouped("pixel_id").items():
-            step = delivery._deliver_batch(pixel_id, group.ids)
-            while step.answer and step.more:
-                answer, sent = step.answer, sent + step.sent
-                step = delivery._deliver_batch(pixel_id, group.ids)
-            if step.answer:
-                answer, sent = step.answer, sent + step.sent
+        for pixel_id, event_ids in ids_by_pixel.items():
+            more = True
+            while more:
+                step = delivery._deliver_batch(pixel_id, event_ids)
+                answer, sent = step.answer or answer, sent + step.sent
+                more = step.more and step.answer
         self.env.invalidate_all()
         if answer is None:
             message = _(
@@ -177,7 +182,9 @@ class MetaCapiEvent(models.Model):
                 answer=answer.error_message,
             )
         else:
-            message = _("%(sent)s sent. Meta: %(answer)s", sent=sent, answer=answer.body)
+            message = _(
+                "%(sent)s sent. Meta: %(answer)s", sent=sent, answer=answer.body
+            )
         return self._notification(
             message, "success" if sent and not answer.error_message else "warning"
         )

@@ -16,10 +16,12 @@ class ResPartner(models.Model):
             return {}
         self.ensure_one()
         # Odoo 19 has no mobile number any more.
-        phones = [self.phone, "mobile" in self._fields and self.mobile]
+        mobile = "mobile" in self._fields and self.mobile
         user_data = {
             "em": self.email_normalized or self.email,
-            "ph": [phone for phone in phones if phone],
+            "ph": [self.phone, mobile]
+            if self.phone and mobile
+            else self.phone or mobile,
             "ct": self.city,
             "st": self.state_id.code if self.country_code in ("US", "CA") else None,
             "zp": self.zip,

@@ -156,7 +156,9 @@ class TestTransientFailure(DeliveryCase):
 
     @muted
     def test_the_event_is_identical_in_every_attempt(self):
-        self.record(custom_data={"value": 12.3, "currency": "EUR", "when": "2026-01-01"})
+        self.record(
+            custom_data={"value": 12.3, "currency": "EUR", "when": "2026-01-01"}
+        )
         self.graph.fail_next(sandbox.http(503), times=2)
         self.deliver()
         self.assertEqual(len({request.raw for request in self.graph.requests}), 1)
@@ -168,7 +170,9 @@ class TestTransientFailure(DeliveryCase):
         waits = []
         for _round in range(8):
             self.deliver()
-            waits.append((event.next_attempt_at - fields.Datetime.now()).total_seconds())
+            waits.append(
+                (event.next_attempt_at - fields.Datetime.now()).total_seconds()
+            )
             self.wait(waits[-1] + 1)
         self.assertEqual(event.state, "pending")
         self.assertLess(max(waits), 13 * 3600)
@@ -181,7 +185,9 @@ class TestTransientFailure(DeliveryCase):
         self.graph.fail_always(sandbox.http(503))
         self.deliver()
         self.assertTrue(self.pixel.failing_since)
-        self.assertGreater(min(waiting.mapped("next_attempt_at")), fields.Datetime.now())
+        self.assertGreater(
+            min(waiting.mapped("next_attempt_at")), fields.Datetime.now()
+        )
         self.graph.heal()
         self.record(event_id="fresh")
         self.deliver()
@@ -212,7 +218,9 @@ class TestTransientFailure(DeliveryCase):
     def test_an_event_of_unknown_outcome_is_not_sent_after_48_hours(self):
         unknown, known = self.record_many(2)
         self.graph.fail_next(sandbox.reset_after_accept())
-        with patch.object(type(self.delivery), "_is_registry_outdated", lambda s: False):
+        with patch.object(
+            type(self.delivery), "_is_registry_outdated", lambda s: False
+        ):
             self.delivery._deliver_batch(self.pixel_id, unknown.ids)
         self.assertTrue(unknown.attempt_ids.arrived)
         self.graph.fail_next(sandbox.error(2))
@@ -283,7 +291,9 @@ class TestThrottle(DeliveryCase):
 
     def test_near_the_limit_a_success_is_followed_by_a_pause(self):
         self.record()
-        self.graph.fail_next(sandbox.with_headers({"x-app-usage": '{"call_count": 95}'}))
+        self.graph.fail_next(
+            sandbox.with_headers({"x-app-usage": '{"call_count": 95}'})
+        )
         self.deliver()
         self.assertGreater(self.pixel.wait_until, fields.Datetime.now())
 
@@ -308,15 +318,16 @@ class TestStoppedPixel(DeliveryCase):
 
     @muted
     def test_every_cause_outside_the_events_stops_the_pixel(self):
-        for code, subcode in (
-            [(code, None) for code in (190, 102, 10, 200, 294, 3, 104, 803, 2500, 2635)]
-            + [(368, None), (100, 33)]
-        ):
+        for code, subcode in [
+            (code, None) for code in (190, 102, 10, 200, 294, 3, 104, 803, 2500, 2635)
+        ] + [(368, None), (100, 33)]:
             with self.subTest(code=code, subcode=subcode):
                 event = self.record(event_id=f"{code}/{subcode}")
                 self.graph.fail_next(sandbox.error(code, subcode))
                 self.deliver()
-                self.assertEqual((self.pixel.state, event.state), ("stopped", "pending"))
+                self.assertEqual(
+                    (self.pixel.state, event.state), ("stopped", "pending")
+                )
                 self.pixel._release()
                 self.deliver()
                 self.assertEqual((self.pixel.state, event.state), ("running", "sent"))
@@ -488,6 +499,25 @@ class TestByHand(DeliveryCase):
         event.action_send_now()
         self.assertEqual((event.state, self.pixel.state), ("sent", "running"))
         self.assertEqual(other.state, "pending")
+
+    def settings(self):
+        return self.env["res.config.settings"].create({"website_id": self.website.id})
+
+    def test_a_test_event_goes_out_at_once_with_the_test_code(self):
+        settings = self.settings()
+        with self.assertRaises(UserError):
+            settings.action_meta_capi_send_test_event()
+        self.parameters.set_param("meta_capi.test_event_code", "TEST77")
+        notification = settings.action_meta_capi_send_test_event()
+        self.assertIn("events_received", notification["params"]["message"])
+        self.assertEqual(self.graph.events[0].test_event_code, "TEST77")
+
+    def test_the_connection_test_shows_metas_answer(self):
+        notification = self.settings().action_meta_capi_test_connection()
+        self.assertIn("Missing Permission", notification["params"]["message"])
+        self.graph.pixels.clear()
+        notification = self.settings().action_meta_capi_test_connection()
+        self.assertIn("Meta refuses", notification["params"]["message"])
 
     @muted
     def test_retry_makes_a_failed_event_pending_and_it_goes(self):
