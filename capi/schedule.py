@@ -68,6 +68,26 @@ def dedup_closes_at(first_copy: int) -> int:
     return first_copy + _DEDUP_WINDOW - _MARGIN
 
 
+def closes_at(
+    event_time: int,
+    action_source: str,
+    *,
+    arrived_at: int | None = None,
+    browser_twin: bool = False,
+) -> int:
+    """Return the Unix time after which an event is not sent, for whichever reason.
+
+    :param arrived_at: Unix time of the first request with which Meta may have got it
+    :param browser_twin: the browser sent a copy when the event happened
+    """
+    closings = [window_closes_at(event_time, action_source)]
+    if arrived_at is not None:
+        closings.append(dedup_closes_at(arrived_at))
+    if browser_twin:
+        closings.append(dedup_closes_at(event_time))
+    return min(closings)
+
+
 class Retriable(Protocol):
     """What the callable around which ``SHORT_RETRY`` goes returns."""
 

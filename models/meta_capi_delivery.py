@@ -20,7 +20,7 @@ from ..capi.event import ServerEvent
 from ..capi.schedule import (
     MAX_UNKNOWN_ATTEMPTS,
     SHORT_RETRY,
-    dedup_closes_at,
+    closes_at,
     retry_delay,
     window_closes_at,
 )
@@ -350,9 +350,7 @@ class MetaCapiDelivery(models.AbstractModel):
             conditions.append(SQL("id = ANY(%s)", list(event_ids)))
         return SQL(" AND ").join(conditions)
 
-    def _lock(
-        self, pixel_id, limit, *, event_ids=None, newest_first=False, like=None
-    ):
+    def _lock(self, pixel_id, limit, *, event_ids=None, newest_first=False, like=None):
         """Lock pending events that nobody else holds, oldest first.
 
         ``FOR NO KEY UPDATE``, since ``FOR UPDATE`` would block the foreign key check of
@@ -392,19 +390,22 @@ class MetaCapiDelivery(models.AbstractModel):
     def _expire(self, batch):
         """Fail the events whose time has passed and return the others."""
         now = time.time()
-        arrived = self._first_arrivals([claimed.id for claimed in batch])
+        arrivals = self._first_arrivals([claimed.id for claimed in batch])
         late, twice, sendable = [], [], []
         for claimed in batch:
             event = claimed.event
-            first_copy = arrived.get(claimed.id)
-            if claimed.browser_twin:
-                first_copy = min(first_copy or event.event_time, event.event_time)
-            if now >= window_closes_at(event.event_time, event.action_source):
-                late.append(claimed.id)
-            elif first_copy is not None and now >= dedup_closes_at(first_copy):
+            closes = closes_at(
+                event.event_time,
+                event.action_source,
+                arrived_at=arrivals.get(claimed.id),
+                browser_twin=claimed.browser_twin,
+            )
+            if now < closes:
+                sendable.append(claimed)
+            elif now < window_closes_at(event.event_time, event.action_source):
                 twice.append(claimed.id)
             else:
-                sendable.append(claimed)
+                late.append(claimed.id)
         events = self.env["meta.capi.event"]
         events._expire(late, _("Meta takes no event this old; it was not sent."))
         events._expire(
@@ -416,6 +417,7 @@ class MetaCapiDelivery(models.AbstractModel):
         )
         return sendable
 
+    @api.model
     def _first_arrivals(self, event_ids):
         """Return the Unix time of the first request after which Meta may have each event.
 
@@ -507,7 +509,9 @@ class MetaCapiDelivery(models.AbstractModel):
         """Like a transient answer, but a few times only."""
         often = self._attempts_with([claimed.id for claimed in batch], Outcome.UNKNOWN)
         exhausted = {
-            event_id for event_id, times in often.items() if times >= MAX_UNKNOWN_ATTEMPTS
+            event_id
+            for event_id, times in often.items()
+            if times >= MAX_UNKNOWN_ATTEMPTS
         }
         self.env["meta.capi.event"]._fail(list(exhausted), answer, "exhausted")
         remaining = [claimed for claimed in batch if claimed.id not in exhausted]
@@ -642,12 +646,20 @@ def _group_by_attempts(batch):
     def attempt_count(claimed):
         return claimed.attempt_count
 
-    for count, group in itertools.groupby(sorted(batch, key=attempt_count), attempt_count):
+    for count, group in itertools.groupby(
+        sorted(batch, key=attempt_count), attempt_count
+    ):
         yield count, list(group)
 
 
 def _to_claimed(
-    event_id, test_event_code, isolation_part, attempt_count, browser_twin, event_time, *payload
+    event_id,
+    test_event_code,
+    isolation_part,
+    attempt_count,
+    browser_twin,
+    event_time,
+    *payload,
 ):
     event = ServerEvent(
         event_time=event_time, **dict(zip(_PAYLOAD, payload, strict=True))

@@ -1,11 +1,12 @@
 import json
-from datetime import timedelta
+import time
+from datetime import timedelta, timezone
 
 from odoo import _, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
-from ..capi.schedule import window_closes_at
+from ..capi.schedule import closes_at, window_closes_at
 
 MANAGER = "ih_meta_conversions_api.group_meta_capi_manager"
 # Events deleted by one run of the retention; the next run goes on.
@@ -193,7 +194,11 @@ class MetaCapiEvent(models.Model):
         """Make the failed ones of these events pending again."""
         self._check_manager()
         events = self._to_act_on("failed", _("Only failed events can be retried."))
-        locked = events._lock_rows("failed")
+        return events._retry()
+
+    def _retry(self):
+        """Make these failed events pending, due at once, and let their pixels try."""
+        locked = self._lock_rows("failed")
         locked._update(
             locked.ids,
             state="pending",
@@ -243,6 +248,20 @@ class MetaCapiEvent(models.Model):
             "res_id": self.res_id,
             "views": [(False, "form")],
         }
+
+    def _still_sendable(self):
+        """Return those of these events that Meta would still take, and count once."""
+        now = time.time()
+        arrivals = self.env["meta.capi.delivery"]._first_arrivals(self.ids)
+        return self.filtered(
+            lambda event: now
+            < closes_at(
+                int(event.event_time.replace(tzinfo=timezone.utc).timestamp()),
+                event.action_source,
+                arrived_at=arrivals.get(event.id),
+                browser_twin=event.browser_twin,
+            )
+        )
 
     def _check_manager(self):
         if not (self.env.su or self.env.user.has_group(MANAGER)):

@@ -2,6 +2,7 @@ import dataclasses
 import functools
 import logging
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -12,18 +13,18 @@ from psycopg2.errors import SerializationFailure
 from psycopg2.extras import Json
 
 from odoo import _, api, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.http import request
 from odoo.tools import SQL, ormcache
 
+from ..capi.const import MAX_NAME_LENGTH
 from ..capi.errors import InvalidParameter
 from ..capi.event import ServerEvent, read_event
+from ..capi.reading import Problems, read_mapping
 from .ir_actions_server import ORIGIN_KEY, ActionOrigin
 
 _logger = logging.getLogger("meta.conversions.api")
 
-# Of send_event, what is not a parameter of the event itself.
-_CONTROL = {"test_event_code", "raise_on_error", "origin", "website"}
 _EVENT_FIELDS = tuple(field.name for field in dataclasses.fields(ServerEvent))
 _JSON_COLUMNS = ("user_data", "custom_data", "data_processing_options")
 # What a rebuilt row must not keep of its former life.
@@ -78,24 +79,39 @@ class InvalidEvent(UserError):
     """What ``raise_on_error`` asks for."""
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What an origin tells of an event that is about it."""
+
+    website: models.BaseModel | None = None
+    company: models.BaseModel | None = None
+    partner: models.BaseModel | None = None
+    browser_data: dict = dataclasses.field(default_factory=dict)
+    user_data: dict = dataclasses.field(default_factory=dict)
+    custom_data: dict | None = None
+    event_id: str | None = None
+    is_recorded: bool = False
+
+
 @dataclass
 class _Draft:
     """An event on its way into the log."""
 
     event: ServerEvent
     columns: dict
-    origin: models.BaseModel | None
+    origin: models.BaseModel | None = None
+    # Whether this is the one event of its name that can happen to its origin.
+    is_natural: bool = False
+    # Whether that one is on record, even if its row has been purged since.
+    is_recorded: bool = False
 
     @property
     def key(self):
         return self.columns["pixel_id"], self.event.event_name, self.event.event_id
 
     @property
-    def is_natural(self):
-        """Whether this is the one event of its name that can happen to its origin."""
-        return bool(self.origin) and self.event.event_id == (
-            self.origin._meta_capi_event_id(self.event.event_name)
-        )
+    def is_failed(self):
+        return self.columns.get("state") == "failed"
 
 
 class MetaConversionsApi(models.AbstractModel):
@@ -181,71 +197,79 @@ class MetaConversionsApi(models.AbstractModel):
         """
         if not self.env["meta.capi.config"]._is_enabled():
             return self.env["meta.capi.event"]
-        drafts = [self._draft(arguments) for arguments in events]
+        drafts = [self._draft(arguments) for arguments in _read_items(events)]
         ids = self._record([draft for draft in drafts if draft])
         return self.env["meta.capi.event"].browse(ids)
 
     # ------------------------------------------------------------------- the draft
 
     def _draft(self, arguments):
-        """Return the event these arguments make, ready to be stored, or None."""
-        if not isinstance(arguments, Mapping):
-            arguments = {"arguments": arguments}
-        try:
-            return self._prepare(dict(arguments))
-        except (psycopg2.OperationalError, psycopg2.InternalError, InvalidEvent):
-            # Concurrency and read-only errors make Odoo replay the request.
-            raise
-        except Exception:
-            # The border: what breaks here must not break the sale that is going on.
-            _logger.exception("An event could not be prepared")
-            return self._prepare_bare(arguments)
+        """Return the event these arguments make, ready to be stored, or None.
 
-    def _prepare(self, arguments):
-        control = {key: arguments.pop(key, None) for key in _CONTROL}
-        problems = []
-        origin = _read_record(control["origin"], "origin", problems)
-        website = _read_record(control["website"], "website", problems)
-        if website is not None and website._name != "website":
-            problems.append(InvalidParameter("website", "must be a website"))
-            website = None
+        What PostgreSQL says is let through: it wants the request replayed, or has
+        ended the transaction anyway.
+        """
+        problems = Problems()
+        given = problems.read(
+            "arguments", read_mapping, "arguments", arguments, default={}
+        )
+        raise_on_error = problems.read(
+            "raise_on_error", bool, given.pop("raise_on_error", False)
+        )
+        try:
+            draft = self._prepare(given, problems)
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            # The border: what breaks here must not break the sale that is going on.
+            _log_error("An event could not be prepared", error)
+            draft = self._prepare_bare(given)
+        if not draft:
+            if raise_on_error:
+                raise InvalidEvent(_("No Meta pixel is configured."))
+            self._warn_unconfigured()
+        elif raise_on_error and draft.is_failed:
+            raise InvalidEvent(draft.columns["error_message"])
+        return draft
+
+    def _prepare(self, given, problems):
+        config = self.env["meta.capi.config"]
+        origin = problems.read("origin", self._read_origin, given.pop("origin", None))
+        website = problems.read(
+            "website", self._read_website, given.pop("website", None)
+        )
+        test_event_code = problems.read(
+            "test_event_code", _read_test_event_code, given.pop("test_event_code", None)
+        )
         action = None if origin else self.env.context.get(ORIGIN_KEY)
         if isinstance(action, ActionOrigin) and len(action.ids) == 1:
             origin = self.env[action.model].sudo().browse(action.ids)
-        website = website or self._current_website(origin)
-        pixel_id = self.env["meta.capi.config"]._pixel_id(website)
+        told = self._ask(origin, given, problems) if origin else _Told()
+        website = website or told.website or self._current_website()
+        pixel_id = config._pixel_id(website)
         if not pixel_id:
-            if control["raise_on_error"]:
-                raise InvalidEvent(_("No Meta pixel is configured."))
-            self._warn_unconfigured()
             return None
-        consent = self._complete(arguments, origin)
+        company = told.company or (website and website.company_id) or self.env.company
+        consent = self._complete(given, told, problems)
         event, refused = read_event(
-            arguments,
-            now=time.time(),
-            default_country=self._country_code(origin, website),
+            given, now=time.time(), default_country=company.sudo().country_code or None
         )
         problems += refused
+        if isinstance(action, ActionOrigin) and len(action.ids) > 1:
+            if problems.concern("user_data"):
+                problems.note(
+                    "origin", _("the action runs on several records: pass origin=order")
+                )
         columns = {
             "pixel_id": pixel_id,
-            "test_event_code": _read_test_event_code(
-                control["test_event_code"], problems
-            )
-            or self.env["meta.capi.config"]._test_event_code(website)
+            "test_event_code": test_event_code
+            or config._test_event_code(website)
             or None,
             "website_id": website.id if website else None,
-            "company_id": self._company(origin, website).id,
+            "company_id": company.id,
             "res_model": origin._name if origin else None,
             "res_id": origin.id if origin else None,
         }
-        if isinstance(action, ActionOrigin) and len(action.ids) > 1:
-            if any(problem.field == "user_data" for problem in problems):
-                problems.append(
-                    InvalidParameter(
-                        "origin",
-                        _("the action runs on several records: pass origin=order"),
-                    )
-                )
         if not consent:
             event = replace(event, user_data={}, custom_data=None)
             columns.update(
@@ -253,28 +277,78 @@ class MetaConversionsApi(models.AbstractModel):
                 error_message=_("The visitor has not consented to optional cookies."),
             )
         elif problems:
-            message = "\n".join(map(str, problems))
-            if control["raise_on_error"]:
-                raise InvalidEvent(message)
-            columns.update(_failed(message))
-        return _Draft(event, columns, origin)
+            columns.update(_failed("\n".join(map(str, problems))))
+        return _Draft(
+            event,
+            columns,
+            origin,
+            is_natural=bool(told.event_id) and event.event_id == told.event_id,
+            is_recorded=told.is_recorded,
+        )
 
-    def _prepare_bare(self, arguments):
+    def _prepare_bare(self, given):
         """Return what can be stored of an event that breaks the code that reads it."""
-        message = _("The event could not be prepared; the server's log tells why.")
-        if arguments.get("raise_on_error") is True:
-            raise InvalidEvent(message)
         pixel_id = self.env["meta.capi.config"]._pixel_id()
         if not pixel_id:
             return None
-        kept = {key: arguments.get(key) for key in ("event_name", "event_id")}
+        kept = {key: given.get(key) for key in ("event_name", "event_id")}
         event, _refused = read_event(kept, now=time.time())
-        columns = {
-            "pixel_id": pixel_id,
-            "company_id": self.env.company.id,
-            **_failed(message),
-        }
-        return _Draft(event, columns, None)
+        message = _("The event could not be prepared; the server's log tells why.")
+        return _Draft(event, {"pixel_id": pixel_id, **_failed(message)})
+
+    def _read_origin(self, value):
+        """Return the record that ``value`` is, as superuser, or None."""
+        if value is None or value is False:
+            return None
+        if not isinstance(value, models.BaseModel):
+            raise InvalidParameter("origin", "must be a record")
+        if len(value) != 1 or not isinstance(value.id, int):
+            raise InvalidParameter("origin", "must be one stored record")
+        return value.with_env(self.env(su=True))
+
+    def _read_website(self, value):
+        """Return the website that ``value`` is, as superuser, or None."""
+        if value is None or value is False:
+            return None
+        if not isinstance(value, models.BaseModel) or value._name != "website":
+            raise InvalidParameter("website", "must be a website")
+        if len(value) != 1 or not isinstance(value.id, int):
+            raise InvalidParameter("website", "must be one stored website")
+        website = value.with_env(self.env(su=True)).exists()
+        if not website:
+            raise InvalidParameter("website", "no longer exists")
+        return website
+
+    def _ask(self, origin, given, problems):
+        """Return what ``origin`` tells of the event; nothing where it cannot be read."""
+        event_name = given.get("event_name")
+        is_name = issubclass(type(event_name), str)
+        event_name = str.__str__(event_name).strip() if is_name else ""
+        wants_custom_data = _is_left_out(given.get("custom_data"))
+        try:
+            return _Told(
+                website=origin._meta_capi_website(),
+                company=origin._meta_capi_company(),
+                partner=origin._meta_capi_partner(),
+                browser_data=dict(origin._meta_capi_browser_data()),
+                user_data=dict(origin._meta_capi_user_data()),
+                custom_data=(
+                    origin._meta_capi_custom_data(event_name)
+                    if wants_custom_data
+                    else None
+                ),
+                event_id=origin._meta_capi_event_id(event_name),
+                is_recorded=origin._meta_capi_is_recorded(event_name),
+            )
+        except psycopg2.Error:
+            raise
+        except MissingError:
+            problems.note("origin", "no longer exists")
+        except Exception as error:
+            problems.note("origin", f"cannot be read ({type(error).__name__})")
+            _log_error(f"{origin} could not tell what Meta is to know", error)
+        # Whoever it is: not the user who happens to be there.
+        return _Told(partner=self.env["res.partner"])
 
     @api.model
     @ormcache()
@@ -285,54 +359,55 @@ class MetaConversionsApi(models.AbstractModel):
             " pixel. See Website > Configuration > Settings."
         )
 
-    def _complete(self, arguments, origin):
+    def _complete(self, given, told, problems):
         """Fill in what the caller left out: from the origin, then from the request.
 
         :return: False where the person has not consented to being tracked
         """
-        request_data = self._browser_data(origin)
-        browser_data = (origin and origin._meta_capi_browser_data()) or request_data
+        request_data = self._browser_data(told.partner)
+        browser_data = told.browser_data or request_data
         if browser_data.get("consent") is False:
             return False
-        event_name = arguments.get("event_name")
-        website = origin and origin._meta_capi_website()
-        defaults = {
-            "action_source": "website" if website or request_data else None,
-            **{key: browser_data.get(key) for key in _BROWSER_URLS},
+        page_url = browser_data.get("event_source_url")
+        if told.website and not page_url:
+            page_url = told.website.get_base_url()
+        for key, value in {
+            "event_time": None,
+            "event_id": told.event_id,
+            "custom_data": told.custom_data,
+            "action_source": "website" if told.website or request_data else None,
+            "event_source_url": page_url,
+            "referrer_url": browser_data.get("referrer_url"),
+        }.items():
+            if _is_left_out(given.get(key)):
+                given[key] = value
+        user_data = {}
+        if not _is_left_out(given.get("user_data")):
+            user_data = problems.read(
+                "user_data", read_mapping, "user_data", given["user_data"], default={}
+            )
+        given["user_data"] = {
+            **{k: v for k, v in browser_data.items() if k not in _NOT_USER_DATA},
+            **told.user_data,
+            **{k: v for k, v in user_data.items() if not _is_empty(v)},
         }
-        if website and not defaults["event_source_url"]:
-            defaults["event_source_url"] = website.get_base_url()
-        if origin and isinstance(event_name, str):
-            defaults["event_id"] = origin._meta_capi_event_id(event_name)
-            if arguments.get("custom_data") is None:
-                defaults["custom_data"] = origin._meta_capi_custom_data(event_name)
-        for key, value in defaults.items():
-            if arguments.get(key) is None:
-                arguments[key] = value
-        user_data = arguments.get("user_data")
-        if user_data is None or isinstance(user_data, dict):
-            given = {key: value for key, value in (user_data or {}).items() if value}
-            arguments["user_data"] = {
-                **{k: v for k, v in browser_data.items() if k not in _NOT_USER_DATA},
-                **(origin._meta_capi_user_data() if origin else {}),
-                **given,
-            }
         return True
 
     @api.model
-    def _browser_data(self, origin=None):
+    def _browser_data(self, partner=None):
         """Return what the visitor's request tells: traces for ``user_data`` and URLs.
 
         Empty where no page of a website is being asked for, or by somebody of the
         back office on behalf of the customer; ``{"consent": False}`` where the website
         asks for consent and the visitor has not given it.
+
+        :param partner: the customer whom the event is about, None: the visitor
         """
         if not request or not getattr(request, "is_frontend", False):
             return {}
         user = request.env.user
-        if user._is_internal() and origin:
-            if origin._meta_capi_partner() != user.partner_id:
-                return {}
+        if partner is not None and user._is_internal() and partner != user.partner_id:
+            return {}
         if not request.env["ir.http"]._is_allowed_cookie("optional"):
             return {"consent": False}
         httprequest = request.httprequest
@@ -349,25 +424,10 @@ class MetaConversionsApi(models.AbstractModel):
         return {key: value for key, value in data.items() if value}
 
     @api.model
-    def _current_website(self, origin):
-        website = self.env["website"].sudo()
-        if origin:
-            website = origin._meta_capi_website()
-        if not website and request and getattr(request, "is_frontend", False):
-            website = request.website
-        return website
-
-    @api.model
-    def _company(self, origin, website):
-        return (
-            (origin and origin._meta_capi_company())
-            or (website and website.company_id)
-            or self.env.company
-        )
-
-    @api.model
-    def _country_code(self, origin, website):
-        return self._company(origin, website).sudo().country_code or None
+    def _current_website(self):
+        if request and getattr(request, "is_frontend", False):
+            return request.website
+        return None
 
     # ------------------------------------------------------------------ the record
 
@@ -404,10 +464,7 @@ class MetaConversionsApi(models.AbstractModel):
 
     def _is_purged(self, draft):
         """Tell whether the event was on record once and its row is gone since."""
-        if not (
-            draft.is_natural
-            and draft.origin._meta_capi_is_recorded(draft.event.event_name)
-        ):
+        if not (draft.is_natural and draft.is_recorded):
             return False
         self.env.cr.execute(
             SQL(
@@ -443,9 +500,9 @@ class MetaConversionsApi(models.AbstractModel):
                 if self._is_recorded_elsewhere(drafts[0]):
                     return {}
                 raise
-        except (psycopg2.DataError, psycopg2.IntegrityError):
+        except (psycopg2.DataError, psycopg2.IntegrityError) as error:
             if len(drafts) == 1:
-                _logger.exception("An event could not be stored as it is")
+                _log_error("An event could not be stored as it is", error)
                 return self._insert_bare(drafts[0])
         middle = len(drafts) // 2
         return {**self._insert(drafts[:middle]), **self._insert(drafts[middle:])}
@@ -531,28 +588,45 @@ class MetaConversionsApi(models.AbstractModel):
         return event_id, bool(invalid)
 
 
-def _read_record(value, parameter, problems):
-    """Return the one stored record that ``value`` is, as superuser, or None."""
-    if value is None or value is False:
-        return None
-    if not isinstance(value, models.BaseModel):
-        problems.append(InvalidParameter(parameter, "must be a record"))
-    elif len(value) != 1 or not isinstance(value.id, int):
-        problems.append(InvalidParameter(parameter, "must be one stored record"))
-    else:
-        return value.sudo()
-    return None
+def _read_items(events):
+    """Return the items of a list of events; what is none is an event by itself."""
+    try:
+        is_one = isinstance(events, (str, bytes, Mapping))
+        return [events] if is_one else list(events)
+    except psycopg2.Error:
+        raise
+    except Exception:  # the event's message will tell
+        return [events]
 
 
-def _read_test_event_code(value, problems):
+def _read_test_event_code(value):
     if value is None or value is False:
         return None
-    if not isinstance(value, str) or not value.isprintable() or len(value) > 100:
-        problems.append(
-            InvalidParameter("test_event_code", "must be a text of 100 characters")
+    if not isinstance(value, str):
+        raise InvalidParameter("test_event_code", "must be a text")
+    code = str.__str__(value).strip()
+    if len(code) > MAX_NAME_LENGTH or not code.isprintable():
+        raise InvalidParameter(
+            "test_event_code", f"must be a text of up to {MAX_NAME_LENGTH} characters"
         )
-        return None
-    return value.strip()
+    return code
+
+
+def _is_left_out(value):
+    """Tell whether an argument is None or that of an empty field of Odoo."""
+    # By type, not by isinstance or ==: those ask the value, and it may be anything.
+    return type(value) in (type(None), bool, str) and not value
+
+
+def _is_empty(value):
+    """Tell whether a value of user_data says nothing, so that others may complete it."""
+    return _is_left_out(value) or (type(value) in (list, tuple, set) and not value)
+
+
+def _log_error(message, error):
+    """Log where ``error`` comes from, not what it says: it may quote personal data."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _logger.error("%s:\n%s%s", message, frames, type(error).__name__)
 
 
 def _failed(message):

@@ -100,11 +100,13 @@ class SaleOrder(models.Model):
     def _meta_capi_lines(self):
         """Return the lines that are products bought, not text, delivery or the like."""
         return self.order_line.filtered(
-            lambda line: not line.display_type
-            and line.product_id
-            and not line.is_delivery
-            and not line.is_downpayment
-            and line.product_uom_qty > 0
+            lambda line: (
+                not line.display_type
+                and line.product_id
+                and not line.is_delivery
+                and not line.is_downpayment
+                and line.product_uom_qty > 0
+            )
         )
 
     def _meta_capi_content(self, line):

@@ -1,5 +1,6 @@
 import contextlib
 import time
+from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
@@ -530,6 +531,27 @@ class TestByHand(DeliveryCase):
         self.assertEqual((event.state, event.failure_reason), ("pending", False))
         self.deliver()
         self.assertEqual(event.state, "sent")
+
+    @muted
+    def test_the_wizard_sends_again_what_meta_would_still_take(self):
+        events = self.record_many(3)
+        self.graph.poison(events.mapped("event_id"))
+        self.deliver()
+        self.graph.cure()
+        events[0]._update(events[0].ids, event_time=fields.Datetime.now() - timedelta(8))
+        wizard = self.env["meta.capi.retry"].create(
+            {
+                "since": fields.Datetime.now() - timedelta(30),
+                "failure_reason": "invalid",
+                "pixel_id": self.pixel.id,
+            }
+        )
+        self.assertEqual((wizard.failed_count, wizard.sendable_count), (3, 2))
+        wizard.action_retry()
+        self.deliver()
+        self.assertEqual(events.mapped("state"), ["failed", "sent", "sent"])
+        with self.assertRaises(UserError):
+            wizard.action_retry()
 
     def test_cancel_takes_it_out_of_the_queue(self):
         event = self.record()

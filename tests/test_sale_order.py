@@ -57,7 +57,9 @@ class TestSaleOrder(MetaCapiCase):
         event = self.events(order)
         self.assertEqual((event.state, event.event_name), ("pending", "Purchase"))
         self.assertEqual(event.event_id, order.meta_capi_event_id)
-        self.assertLessEqual({"em", "ph", "fn", "ln", "zp", "country"}, set(event.user_data))
+        self.assertLessEqual(
+            {"em", "ph", "fn", "ln", "zp", "country"}, set(event.user_data)
+        )
         self.assertEqual(event.custom_data["value"], 200.0)
         self.deliver()
         self.assertEqual(event.state, "sent")
