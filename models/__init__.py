@@ -8,6 +8,7 @@ from . import meta_capi_event
 from . import meta_capi_pixel
 from . import meta_capi_retry
 from . import meta_conversions_api
+from . import payment_transaction
 from . import res_config_settings
 from . import res_groups
 from . import res_partner

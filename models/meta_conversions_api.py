@@ -64,10 +64,10 @@ class _OverRpc:
 
         @api.model
         @functools.wraps(method)
-        def remote(records, *args, **kwargs):
-            if not (records.env.su or records.env.user._is_internal()):
+        def remote(self, *args, **kwargs):
+            if not (self.env.su or self.env.user._is_internal()):
                 raise AccessError(_("Events are recorded by the server, not over RPC."))
-            return method(records, *args, **kwargs).ids
+            return method(self, *args, **kwargs).ids
 
         self._remote = remote
 
@@ -365,7 +365,8 @@ class MetaConversionsApi(models.AbstractModel):
         :return: False where the person has not consented to being tracked
         """
         request_data = self._browser_data(told.partner)
-        browser_data = told.browser_data or request_data
+        # The customer's own request knows better than what was kept of an earlier one.
+        browser_data = request_data or told.browser_data
         if browser_data.get("consent") is False:
             return False
         page_url = browser_data.get("event_source_url")

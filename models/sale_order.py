@@ -78,6 +78,18 @@ class SaleOrder(models.Model):
             "domain": [("res_model", "=", self._name), ("res_id", "=", self.id)],
         }
 
+    def _meta_capi_keep_browser_data(self):
+        """Keep what the customer's request tells, for when the order is confirmed.
+
+        That may be hours later, by a payment provider's message or an employee.
+        """
+        for order in self.sudo():
+            browser_data = self.env["meta.conversions.api"]._browser_data(
+                order.partner_id
+            )
+            if browser_data and browser_data != order.meta_capi_browser_data:
+                order.meta_capi_browser_data = browser_data
+
     # ------------------------------------------------------------ what Meta is told
 
     def _meta_capi_browser_data(self):
