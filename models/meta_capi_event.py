@@ -143,7 +143,9 @@ class MetaCapiEvent(models.Model):
     def _compute_payload(self):
         """Lay out the keys that differ from event to event, as they are sent."""
         for event in self:
-            payload = {"user_data": event.user_data, "custom_data": event.custom_data}
+            payload = {
+                key: event[key] for key in ("user_data", "custom_data") if event[key]
+            }
             event.payload = json.dumps(payload, indent=4, ensure_ascii=False)
 
     # --------------------------------------------------------------------- buttons

@@ -78,18 +78,20 @@ class MetaCapiPixel(models.Model):
         """Return the row of ``pixel_id``, created at first sight."""
         pixel = self.search([("pixel_id", "=", pixel_id)])
         if not pixel:
-            # Several workers may see a pixel for the first time at once.
-            self.env.cr.execute(
-                SQL(
-                    "INSERT INTO meta_capi_pixel (pixel_id, state, create_uid,"
-                    " create_date, write_uid, write_date)"
-                    " VALUES (%s, 'running', %s, now() AT TIME ZONE 'UTC', %s,"
-                    " now() AT TIME ZONE 'UTC') ON CONFLICT DO NOTHING",
-                    pixel_id,
-                    self.env.uid,
-                    self.env.uid,
+            # Several workers may see a pixel for the first time at once. Committed on its
+            # own, the row does not make them wait for the request of the first one.
+            with self.env["meta.capi.delivery"]._delivery_cursor() as cr:
+                cr.execute(
+                    SQL(
+                        "INSERT INTO meta_capi_pixel (pixel_id, state, create_uid,"
+                        " create_date, write_uid, write_date)"
+                        " VALUES (%s, 'running', %s, now() AT TIME ZONE 'UTC', %s,"
+                        " now() AT TIME ZONE 'UTC') ON CONFLICT DO NOTHING",
+                        pixel_id,
+                        self.env.uid,
+                        self.env.uid,
+                    )
                 )
-            )
             pixel = self.search([("pixel_id", "=", pixel_id)])
         return pixel
 

@@ -18,9 +18,7 @@ class ResConfigSettings(models.TransientModel):
         inverse="_inverse_meta_capi_access_token",
         groups="base.group_system",
     )
-    meta_capi_access_token_set = fields.Boolean(
-        compute="_compute_meta_capi_access_token"
-    )
+    meta_capi_access_token_set = fields.Boolean(readonly=True)
     meta_capi_test_event_code = fields.Char(
         "Test Event Code", config_parameter=config.TEST_EVENT_CODE
     )
@@ -29,9 +27,7 @@ class ResConfigSettings(models.TransientModel):
     )
 
     def _compute_meta_capi_access_token(self):
-        is_set = bool(self.env["meta.capi.config"]._get(config.ACCESS_TOKEN))
         self.meta_capi_access_token = False
-        self.meta_capi_access_token_set = is_set
 
     def _inverse_meta_capi_access_token(self):
         for settings in self:
@@ -46,6 +42,9 @@ class ResConfigSettings(models.TransientModel):
         return {
             **super().get_values(),
             "meta_capi_enabled": self.env["meta.capi.config"]._is_enabled(),
+            "meta_capi_access_token_set": bool(
+                self.env["meta.capi.config"]._get(config.ACCESS_TOKEN)
+            ),
             "meta_capi_automation_purchase": self._meta_capi_automation().active,
         }
 
