@@ -163,7 +163,9 @@ class MetaCapiDelivery(models.AbstractModel):
         """Deliver what no job is going to deliver: the cron."""
         if not self.env["meta.capi.config"]._is_enabled():
             return
-        self.env["meta.capi.event"]._expire_overdue()
+        with self._delivery_cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            env["meta.capi.event"]._expire_overdue()
         for pixel_id in self._due_pixel_ids():
             if not self._is_runner_absent(pixel_id):
                 self._schedule(pixel_id, delay=0)
