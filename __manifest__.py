@@ -15,7 +15,7 @@
         "data/ir_cron_data.xml",
         "data/automation_data.xml",
         "views/meta_capi_attempt_views.xml",
-        "views/meta_capi_retry_views.xml",
+        "wizards/meta_capi_retry_views.xml",
         "views/meta_capi_event_views.xml",
         "views/meta_capi_pixel_views.xml",
         "views/ir_actions_server_views.xml",

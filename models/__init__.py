@@ -6,7 +6,6 @@ from . import meta_capi_config
 from . import meta_capi_delivery
 from . import meta_capi_event
 from . import meta_capi_pixel
-from . import meta_capi_retry
 from . import meta_conversions_api
 from . import payment_transaction
 from . import res_config_settings

@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import _, api, models
 from odoo.exceptions import ValidationError
 
 from ..capi.errors import InvalidParameter
@@ -30,10 +30,17 @@ class IrConfigParameter(models.Model):
 
     def write(self, vals):
         for parameter in self:
+            if "key" in vals:
+                # Renamed into one of ours, its value is checked like one of ours.
+                vals = {"value": parameter.value, **vals}
             vals = self._meta_capi_clean(vals.get("key") or parameter.key, vals)
         result = super().write(vals)
         self._meta_capi_release_pixels()
         return result
+
+    def unlink(self):
+        self._meta_capi_release_pixels()
+        return super().unlink()
 
     @api.model
     def _meta_capi_clean(self, key, vals):
@@ -44,7 +51,9 @@ class IrConfigParameter(models.Model):
         try:
             value = self.env["meta.capi.config"]._check(key, str(value))
         except InvalidParameter as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(
+                _("%(key)s: %(reason)s", key=key, reason=error.reason)
+            ) from error
         if key == config.ACCESS_TOKEN:
             token_filter.remember(value)
         return {**vals, "value": value}

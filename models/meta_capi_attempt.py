@@ -16,7 +16,7 @@ class MetaCapiAttempt(models.Model):
 
     started_at = fields.Datetime(readonly=True, required=True)
     duration_ms = fields.Integer("Duration (ms)", readonly=True)
-    pixel_id = fields.Char("Pixel", readonly=True, required=True)
+    pixel_id = fields.Char("Pixel ID", readonly=True, required=True)
     event_count = fields.Integer("Events", readonly=True)
     event_ids = fields.Many2many(
         "meta.capi.event",

@@ -1,5 +1,4 @@
 import contextlib
-import itertools
 import logging
 import threading
 import time
@@ -10,7 +9,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.modules import module
-from odoo.tools import SQL
+from odoo.tools import SQL, groupby
 
 from ..capi import const
 from ..capi.answer import Answer, Outcome
@@ -645,13 +644,7 @@ def _is_test():
 
 
 def _group_by_attempts(batch):
-    def attempt_count(claimed):
-        return claimed.attempt_count
-
-    for count, group in itertools.groupby(
-        sorted(batch, key=attempt_count), attempt_count
-    ):
-        yield count, list(group)
+    return groupby(batch, lambda claimed: claimed.attempt_count)
 
 
 def _to_claimed(

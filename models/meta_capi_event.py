@@ -103,23 +103,32 @@ class MetaCapiEvent(models.Model):
     )
 
     def init(self):
-        for name, definition in {
-            # Idempotence: one row for what Meta would count once.
-            "meta_capi_event_unique": "UNIQUE INDEX %s ON meta_capi_event"
-            " (pixel_id, event_name, event_id)",
-            # The claim: its cost depends on what waits, not on the log.
-            "meta_capi_event_pending": "INDEX %s ON meta_capi_event"
-            " (pixel_id, event_time, id) WHERE state = 'pending'",
-            "meta_capi_event_failed": "INDEX %s ON meta_capi_event"
-            " (id) WHERE state = 'failed'",
-            "meta_capi_event_finished": "INDEX %s ON meta_capi_event"
-            " (create_date) WHERE state <> 'pending'",
-            "meta_capi_event_origin": "INDEX %s ON meta_capi_event"
-            " (res_model, res_id) WHERE res_id IS NOT NULL",
-        }.items():
-            self.env.cr.execute(
-                f"CREATE {definition % f'IF NOT EXISTS {name}'}"  # pylint: disable=sql-injection
-            )
+        cr = self.env.cr
+        # Idempotence: one row for what Meta would count once.
+        cr.execute(
+            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_event_unique"
+            " ON meta_capi_event (pixel_id, event_name, event_id)"
+        )
+        # The claim: its cost depends on what waits, not on the log.
+        cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_event_pending"
+            " ON meta_capi_event (pixel_id, event_time, id) WHERE state = 'pending'"
+        )
+        # What an admin looks for first, however long the log.
+        cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_event_failed"
+            " ON meta_capi_event (id) WHERE state = 'failed'"
+        )
+        # The retention.
+        cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_event_finished"
+            " ON meta_capi_event (create_date) WHERE state <> 'pending'"
+        )
+        # The events of a document.
+        cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_event_origin"
+            " ON meta_capi_event (res_model, res_id) WHERE res_id IS NOT NULL"
+        )
 
     def _compute_document_name(self):
         """Name the record the event is about, for those who may see the log."""

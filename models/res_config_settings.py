@@ -35,6 +35,8 @@ class ResConfigSettings(models.TransientModel):
                 self.env["ir.config_parameter"].set_param(
                     config.ACCESS_TOKEN, settings.meta_capi_access_token
                 )
+        # What was typed is in the cache, and would go back with the answer.
+        self.invalidate_recordset(["meta_capi_access_token"], flush=False)
 
     @api.model
     def get_values(self):

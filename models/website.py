@@ -1,4 +1,4 @@
-from odoo import api, fields, models
+from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..capi.errors import InvalidParameter
@@ -50,7 +50,13 @@ class Website(models.Model):
                 cleaned[field] = self.env["meta.capi.config"]._check(key, vals[field])
             except InvalidParameter as error:
                 label = self._fields[field].get_description(self.env, ["string"])
-                raise ValidationError(f"{label['string']}: {error.reason}") from error
+                raise ValidationError(
+                    _(
+                        "%(field)s: %(reason)s",
+                        field=label["string"],
+                        reason=error.reason,
+                    )
+                ) from error
         token_filter.remember(cleaned.get("meta_capi_access_token") or "")
         return cleaned
 

@@ -19,7 +19,7 @@ class MetaCapiRetry(models.TransientModel):
         lambda self: self.env["meta.capi.event"]._fields["failure_reason"].selection,
         help="Empty: for whichever reason.",
     )
-    pixel_id = fields.Many2one("meta.capi.pixel", "Pixel", help="Empty: every pixel.")
+    pixel_id = fields.Many2one("meta.capi.pixel", help="Empty: every pixel.")
     failed_count = fields.Integer("Failed Events", compute="_compute_counts")
     sendable_count = fields.Integer("Still Sendable", compute="_compute_counts")
 

@@ -1,0 +1,1 @@
+from . import meta_capi_retry
