@@ -102,11 +102,28 @@ class MetaCapiPixel(models.Model):
         if self.wait_until and self.wait_until > now:
             return 0
         if self.state == "stopped":
-            if self.next_probe_at > now:
-                return 0
-            self.next_probe_at = now + timedelta(hours=PROBE_HOURS)
-            return PROBE_SIZE
+            return PROBE_SIZE if self._take_probe(now) else 0
         return 1 if self.witness_wanted else MAX_EVENTS
+
+    def _take_probe(self, now):
+        """Tell whether this hour's probe is ours, and put off the next one.
+
+        Committed on its own: it is one probe, also for other workers and if this one
+        dies on it.
+        """
+        with self.env["meta.capi.delivery"]._delivery_cursor() as cr:
+            cr.execute(
+                SQL(
+                    "UPDATE meta_capi_pixel SET next_probe_at = %s"
+                    " WHERE id = %s AND next_probe_at <= %s",
+                    now + timedelta(hours=PROBE_HOURS),
+                    self.id,
+                    now,
+                )
+            )
+            taken = bool(cr.rowcount)
+        self.invalidate_recordset(["next_probe_at"], flush=False)
+        return taken
 
     def _wants_witness(self):
         """Tell whether the newest events tell more than the oldest.

@@ -1,0 +1,468 @@
+"""Real Odoo processes on a database of their own, with real commits.
+
+One cursor that is rolled back at the end cannot show what happens between two workers,
+or to the rows of one that is killed. Here a test has a database that others commit to,
+a server with worker processes, and short-lived processes that run a function of the
+test module::
+
+    def count(env, model):
+        return env[model].search_count([])
+
+    class TestUsers(ProcessCase):
+        def test_there_is_a_user(self):
+            self.assertTrue(self.call(count, "res.users"))
+
+``make test`` tells by its environment which Odoo to start; without it all is skipped.
+"""
+
+import atexit
+import configparser
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from unittest import SkipTest
+
+import psycopg2
+
+from odoo import SUPERUSER_ID, api, sql_db
+from odoo.tests import BaseCase
+
+from ..dev.graph_sandbox import GraphSandbox
+from ..dev.odoo_log import Log
+
+ADDON = "ih_meta_conversions_api"
+# Seconds between two looks at something that is to happen.
+POLL = 0.05
+# Seconds after which it is not going to happen, also on a busy machine.
+PATIENCE = 90
+
+_SERVE = f"""
+from odoo.addons.{ADDON}.tests import processes
+processes.serve(env, %d)
+"""
+
+
+# ----------------------------------------------------------------- Odoo, as it is told
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The Odoo that runs this test, to be started again."""
+
+    launcher: str
+    config: str
+    series: str
+
+    @property
+    def options(self):
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read(self.config)
+        return parser["options"]
+
+    @property
+    def template(self):
+        """The database with all that the addon depends on, but without it."""
+        return f"template_{self.series}"
+
+    def connect(self, database):
+        """Open a connection on which every statement is a transaction."""
+        names = {
+            "host": "db_host",
+            "port": "db_port",
+            "user": "db_user",
+            "password": "db_password",
+        }
+        given = {key: self.options.get(option) for key, option in names.items()}
+        connection = psycopg2.connect(
+            dbname=database,
+            **{
+                key: value
+                for key, value in given.items()
+                if value not in (None, "False")
+            },
+        )
+        connection.autocommit = True
+        return connection
+
+    def popen(self, *arguments, **options):
+        """Start Odoo, as the head of a process group that can be killed with it."""
+        arguments = map(str, arguments)
+        return subprocess.Popen(
+            [self.launcher, *_with_config(self.config, arguments)],
+            start_new_session=True,
+            **options,
+        )
+
+
+def _with_config(config, arguments):
+    """Put the settings where Odoo wants them: after the name of a command."""
+    first, *others = arguments
+    if first.startswith("-"):
+        return ["-c", config, first, *others]
+    return [first, "-c", config, *others]
+
+
+@functools.lru_cache
+def installation():
+    """Return the Odoo that `make test` runs."""
+    names = ("META_CAPI_DEV_ODOO", "META_CAPI_DEV_CONF", "META_CAPI_DEV_SERIES")
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        raise SkipTest(
+            f"{', '.join(missing)} not set: run `make test`, which tells how to start"
+            " further Odoo processes"
+        )
+    return Installation(*(os.environ[name] for name in names))
+
+
+def run_odoo(database, *arguments):
+    """Run Odoo until it ends; return its log, judged.
+
+    :raise AssertionError: it failed
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Log(Path(folder, "odoo.log"), quiet=True)
+        with installation().popen(
+            *arguments,
+            *("-d", database.name, "--no-http"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            log.follow(process.stdout)
+        if process.returncode:
+            raise AssertionError(
+                f"Odoo ended with {process.returncode}:\n{_end(log.path)}"
+            )
+        return log
+
+
+def _end(path):
+    return "\n".join(path.read_text(errors="replace").splitlines()[-40:])
+
+
+# ----------------------------------------------------------------------- the database
+
+
+class Database:
+    """A copy of a database, for real commits; it is to be dropped."""
+
+    def __init__(self, source, purpose):
+        odoo = installation()
+        # The tooling drops what a killed run leaves by the process id at the end.
+        self.name = f"{purpose}_{odoo.series}_{os.getpid()}"
+        self._connection = None
+        self._admin(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        self._admin(f'CREATE DATABASE "{self.name}" TEMPLATE "{source}"')
+
+    def rows(self, query, *parameters):
+        """Return the rows of a query, or None for a statement that has none."""
+        if self._connection is None:
+            self._connection = installation().connect(self.name)
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, parameters or None)
+            return cursor.fetchall() if cursor.description else None
+
+    def column(self, query, *parameters):
+        return [value for (value,) in self.rows(query, *parameters)]
+
+    def value(self, query, *parameters):
+        ((value,),) = self.rows(query, *parameters)
+        return value
+
+    def close(self):
+        """Leave it, so that it can be copied."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def drop(self):
+        self.close()
+        self._admin(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        filestore = Path(installation().options["data_dir"], "filestore", self.name)
+        shutil.rmtree(filestore, ignore_errors=True)
+
+    @staticmethod
+    def _admin(statement):
+        connection = installation().connect("postgres")
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            connection.close()
+
+
+@functools.lru_cache
+def installed():
+    """Return a database with the addon, to be copied; one for all classes."""
+    database = Database(installation().template, "processes_template")
+    atexit.register(database.drop)
+    run_odoo(database, "-i", ADDON, "--stop-after-init")
+    return database
+
+
+# ---------------------------------------------------------------------- the processes
+
+
+def serve(env, number):
+    """Be the parent of a test's processes: ready to go, one forked for each call.
+
+    Runs inside ``odoo shell``, whose start is what takes time.
+
+    :param number: of the socket that each process gets its own connection through
+    """
+    registry = env.registry
+    env.cr.close()
+    sql_db.close_all()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Nobody asks how a process ended: its connection tells.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    control = socket.socket(fileno=number)
+    while True:
+        _message, numbers, *_flags = socket.recv_fds(control, 1, 1)
+        if not numbers:
+            os._exit(0)
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _answer(registry, Connection(numbers[0]))
+            os._exit(0)
+        os.close(numbers[0])
+
+
+def _answer(registry, connection):
+    """Run the function that the test has sent, and send back what it returns."""
+    connection.send(os.getpid())
+    function, arguments = connection.recv()
+    try:
+        # What any worker does before and after a request.
+        registry = registry.check_signaling()
+        with registry.cursor() as cr:
+            result = function(api.Environment(cr, SUPERUSER_ID, {}), *arguments)
+        registry.signal_changes()
+    except BaseException:
+        connection.send((False, traceback.format_exc()))
+    else:
+        connection.send((True, result))
+
+
+class Process:
+    """A process of its own that runs one function of a test module."""
+
+    def __init__(self, connection, function, arguments):
+        self._connection = connection
+        self._ended = False
+        self.name = function.__name__
+        self.pid = connection.recv()
+        connection.send((function, arguments))
+
+    def result(self):
+        """Wait for it, and return what the function returns."""
+        answer = self._end()
+        if answer is None:
+            raise AssertionError(f"{self.name} was killed")
+        good, value = answer
+        if not good:
+            raise AssertionError(f"{self.name} failed:\n{value}")
+        return value
+
+    def wait_for_death(self):
+        """Wait until it has been killed, whatever it was about to do."""
+        answer = self._end()
+        if answer is not None:
+            raise AssertionError(f"{self.name} came to its end: {answer[1]}")
+
+    def kill(self):
+        """End it where it is, unless it has ended."""
+        if not self._ended:
+            # It may end by itself this very moment.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self._end()
+
+    def _end(self):
+        """Wait for its answer; None if it dies without."""
+        if not self._connection.poll(PATIENCE):
+            raise AssertionError(f"{self.name} does not end")
+        self._ended = True
+        try:
+            return self._connection.recv()
+        except (EOFError, ConnectionError):
+            return None
+
+
+class Processes:
+    """``odoo shell`` on a database, loaded once, from which processes are forked."""
+
+    def __init__(self, database, folder):
+        self._log = Path(folder, "processes.log")
+        self._control, theirs = socket.socketpair()
+        script = Path(folder, "script.py")
+        script.write_text(_SERVE % theirs.fileno())
+        with theirs, script.open() as source, self._log.open("w") as log:
+            self._shell = installation().popen(
+                *("shell", "-d", database.name, "--no-http"),
+                stdin=source,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+            )
+
+    def start(self, function, *arguments):
+        mine, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+        try:
+            return Process(Connection(mine.detach()), function, arguments)
+        except (EOFError, ConnectionError):
+            raise AssertionError(f"No process:\n{_end(self._log)}") from None
+
+    def stop(self):
+        self._control.close()
+        _kill(self._shell)
+
+
+class Server:
+    """Odoo with two workers, the queue's runner and a cron thread."""
+
+    def __init__(self, database, folder):
+        self._log = Path(folder, "server.log")
+        with self._log.open("w") as log:
+            self._process = installation().popen(
+                *("-d", database.name, f"--db-filter=^{database.name}$"),
+                *("--no-database-list", "--workers=2", "--max-cron-threads=1"),
+                *(f"--http-port={_free_port()}", f"--gevent-port={_free_port()}"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def complaints(self):
+        """What is WARNING or worse in its log."""
+        log = Log(self._log.with_suffix(".copy"), quiet=True)
+        with self._log.open(errors="replace") as lines:
+            log.follow(lines)
+        return [record.text for record in log.bad]
+
+    def check(self):
+        if self._process.poll() is not None:
+            raise AssertionError(f"Odoo has ended:\n{_end(self._log)}")
+
+    def stop(self):
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+        _kill(self._process)
+
+
+def _kill(process):
+    """End a process that we started, with all that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+# ----------------------------------------------------------------- what processes run
+
+
+def configure(env, parameters):
+    for key, value in parameters.items():
+        env["ir.config_parameter"].set_param(key, value)
+
+
+# --------------------------------------------------------------------------- the case
+
+
+class ProcessCase(BaseCase):
+    """A shop on a database of its own, armed and connected to a Graph sandbox."""
+
+    # Seconds that events gather; more than any test takes.
+    batch_delay = 600
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        template = installed()
+        template.close()
+        cls.database = Database(template.name, "processes")
+        cls.addClassCleanup(cls.database.drop)
+        # Not by the ORM: all processes would have to load the registry anew.
+        cls.database.rows(
+            """
+            UPDATE base_automation SET active = true WHERE id = (
+                SELECT res_id FROM ir_model_data
+                 WHERE module = %s AND name = 'automation_purchase'
+            )
+            """,
+            ADDON,
+        )
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+        cls.graph = GraphSandbox()
+        cls.addClassCleanup(cls.graph.stop)
+        cls.graph.start()
+        cls.pixel_id = cls.graph.pixel_id
+        cls.processes = Processes(cls.database, cls.folder)
+        cls.addClassCleanup(cls.processes.stop)
+        cls.call(
+            configure,
+            {
+                "meta_capi.enabled": "True",
+                "meta_capi.pixel_id": cls.graph.pixel_id,
+                "meta_capi.access_token": cls.graph.token,
+                "meta_capi.graph_url": cls.graph.url,
+                "meta_capi.batch_delay": str(cls.batch_delay),
+            },
+        )
+
+    def setUp(self):
+        super().setUp()
+        self.database.rows(
+            "TRUNCATE meta_capi_event, meta_capi_attempt, meta_capi_attempt_event_rel,"
+            " meta_capi_pixel, queue_job CASCADE"
+        )
+        self.graph.heal()
+        self.graph.clear()
+
+    @classmethod
+    def call(cls, function, *arguments):
+        """Run a function in a process of its own; return what it returns."""
+        return cls.processes.start(function, *arguments).result()
+
+    def start(self, function, *arguments):
+        """Have a function run in a process of its own, until the end of the test."""
+        process = self.processes.start(function, *arguments)
+        self.addCleanup(process.kill)
+        return process
+
+    def until(self, condition, what):
+        """Wait until a condition holds, and return its value."""
+        deadline = time.monotonic() + PATIENCE
+        while not (value := condition()):
+            self.check_server()
+            if time.monotonic() > deadline:
+                self.fail(f"Not so: {what}")
+            time.sleep(POLL)
+        return value
+
+    def check_server(self):
+        """Fail where a server that is needed has died."""
