@@ -23,15 +23,20 @@ LOGGERS = (
     "odoo.sql_db",
 )
 
+# Shorter texts are no tokens; to cut them out would cut words.
+_MIN_LENGTH = 6
+
 _QUOTED = r"(?P<quote>['\"]).*?(?P=quote)"
 _PATTERNS = (
     # {'meta_capi_access_token': '…'}, set_param('meta_capi.access_token', '…')
     re.compile(rf"(?P<keep>meta_capi[._]access_token['\"]\s*[:,=]\s*){_QUOTED}"),
-    # write({'value': '…'}) on a System Parameter, where nothing tells which one
-    re.compile(rf"(?P<keep>ir\.config_parameter\b.*?['\"]value['\"]\s*:\s*){_QUOTED}"),
     # The form of Meta's own tokens.
     re.compile(r"(?P<keep>)\bEAA[A-Za-z0-9]{16,}"),
 )
+# A call on System Parameters, write({'value': '…'}), set_param(value='…'): nothing
+# tells which parameter it is.
+_PARAMETERS = "ir.config_parameter"
+_VALUE = re.compile(rf"(?P<keep>\bvalue['\"]?\s*[:=]\s*){_QUOTED}")
 
 
 class TokenFilter(logging.Filter):
@@ -43,13 +48,14 @@ class TokenFilter(logging.Filter):
 
     def remember(self, token: str) -> None:
         """Cut ``token`` out of whatever is logged from now on, wherever it stands."""
-        if token:
+        if len(token) >= _MIN_LENGTH:
             self._tokens.add(token)
 
     def redact(self, text: str) -> str:
         for token in self._tokens:
             text = text.replace(token, REDACTED)
-        for pattern in _PATTERNS:
+        patterns = (*_PATTERNS, _VALUE) if _PARAMETERS in text else _PATTERNS
+        for pattern in patterns:
             text = pattern.sub(rf"\g<keep>{REDACTED}", text)
         return text
 
