@@ -205,7 +205,7 @@ class MetaCapiDelivery(models.AbstractModel):
                 SELECT EXISTS (
                     SELECT FROM queue_job
                      WHERE identity_key IN %s
-                       AND state = 'pending'
+                       AND state IN ('pending', 'enqueued')
                        AND coalesce(eta, date_created) < %s
                 )
                 """,

@@ -265,12 +265,14 @@ class MetaCapiEvent(models.Model):
         now = time.time()
         arrivals = self.env["meta.capi.delivery"]._first_arrivals(self.ids)
         return self.filtered(
-            lambda event: now
-            < closes_at(
-                int(event.event_time.replace(tzinfo=timezone.utc).timestamp()),
-                event.action_source,
-                arrived_at=arrivals.get(event.id),
-                browser_twin=event.browser_twin,
+            lambda event: (
+                now
+                < closes_at(
+                    int(event.event_time.replace(tzinfo=timezone.utc).timestamp()),
+                    event.action_source,
+                    arrived_at=arrivals.get(event.id),
+                    browser_twin=event.browser_twin,
+                )
             )
         )
 

@@ -111,7 +111,11 @@ class SaleOrder(models.Model):
 
     def _meta_capi_lines(self):
         """Return the lines that are products bought, not text, delivery or the like."""
-        return self.order_line.filtered(
+        # By id: the order of the field itself would flush the order.
+        lines = self.env["sale.order.line"].search(
+            [("order_id", "=", self.id)], order="id"
+        )
+        return lines.sorted("sequence").filtered(
             lambda line: (
                 not line.display_type
                 and line.product_id
