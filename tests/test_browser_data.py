@@ -108,7 +108,11 @@ class TestBrowserData(MetaCapiCase):
 
     def test_the_paying_browser_is_kept_with_the_order(self):
         order = self.order()
-        method = self.env["payment.method"].with_context(active_test=False).search([], limit=1)
+        method = (
+            self.env["payment.method"]
+            .with_context(active_test=False)
+            .search([], limit=1)
+        )
         provider = self.env["payment.provider"].search([], limit=1)
         with self.visit(path="/shop/payment"):
             self.env["payment.transaction"].create(

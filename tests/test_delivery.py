@@ -538,7 +538,9 @@ class TestByHand(DeliveryCase):
         self.graph.poison(events.mapped("event_id"))
         self.deliver()
         self.graph.cure()
-        events[0]._update(events[0].ids, event_time=fields.Datetime.now() - timedelta(8))
+        events[0]._update(
+            events[0].ids, event_time=fields.Datetime.now() - timedelta(8)
+        )
         wizard = self.env["meta.capi.retry"].create(
             {
                 "since": fields.Datetime.now() - timedelta(30),
