@@ -1,0 +1,43 @@
+# All logic is in dev/, and every command there tells its options: python3 -m dev --help
+ODOO ?= 19.0
+export ODOO
+DEV := python3 -m dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-core chaos lint format shell odoo pot dist clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+demo:  ## A shop whose order becomes a Purchase, until Ctrl-C (ONCE=1: prove it and exit)
+	@$(DEV) demo $(if $(ONCE),--once)
+
+test:  ## The whole suite on one series (ODOO=17.0|18.0|19.0, TAGS=/module:Class.method)
+	@$(DEV) test $(if $(TAGS),--tags '$(TAGS)')
+
+test-core:  ## The tests of capi/: no Odoo, no database, a second
+	@$(DEV) test-core
+
+chaos:  ## Faults, kills and restarts on real processes, minutes (SEED=n, ONLY="1 4")
+	@$(DEV) chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+lint:  ## What CI checks before the tests
+	@$(DEV) lint
+
+format:  ## Let ruff put the Python in order
+	@$(DEV) format
+
+shell:  ## A Python prompt inside Odoo, on the demo's database
+	@$(DEV) shell
+
+odoo:  ## Odoo itself with the private PostgreSQL up (ARGS="-d name -u module")
+	@$(DEV) odoo -- $(ARGS)
+
+pot:  ## Export i18n/ih_meta_conversions_api.pot
+	@$(DEV) pot
+
+dist:  ## One wheel for all series, in dist/
+	@$(DEV) dist
+
+clean:  ## Remove the environments and databases of this checkout (CACHE=1: downloads too)
+	@$(DEV) clean $(if $(CACHE),--cache)

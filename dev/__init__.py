@@ -1,0 +1,1 @@
+"""Developer tooling: what `make` runs. Standard library only."""

@@ -1,0 +1,166 @@
+"""The command line behind the Makefile: `python3 -m dev <command>`."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from . import layout
+from .console import Problem, say
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; what the person can put right is said in one sentence."""
+    # SIGINT as well: a shell starts what is in the background with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    options = _parser().parse_args(arguments)
+    try:
+        if options.odoo not in layout.SERIES:
+            raise Problem(f"ODOO must be one of {', '.join(layout.SERIES)}.")
+        layout.prepare()
+        return int(options.command(options))
+    except Problem as problem:
+        say(f"\n{problem}")
+    except KeyboardInterrupt:
+        say("\nStopped.")
+        return 130
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        say("\nThe disk is full: free some space and run it again.")
+    return 1
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m dev", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(
+        function: Callable[[argparse.Namespace], int], name: str
+    ) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=function.__doc__)
+        command.set_defaults(command=function)
+        command.add_argument(
+            "--odoo",
+            metavar="SERIES",
+            default=os.environ.get("ODOO") or layout.DEFAULT_SERIES,
+            help=f"one of {', '.join(layout.SERIES)} (default: %(default)s)",
+        )
+        return command
+
+    add(_test, "test").add_argument("--tags", help="Odoo's --test-tags")
+    add(_test_core, "test-core")
+    demo = add(_demo, "demo")
+    demo.add_argument("--once", action="store_true", help="prove it, then exit")
+    add(_ci, "ci")
+    chaos = add(_chaos, "chaos")
+    chaos.add_argument("--seed", type=int, help="of a run to repeat")
+    chaos.add_argument("--only", type=int, nargs="*", default=(), metavar="NUMBER")
+    add(_lint, "lint")
+    add(_format, "format")
+    add(_shell, "shell")
+    add(_odoo, "odoo").add_argument("arguments", nargs="*", help="what Odoo is told")
+    add(_pot, "pot")
+    add(_dist, "dist")
+    add(_clean, "clean").add_argument("--cache", action="store_true")
+    return parser
+
+
+# Each command imports what it needs, so that no mistake in one breaks another.
+
+
+def _test(options: argparse.Namespace) -> int:
+    """Run the addon's tests in Odoo."""
+    from . import run_tests
+
+    return run_tests.test(options.odoo, options.tags).close()
+
+
+def _test_core(_options: argparse.Namespace) -> int:
+    """Run the tests of capi/ without Odoo."""
+    from . import core_tests
+
+    return core_tests.test()
+
+
+def _ci(options: argparse.Namespace) -> int:
+    """Lint, then test on each series whose source is here."""
+    from . import run_tests
+
+    return run_tests.test_all(options.odoo).close()
+
+
+def _chaos(options: argparse.Namespace) -> int:
+    """Break everything that can break, and count what is left."""
+    from . import chaos
+
+    return chaos.chaos(options.odoo, options.seed, options.only).close()
+
+
+def _demo(options: argparse.Namespace) -> int:
+    """Show an order become a Purchase in a real shop."""
+    from . import demo
+
+    return demo.demo(options.odoo, options.once)
+
+
+def _lint(_options: argparse.Namespace) -> int:
+    """Check the code."""
+    from . import linting
+
+    return linting.lint()
+
+
+def _format(_options: argparse.Namespace) -> int:
+    """Lay out the Python code."""
+    from . import linting
+
+    return linting.format_code()
+
+
+def _shell(options: argparse.Namespace) -> int:
+    """Open a Python prompt in Odoo, on the demo's database."""
+    from . import by_hand
+
+    return by_hand.shell(options.odoo)
+
+
+def _odoo(options: argparse.Namespace) -> int:
+    """Run Odoo with arguments of your own."""
+    from . import by_hand
+
+    return by_hand.run_odoo(options.odoo, options.arguments)
+
+
+def _pot(options: argparse.Namespace) -> int:
+    """Export the terms to translate."""
+    from . import packaging
+
+    return packaging.export_pot(options.odoo)
+
+
+def _dist(_options: argparse.Namespace) -> int:
+    """Build the wheel."""
+    from . import packaging
+
+    return packaging.build_wheel()
+
+
+def _clean(options: argparse.Namespace) -> int:
+    """Remove what the tooling made."""
+    from . import by_hand
+
+    return by_hand.clean(options.cache)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

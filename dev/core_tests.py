@@ -1,0 +1,57 @@
+"""`make test-core`: the tests of `capi/`, without Odoo and without a database."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import types
+import unittest
+
+from . import tools
+from .console import step
+from .environment import REQUIREMENTS
+from .layout import ADDON, DEV, ROOT, remove
+from .run_tests import Tally
+
+
+def test() -> int:
+    """Run this module in a virtual environment that has no Odoo."""
+    wanted = REQUIREMENTS / "addon.txt"
+    venv = DEV / "tools" / "core"
+    stamp = venv / ".made-from"
+    if not stamp.exists() or stamp.read_text() != wanted.read_text():
+        with step("Installing what capi/ and its tests import"):
+            remove(venv)
+            tools.make_venv(venv)
+            tools.install(venv, "--quiet", "-r", wanted)
+        stamp.write_text(wanted.read_text())
+    return subprocess.run(
+        (venv / "bin" / "python", "-m", __name__), cwd=ROOT, check=False
+    ).returncode
+
+
+def main() -> int:
+    """Run `tests/test_capi_*.py` by plain unittest.
+
+    The addon's own `__init__` imports its models, hence Odoo. So it and `tests` are
+    registered as empty packages: `from ..capi import x` then finds just `capi`.
+    """
+    for name, folder in ((ADDON, ROOT), (f"{ADDON}.tests", ROOT / "tests")):
+        package = types.ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    suite = unittest.TestSuite()
+    for path in sorted((ROOT / "tests").glob("test_capi_*.py")):
+        module = importlib.import_module(f"{ADDON}.tests.{path.stem}")
+        suite.addTests(unittest.defaultTestLoader.loadTestsFromModule(module))
+    result = unittest.TextTestRunner(stream=sys.stdout).run(suite)
+    failed = len(result.failures) + len(result.errors)
+    if not result.testsRun:
+        failed = 1
+        print("no test ran")
+    return Tally(result.testsRun - failed - len(result.skipped), failed).close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
