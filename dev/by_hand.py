@@ -34,7 +34,9 @@ def clean(cache: bool) -> int:
     Odoo's source stays: others may use it, and it takes longest to get again.
     """
     postgres.discard()
-    for path in (DEV, ROOT / "dist", *((CACHE,) if cache else ())):
+    made = ("dist", ".hypothesis", ".mypy_cache", ".ruff_cache")
+    paths = [DEV, *(ROOT / name for name in made)]
+    for path in [*paths, CACHE] if cache else paths:
         if path.exists():
             say(f"removing {path}")
             remove(path)

@@ -108,26 +108,33 @@ class Archive:
 
     def _address(self) -> str | None:
         """Return the address of the Debian archive that this machine's apt uses."""
-        for extra in ((), ("-o", f"Dir::State::Lists={self.lists}")):
-            if extra:
-                # No lists on a fresh machine: fetch them, to our own folder.
-                subprocess.run(
-                    ("apt-get", *extra, "update", "-qq"),
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    check=False,
-                )
-            targets = subprocess.run(
-                ("apt-get", *extra, "indextargets", "--format", "$(LABEL) $(REPO_URI)"),
+        listing = self._targets()
+        if not listing:
+            # No lists on a fresh machine: fetch them, to our own folder.
+            own = ("-o", f"Dir::State::Lists={self.lists}")
+            subprocess.run(
+                ("apt-get", *own, "update", "-qq"),
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
                 check=False,
             )
-            for line in targets.stdout.splitlines():
-                label, _, address = line.partition(" ")
-                if label == "Debian":
-                    return address
+            listing = self._targets(*own)
+        for line in listing:
+            label, _, address = line.partition(" ")
+            if label == "Debian":
+                return address
         return None
+
+    @staticmethod
+    def _targets(*options: str) -> list[str]:
+        done = subprocess.run(
+            ("apt-get", *options, "indextargets", "--format", "$(LABEL) $(REPO_URI)"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.splitlines()
 
     def _apt(self, program: str) -> Sequence[str]:
         options = {

@@ -614,7 +614,8 @@ class MetaCapiDelivery(models.AbstractModel):
         for half, part in enumerate((batch[:middle], batch[middle:])):
             self.env["meta.capi.event"]._update(
                 [claimed.id for claimed in part],
-                attempt_count=SQL("attempt_count + 1"),
+                # One event alone is counted by whoever settles it.
+                attempt_count=SQL("attempt_count + %s", int(len(batch) > 1)),
                 # Unique as the attempt is, and never 0.
                 isolation_part=2 * attempt_id + half,
             )

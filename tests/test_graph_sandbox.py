@@ -1,5 +1,6 @@
 """The sandbox that stands in for Meta is itself held to what is known of Meta."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -579,8 +580,11 @@ class TestFaults(GraphSandboxCase):
         self.assertEqual(answer.status_code, 200)
         self.assertRaises(ValueError, answer.json)
         self.assertEqual(self.after(empty_body()).content, b"")
+        # Not every urllib3 misses what was announced and never came.
+        with contextlib.suppress(requests.RequestException):
+            self.assertRaises(ValueError, self.after(truncated_json(cut=True)).json)
+        self.assertEqual(self.graph.requests[-1].ending, "cut")
         self.assertFalse(self.graph.events)
-        self.assertBroken(truncated_json(cut=True))
 
     def test_events_received_can_fall_short(self):
         answer = self.after(short_events_received(2), count=5)
