@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 import logging
+import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -53,10 +54,12 @@ class _OverRpc:
     """A method that portal users may not call over RPC.
 
     Code that runs for a portal user may: it is the same user, so the entry has to tell.
-    Every RPC entry of Odoo looks the method up on the model's class, and Python code
-    calls it on a recordset. ``api.private`` is missing on Odoo 17, and would shut out
-    internal users too.
+    Every RPC entry of Odoo looks the method up on the model's class, where Python code
+    calls it on a recordset; on Odoo 18 it is ``call_kw`` that looks it up on one.
+    ``api.private`` is missing on Odoo 17, and would shut out internal users too.
     """
+
+    _call_kw = getattr(getattr(api, "call_kw", None), "__code__", None)
 
     def __init__(self, method):
         self._method = method
@@ -72,7 +75,9 @@ class _OverRpc:
         self._remote = remote
 
     def __get__(self, records, owner=None):
-        return self._remote if records is None else self._method.__get__(records, owner)
+        is_rpc = records is None or sys._getframe(1).f_code is self._call_kw
+        method = self._remote if is_rpc else self._method
+        return method.__get__(records, owner)
 
 
 class InvalidEvent(UserError):
