@@ -249,7 +249,9 @@ def _answer(registry, connection):
         # What any worker does before and after a request.
         registry = registry.check_signaling()
         with registry.cursor() as cr:
-            result = function(api.Environment(cr, SUPERUSER_ID, {}), *arguments)
+            # Kept until the commit, which flushes the environments that there are.
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            result = function(env, *arguments)
         registry.signal_changes()
     except BaseException:
         connection.send((False, traceback.format_exc()))
