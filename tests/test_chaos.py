@@ -1,0 +1,86 @@
+import contextlib
+import io
+import tempfile
+from pathlib import Path
+
+from odoo.tests import BaseCase, tagged
+
+from ..dev import chaos_shop
+from ..dev.chaos_scenarios import Storm, storm
+from ..dev.console import Problem
+from ..dev.graph_sandbox import GraphSandbox
+from ..dev.run_tests import Tally
+from .processes import Database, installation, installed
+
+SEED = 1
+
+
+@tagged("post_install", "-at_install")
+class TestChaos(BaseCase):
+    """The short form of `make chaos`: the same code with small numbers."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        template = installed()
+        template.close()
+        cls.database = Database(template.name, "chaos")
+        cls.addClassCleanup(cls.database.drop)
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.log = Path(folder.name, "server.log")
+        cls.graph = GraphSandbox(seed=SEED)
+        cls.addClassCleanup(cls.graph.stop)
+        cls.graph.start()
+
+    def test_storm(self):
+        size = Storm(
+            events=300,
+            transactions=30,
+            poisoned=2,
+            kills=3,
+            restarts=0,
+            seconds=6,
+            failing=0.25,
+            thorough=False,
+        )
+        with self._shop() as shop:
+            self._judge(storm, shop, size)
+
+    def _shop(self):
+        return _serving(self.database, self.graph, self.log)
+
+    def _judge(self, scenario, shop, *arguments):
+        """Run a scenario, and fail with its own words."""
+        tally, said = Tally(), io.StringIO()
+        with contextlib.redirect_stdout(said):
+            try:
+                scenario(shop, SEED, tally, *arguments)
+            except Problem as problem:
+                tally.check(False, str(problem))
+        self.assertFalse(tally.failed, said.getvalue())
+
+
+@contextlib.contextmanager
+def _serving(database, graph, log):
+    """Start Odoo on the database, and connect it to the sandbox."""
+    odoo = installation()
+
+    def sql(statement):
+        return [str(value) for (value,) in database.rows(statement) or ()]
+
+    def notify(statement):
+        connection = odoo.connect("postgres")
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            connection.close()
+        return []
+
+    shop = chaos_shop.Shop(
+        (odoo.launcher, "-c", odoo.config), database.name, sql, notify, graph, log
+    )
+    with contextlib.redirect_stdout(io.StringIO()), shop.serving():
+        shop.configure()
+        yield shop
