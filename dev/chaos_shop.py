@@ -9,7 +9,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,8 @@ class Shop:
             finally:
                 self._server = None
                 # A worker that waits for its next try would make us wait too.
-                os.killpg(server.process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.killpg(server.process.pid, signal.SIGKILL)
 
     @property
     def server(self) -> Server:

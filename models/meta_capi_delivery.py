@@ -32,7 +32,7 @@ _logger = logging.getLogger("meta.conversions.api")
 MAX_SECONDS = 30
 # Jobs of one pixel that wait at once: one whose time is ahead, and others already on
 # their way. More would add nothing, so they do not pile up where no jobrunner runs.
-JOB_SLOTS = 3
+JOB_SLOTS = 2
 # Seconds a job must still be ahead for a transaction to leave its events to it.
 JOIN_MARGIN = 1
 # Seconds after which a job that nobody started tells that no jobrunner is there.
