@@ -17,7 +17,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; what the person can put right is said in one sentence."""
     # SIGINT as well: a shell starts what is in the background with it ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        nohup = number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
+        if not nohup:
+            signal.signal(number, _interrupt)
     options = _parser().parse_args(arguments)
     try:
         if options.odoo not in layout.SERIES:
