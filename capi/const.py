@@ -47,6 +47,63 @@ MAX_DEPTH = 10  # of lists and dictionaries inside one another
 MAX_INTEGER = 2**63 - 1
 MAX_PROBLEMS = 20  # said about one event
 
+# No click ID of Meta's is known to come near; a URL may hold anything.
+MAX_FBCLID_LENGTH = 500
+
+# https://developers.facebook.com/documentation/ads-commerce/marketing-api/overview/data-processing-options
+# The US, and the states whose laws Limited Data Use serves.
+LDU_COUNTRY = 1
+LDU_STATES = {
+    "ca": 1000,
+    "co": 1001,
+    "ct": 1002,
+    "fl": 1003,
+    "or": 1004,
+    "tx": 1005,
+    "mt": 1006,
+    "de": 1007,
+    "ne": 1008,
+    "nh": 1009,
+    "nj": 1010,
+    "mn": 1011,
+    "md": 1012,
+    "ri": 1013,
+}
+
+# Countries below whose top-level domain everybody registers, but for domains such as
+# co.uk: of three letters or fewer, or one of the words. In all other countries towns,
+# trades or everything (as in *.ck) may be domains that strangers share.
+FLAT_COUNTRIES = frozenset(
+    "ae at au be ca ch cl cn cz de dk ee es eu fi fr gr ie io li lt lu lv me mx nl nz pt"
+    " se sg si sk tr uk za".split()
+)
+SHARED_LABELS = frozenset(
+    """
+    agric aland asso avoues brand conf fhsk geek gouv govt greta grondar health
+    huissier-justice info kiwi komforb kommunalforbund komvux lanbib maori name
+    naturbruksgymn nome parliament parti police press priv publ riik school
+    """.split()
+)
+# Domains of companies that give each customer a name below them, and some that are
+# divided once more.
+SHARED_DOMAINS = frozenset(
+    """
+    africa.com amazonaws.com app.github.dev appspot.com awsapprunner.com azurefd.net
+    azurewebsites.net blogspot.com cleverapps.io cloudapp.azure.com cloudapp.net
+    cloudfront.net cloudns.eu ddns.net duckdns.org dyndns.org edu.au
+    elasticbeanstalk.com eu.org fastly.net firebaseapp.com fly.dev github.io
+    gitlab.io gitpod.io gov.au herokuapp.com hf.space hopto.org hostingersite.com
+    jpn.com lhr.life lima-city.at loca.lt localhost localtunnel.me mex.com myds.me
+    myshopify.com netlify.app ngrok-free.app ngrok-free.dev ngrok.app ngrok.dev
+    ngrok.io nip.io no-ip.org odoo.com odoo.sh ondigitalocean.app onrender.com
+    pages.dev platformsh.site plesk.page r2.dev railway.app render.com repl.co
+    replit.app replit.dev run.app sch.uk scw.cloud serveo.net squarespace.com
+    sslip.io surge.sh synology.me traefik.me trafficmanager.net trycloudflare.com
+    ts.net vercel.app web.app webflow.io weebly.com wixsite.com wordpress.com
+    workers.dev zapto.org
+    """.split()
+)
+
 # ISO 4217 as of 2026, and what it withdrew since 2023: orders of that time remain.
 CURRENCIES = frozenset(
     """

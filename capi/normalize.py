@@ -18,7 +18,7 @@ from datetime import date, datetime
 
 import phonenumbers
 
-from .places import COUNTRIES, STATES
+from .places import COUNTRIES, STATES, US_NAMES
 
 # What people and programs write into a field that they have to fill in.
 EMPTY_WORDS = frozenset(
@@ -221,13 +221,18 @@ def normalize_zip(value: str, country: str | None = None) -> str | None:
 def normalize_country(value: str | None) -> str | None:
     """Return the ISO 3166-1 alpha-2 code of a country in lower case.
 
-    A country's name is not one: it differs from language to language.
+    Of names, which differ from language to language, only the English ones of the US
+    are read: Meta's document gives one as its example.
 
-    >>> normalize_country(" US "), normalize_country("Germany")
-    ('us', None)
+    >>> normalize_country(" US "), normalize_country("United States")
+    ('us', 'us')
+    >>> normalize_country("Germany") is None
+    True
     """
     text = _clean(value)
-    return text if text in COUNTRIES else None
+    if text in COUNTRIES:
+        return text
+    return "us" if normalize_name(text) in US_NAMES else None
 
 
 def normalize_birth_date(value: str | date) -> str | None:

@@ -17,6 +17,7 @@ COUNTRIES = frozenset(
 )
 
 # Names as ``normalize`` squeezes them: lower case, letters only.
+US_NAMES = frozenset("us usa unitedstates unitedstatesofamerica".split())
 US_STATES = {
     "alabama": "al",
     "alaska": "ak",

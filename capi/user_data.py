@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from . import normalize
+from .browser import is_browser_id
 from .const import BROAD_USER_DATA, MAX_VALUES
 from .errors import InvalidParameter
 from .places import COUNTRIES
@@ -125,11 +126,6 @@ def _hash_one(field: str, value: object, normalizer: Normalizer) -> str | None:
     return text and normalize.sha256(text)
 
 
-# {DOCS}/parameters/fbp-and-fbc: version, subdomain index, milliseconds, and the random
-# number or click id, whose case matters. Meta's parameter builder adds a fifth part.
-_COOKIE = re.compile(
-    rf"fb\.[0-9]+\.[0-9]{{13}}\.[!-\-/-~]+({normalize.APPENDIX})?", re.ASCII
-)
 _APPENDIX = re.compile(rf"{normalize.APPENDIX}$", re.ASCII)
 
 
@@ -157,7 +153,7 @@ def _read_cookie(field: str, value: object) -> str | None:
     It is never repaired: a guess would tie the event to another click.
     """
     text = _read_unhashed(field, value)
-    return text if text and _COOKIE.fullmatch(text) else None
+    return text if is_browser_id(text) else None
 
 
 def _read_meta_id(field: str, value: object) -> str | int | None:
