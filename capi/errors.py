@@ -11,8 +11,8 @@ class InvalidParameter(CapiError):
     """A parameter of an event that Meta would refuse, or that cannot be read.
 
     ``field`` is Meta's name of the parameter, dotted for what lies inside another
-    (``custom_data.value``). ``reason`` says what is wrong and what to do. Neither
-    ever quotes the value: it may be personal.
+    (``custom_data.value``). ``reason`` says what is wrong and what to do. Neither ever
+    quotes a value, which may be personal, but for amounts of money.
     """
 
     def __init__(self, field: str, reason: str) -> None:

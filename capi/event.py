@@ -5,13 +5,13 @@ https://developers.facebook.com/documentation/ads-commerce/conversions-api/param
 
 from __future__ import annotations
 
+import operator
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timezone
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from .const import ACTION_SOURCES, CLOCK_SKEW, MAX_NAME_LENGTH
 from .custom_data import read_custom_data
@@ -20,6 +20,7 @@ from .normalize import normalize_country
 from .reading import (
     Problems,
     has_email,
+    has_phone,
     is_absent,
     read_mapping,
     read_number,
@@ -28,7 +29,20 @@ from .reading import (
     shown,
 )
 from .schedule import window_closes_at
+from .url import without_personal_data
 from .user_data import is_too_broad, read_user_data
+
+# Of user_data, what leads to one person by itself.
+_STRONG_KEYS = frozenset(
+    """
+    anon_id ctwa_clid em external_id fb_login_id fbc fbp ig_sid lead_id madid
+    page_scoped_user_id ph subscription_id
+    """.split()
+)
+# {DOCS}/parameters/custom-data and the Pixel's reference: events about products.
+_PRODUCT_EVENTS = frozenset("AddToCart Purchase ViewContent".split())
+# Prices are rounded: this much of a currency's unit for each item makes no difference.
+_PRICE_TOLERANCE = 0.005
 
 # Unix seconds of the year 5138; anything later was meant in milliseconds.
 _MAX_SECONDS = 10**11
@@ -39,7 +53,6 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SECONDS = re.compile(r"[0-9]{9,}(\.[0-9]+)?")
 _ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _URL = re.compile(r"https?://[^/?#]", re.IGNORECASE)
-_AT_SIGN = re.compile("@|%(?:25)*40")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,11 @@ class ServerEvent:
 
 
 def read_event(
-    arguments: Mapping[str, Any], *, now: float, default_country: str | None = None
+    arguments: Mapping[str, Any],
+    *,
+    now: float,
+    default_country: str | None = None,
+    withheld: Set[str] = frozenset(),
 ) -> tuple[ServerEvent, list[InvalidParameter]]:
     """Read the arguments of ``send_event`` into an event and what is wrong with them.
 
@@ -92,6 +109,8 @@ def read_event(
     :param now: Unix seconds
     :param default_country: ISO 3166-1 alpha-2 of the country to read a national phone
         number in, where ``user_data`` names none itself
+    :param withheld: keys of ``user_data`` that are read, the country of a phone number
+        for one, but left out of the event
     """
     problems = Problems()
     given = problems.read("arguments", read_mapping, "arguments", arguments, default={})
@@ -103,6 +122,8 @@ def read_event(
         return problems.read(name, reader, name, value, *args, default=default)
 
     options = read("data_processing_options", _read_options)
+    country = normalize_country(default_country)
+    user_data = read("user_data", read_user_data, country, problems, default={})
     event = ServerEvent(
         event_name=read("event_name", _read_name) or _start_of(given.get("event_name")),
         event_time=read("event_time", _read_time, now, default=int(now)),
@@ -110,13 +131,7 @@ def read_event(
         or _start_of(given.get("event_id"))
         or str(uuid.uuid4()),
         action_source=read("action_source", _read_action_source, default="other"),
-        user_data=read(
-            "user_data",
-            read_user_data,
-            normalize_country(default_country),
-            problems,
-            default={},
-        ),
+        user_data={key: user_data[key] for key in user_data if key not in withheld},
         custom_data=read("custom_data", read_custom_data, problems),
         event_source_url=read("event_source_url", _read_url),
         referrer_url=read("referrer_url", _read_url),
@@ -164,6 +179,83 @@ def _contradictions(event: ServerEvent, now: float) -> Iterator[InvalidParameter
         )
 
 
+def weaknesses(event: ServerEvent) -> list[InvalidParameter]:
+    """Return what Meta takes of an event but makes little use of, and what to do.
+
+    Nothing that ``read_event`` finds a problem is named again, but an event that has
+    one may be weak for the same reason. Never raises for an event of ``read_event``.
+
+    >>> event = ServerEvent("Lead", 1700000000, "42", "website", {"em": "…"})
+    >>> for weakness in weaknesses(event):
+    ...     print(weakness)
+    event_source_url: is missing: Meta wants the page's URL of events of a website
+    user_data.client_user_agent: is missing: Meta wants the browser's of events of a \
+website
+    """
+    return [
+        *_weaknesses_of_browser(event),
+        *_weaknesses_of_products(event.event_name, event.custom_data or {}),
+    ]
+
+
+def _weaknesses_of_browser(event: ServerEvent) -> Iterator[InvalidParameter]:
+    if event.action_source == "website":
+        # {DOCS}/parameters: required of a website, but not enforced.
+        if not event.event_source_url:
+            yield InvalidParameter(
+                "event_source_url",
+                "is missing: Meta wants the page's URL of events of a website",
+            )
+        if "client_user_agent" not in event.user_data:
+            yield InvalidParameter(
+                "user_data.client_user_agent",
+                "is missing: Meta wants the browser's of events of a website",
+            )
+    if not is_too_broad(event.user_data) and not _STRONG_KEYS & event.user_data.keys():
+        yield InvalidParameter(
+            "user_data",
+            "matches few people: give em, ph, external_id, fbp or fbc as well",
+        )
+    if (
+        event.data_processing_options
+        and not event.data_processing_options_country
+        and "client_ip_address" not in event.user_data
+    ):
+        yield InvalidParameter(
+            "data_processing_options_country",
+            "leaves it to Meta to locate the person: give client_ip_address, or the"
+            " country and the state",
+        )
+
+
+def _weaknesses_of_products(
+    event_name: str, custom_data: dict[str, Any]
+) -> Iterator[InvalidParameter]:
+    contents = custom_data.get("contents", [])
+    if event_name in _PRODUCT_EVENTS and not (
+        contents or custom_data.get("content_ids")
+    ):
+        yield InvalidParameter(
+            "custom_data.contents",
+            "is missing: without it or content_ids no product can be advertised",
+        )
+    if "value" not in custom_data or not contents:
+        return
+    if all("item_price" in content for content in contents):
+        value = custom_data["value"]
+        quantities = [content.get("quantity", 1) for content in contents]
+        prices = [content["item_price"] for content in contents]
+        items = sum(map(abs, quantities))
+        total = sum(map(operator.mul, quantities, prices))
+        # Of floats: the last bits are nobody's money.
+        if abs(total - value) > _PRICE_TOLERANCE * max(items, 1) + 1e-9 * abs(value):
+            yield InvalidParameter(
+                "custom_data.value",
+                f"is {value:.2f}, but the contents cost {total:.2f}: one of them is"
+                " wrong, or a discount, tax or shipping is in one only",
+            )
+
+
 def _read_name(field: str, value: object) -> str:
     if is_absent(value):
         raise InvalidParameter(field, "is missing")
@@ -195,7 +287,9 @@ def _start_of(value: object) -> str:
     if not issubclass(type(value), str):  # not isinstance: it asks the value
         return ""
     text = str.__str__(value).lstrip()[: 10 * MAX_NAME_LENGTH]
-    return "" if has_email(text) else _CONTROL.sub("", text)[:MAX_NAME_LENGTH].strip()
+    if has_email(text) or has_phone(text):
+        return ""
+    return _CONTROL.sub("", text)[:MAX_NAME_LENGTH].strip()
 
 
 def _read_time(field: str, value: object, now: float) -> int:
@@ -244,11 +338,7 @@ def _read_action_source(field: str, value: object) -> str:
 
 
 def _read_url(field: str, value: object) -> str | None:
-    """Return a page's URL without what may name a person.
-
-    That is each segment of its path and each parameter with an ``@`` in it, the user
-    before its host, and the fragment of such a URL.
-    """
+    """Return a page's URL without what may name a person."""
     if is_absent(value):
         return None
     url = read_text(field, value)
@@ -256,23 +346,7 @@ def _read_url(field: str, value: object) -> str | None:
         raise InvalidParameter(
             field, "must be a URL that begins with https:// or http://"
         )
-    if not _AT_SIGN.search(url):
-        return url
-    scheme, host, path, query, _fragment = urlsplit(url)
-    return urlunsplit(
-        (
-            scheme,
-            host.rpartition("@")[2],
-            _without_at_sign(path, "/"),
-            _without_at_sign(query, "&"),
-            "",
-        )
-    )
-
-
-def _without_at_sign(text: str, separator: str) -> str:
-    parts = text.split(separator)
-    return separator.join(part for part in parts if not _AT_SIGN.search(part))
+    return without_personal_data(url)
 
 
 def _read_opt_out(field: str, value: object) -> bool | None:

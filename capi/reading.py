@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import Any
+
+import phonenumbers
 
 from .const import MAX_INTEGER, MAX_PROBLEMS, MAX_TEXT_LENGTH
 from .errors import InvalidParameter
@@ -21,6 +24,12 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # One character before the sign is enough, and keeps the search linear. "@2x." is not
 # an address: pictures for sharp screens are called so.
 _EMAIL = re.compile(r"[^\s@](?:@|%40)(?!\dx\.)[\w-]+\.[^\W\d_]")
+_PLUS_SIGN = re.compile("%2b|＋", re.IGNORECASE)
+# Not one with a letter or digit before its plus: that is a product's code.
+_PHONE = re.compile(r"(?<!\w)\+(?:[\s()./\-‐-―]{0,3}\d){8,15}")
+_NO_DIGIT = re.compile(r"\D")
+# A text of nothing but what is almost a number has to end.
+_MAX_PHONES = 1000
 _PLAIN_KEY = re.compile(r"[A-Za-z_]{1,40}")
 _SPECIAL = re.compile(r"[^\w-]")
 _DIGITS = re.compile(r"\d{5,}")
@@ -77,11 +86,15 @@ def read_text(field: str, value: object, limit: int = MAX_TEXT_LENGTH) -> str:
 
 
 def read_public_text(field: str, value: object, limit: int = MAX_TEXT_LENGTH) -> str:
-    """Return a text that travels unhashed, so must not hold an e-mail address."""
+    """Return a text that travels unhashed, so must hold no e-mail address or phone."""
     text = read_text(field, value, limit)
     if has_email(text):
         raise InvalidParameter(
             field, "contains an e-mail address: pass it as user_data's em"
+        )
+    if has_phone(text):
+        raise InvalidParameter(
+            field, "contains a phone number: pass it as user_data's ph"
         )
     return text
 
@@ -95,6 +108,39 @@ def has_email(text: str) -> bool:
     (False, False)
     """
     return ("@" in text or "%40" in text) and _EMAIL.search(text) is not None
+
+
+def has_phone(text: str) -> bool:
+    """Tell whether a text holds a phone number in international form, with its plus.
+
+    Only a number that exists counts, and one that stands by itself: prices, dates and
+    product codes are no phone numbers. Nor is a national number told from those.
+
+    >>> has_phone("call +49 30 901820"), has_phone("+1 (650) 555-1212")
+    (True, True)
+    >>> has_phone("+100 000.00"), has_phone("SET+4930901820"), has_phone("030 901820")
+    (False, False, False)
+    """
+    text = _PLUS_SIGN.sub("+", text)
+    if "+" not in text:
+        return False
+    return any(map(_is_phone, _candidates(text)))
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """Yield what may be a phone number: what follows it may be a number as well."""
+    for match in islice(_PHONE.finditer(text), _MAX_PHONES):
+        for end in range(match.end(), match.start(), -1):
+            if text[end - 1].isdecimal() and not text[end : end + 1].isdecimal():
+                yield text[match.start() : end]
+
+
+def _is_phone(text: str) -> bool:
+    try:
+        number = phonenumbers.parse("+" + _NO_DIGIT.sub("", text))
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_valid_number(number)
 
 
 def read_number(field: str, value: object) -> int | float:

@@ -7,10 +7,13 @@ from collections import UserDict
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
+import phonenumbers
+
 from ..capi import event as event_module
 from ..capi.const import MAX_PROBLEMS
-from ..capi.event import ServerEvent, read_event
+from ..capi.event import ServerEvent, read_event, weaknesses
 from ..capi.normalize import sha256
+from ..capi.reading import has_phone
 
 try:
     from odoo.tests import BaseCase
@@ -254,6 +257,7 @@ class TestReadEvent(EventCase):
             (HUGE, "x" * 100),
             ("\x00Le\x1fad\ud800", "Lead"),
             ("Lead of jane@example.com", ""),
+            ("Lead of +49 30 901820", ""),
             (" ", ""),
             (False, ""),
             (None, ""),
@@ -267,7 +271,8 @@ class TestReadEvent(EventCase):
     def test_unusable_ids_leave_their_start_or_a_new_id(self):
         event = self.assertProblem("event_id", event_id="i" * 101)
         self.assertEqual(event.event_id, "i" * 100)
-        for event_id in (True, 1.5, b"1", 10**400, "\x00", "jane@example.com"):
+        personal = ("jane@example.com", "+4930901820")
+        for event_id in (True, 1.5, b"1", 10**400, "\x00", *personal):
             with self.subTest(event_id=str(event_id)[:20]):
                 event = self.assertProblem("event_id", event_id=event_id)
                 self.assertTrue(uuid.UUID(event.event_id))
@@ -361,12 +366,11 @@ class TestReadEvent(EventCase):
         for given, kept in (
             ("https://a.example/?to=jane@b.example&x=1", "https://a.example/?x=1"),
             ("https://a.example/?x=1&to=jane%40b.example", "https://a.example/?x=1"),
-            ("https://a.example/?to=jane%2540b.example#top", "https://a.example/"),
-            ("https://jane:x@a.example/b", "https://a.example/b"),
-            ("https://a.example/u/jane@b.example/c", "https://a.example/u/c"),
+            ("https://a.example/?token=x&x=1", "https://a.example/?x=1"),
         ):
             with self.subTest(given=given):
                 self.assertRead(kept, "event_source_url", event_source_url=given)
+                self.assertRead(kept, "referrer_url", referrer_url=given)
 
     def test_opting_out_is_a_boolean(self):
         for value in (True, False, None):
@@ -616,20 +620,33 @@ class TestReadCustomData(EventCase):
         event = self.assertProblem("custom_data.key_b", custom_data=custom_data)
         self.assertIsNone(event.custom_data)
 
-    def test_e_mail_addresses_are_refused(self):
-        for value in ("Mail jane@example.com", "/?to=jane%40example.com"):
+    def test_e_mail_addresses_and_phone_numbers_are_refused(self):
+        for value, reason in (
+            ("Mail jane@example.com", "pass it as user_data's em"),
+            ("/?to=jane%40example.com", "pass it as user_data's em"),
+            ("Call +49 30 901820", "pass it as user_data's ph"),
+            ("/?to=%2B4930901820", "pass it as user_data's ph"),
+        ):
             for custom_data, field in (
                 ({"content_name": value}, "content_name"),
+                ({"order_id": value}, "order_id"),
+                ({"search_string": value}, "search_string"),
                 ({"content_ids": [value]}, "content_ids[0]"),
                 ({"contents": [{"id": 1, "title": value}]}, "contents[0].title"),
                 ({"extra": {"x": [value]}}, "extra.x[0]"),
             ):
                 with self.subTest(custom_data=custom_data):
                     self.assertProblem(f"custom_data.{field}", custom_data=custom_data)
+                    _event, (problem,) = self.read(custom_data=custom_data)
+                    self.assertIn(reason, problem.reason)
+        _event, (problem,) = self.read(custom_data={"+49 30 901820": 1})
+        self.assertNotIn("901820", str(problem))
 
     def test_many_signs_are_searched_in_no_time(self):
-        _event, problems = self.read(custom_data={"a": "@" * 240_000})
-        self.assertEqual(problems, [])
+        for sign in ("@", "+", "+1", "(+", "+12345678 "):
+            text = sign * (240_000 // len(sign))
+            _event, problems = self.read(custom_data={"a": text})
+            self.assertEqual(problems, [])
 
     def test_ids_become_lists_of_texts(self):
         for value, expected in (
@@ -728,6 +745,207 @@ class TestReadCustomData(EventCase):
                     field, event_name="Purchase", custom_data=custom_data
                 )
         self.assertProblem("user_data.em", user_data={"em": b"x"})
+
+
+class TestPhoneNumbers(BaseCase):
+    def test_international_numbers_are_seen_however_they_are_written(self):
+        for text in (
+            "+4930901820",
+            "+49 30 901820",
+            "+49 (0)30 901820",
+            "(+49) 30/901820",
+            "+49-30-90.18.20",
+            "+49/30/901820",
+            "+49–309–018–20 or 42",
+            "+49\u00a030\u202f901820",
+            "\uff0b49 30 901820",
+            "+1 (650) 555-1212",
+            "+1 650 555 1212 2026-11-23",
+            "+44.20.7946.0958",
+            "tel:+33612345678",
+            "Jane, +43 1 5123456, Vienna",
+            "2+2=4: +49 30 901820",
+            "https://wa.example/?to=%2b4930901820",
+        ):
+            with self.subTest(text=text):
+                self.assertTrue(has_phone(text))
+
+    def test_what_is_none_is_not_taken_for_one(self):
+        for text in (
+            "",
+            "+",
+            "+20 %",
+            "+49",
+            "+49309018201234567890",
+            "+100 000.00 EUR",
+            "+1.234.567,89",
+            "+10 000 000",
+            "+50 000 000",
+            "+1 000 000 000",
+            "+2026-11-23",
+            "2026-11-23T12:00:00+02:00",
+            "UTC+2 2026112312",
+            "16GB+512GB+1TB",
+            "C++ 20",
+            "Desk +2 chairs 12345678",
+            "4006381333931",
+            "030 901820",
+            "0049 30 901820",
+        ):
+            with self.subTest(text=text):
+                self.assertFalse(has_phone(text))
+
+    def test_the_numbers_of_every_country_are_seen(self):
+        for region in phonenumbers.SUPPORTED_REGIONS:
+            number = phonenumbers.example_number(region)
+            for form in (
+                phonenumbers.PhoneNumberFormat.E164,
+                phonenumbers.PhoneNumberFormat.INTERNATIONAL,
+            ):
+                text = phonenumbers.format_number(number, form)
+                with self.subTest(region=region, text=text):
+                    # A shorter one could be anything.
+                    enough = sum(map(str.isdigit, text)) >= 8
+                    self.assertIs(has_phone(f"Jane {text}, 3 times"), enough)
+
+    def test_a_plus_inside_a_code_begins_no_number(self):
+        for text in (
+            "a+4930901820",
+            "SET+49-30-901820",
+            "1+4930901820",
+            "é+4930901820",
+        ):
+            with self.subTest(text=text):
+                self.assertFalse(has_phone(text))
+                self.assertTrue(has_phone(f"{text} +4930901820"))
+
+
+class TestWeaknesses(EventCase):
+    STRONG = {
+        "event_name": "Purchase",
+        "action_source": "website",
+        "event_source_url": "https://shop.example/shop/confirmation",
+        "user_data": {"em": "jane@example.com", "client_user_agent": "Mozilla/5.0"},
+        "custom_data": {
+            "value": 25.0,
+            "currency": "EUR",
+            "contents": [
+                {"id": 1, "quantity": 2, "item_price": 10},
+                {"id": 2, "quantity": 1, "item_price": 5.0},
+            ],
+        },
+    }
+
+    def assertWeak(self, fields, **arguments):
+        """Check in which ``fields`` an event that Meta takes is weak; return why."""
+        event, problems = read_event(self.STRONG | arguments, now=NOW)
+        self.assertEqual(problems, [])
+        found = weaknesses(event)
+        self.assertEqual([weakness.field for weakness in found], fields)
+        self.assertStorable(event, found)
+        return [weakness.reason for weakness in found]
+
+    def assertWeakValue(self, fields, value, *contents):
+        custom_data = {"value": value, "currency": "EUR", "contents": contents}
+        return self.assertWeak(fields, custom_data=custom_data)
+
+    def test_an_event_that_tells_all_has_none(self):
+        self.assertWeak([])
+        self.assertWeak([], event_name="Lead", action_source="email", custom_data=None)
+
+    def test_an_event_of_a_website_names_its_page(self):
+        self.assertWeak(["event_source_url"], event_source_url=None)
+        self.assertWeak([], event_source_url=None, action_source="chat")
+
+    def test_an_event_of_a_website_names_its_browser(self):
+        user_data = {"em": "jane@example.com"}
+        self.assertWeak(["user_data.client_user_agent"], user_data=user_data)
+        self.assertWeak([], user_data=user_data, action_source="chat")
+
+    def test_an_event_can_be_matched(self):
+        weak = {
+            "client_ip_address": "8.8.8.8",
+            "client_user_agent": "Mozilla/5.0",
+            "fn": "Jane",
+            "ln": "Doe",
+        }
+        self.assertWeak(["user_data"], user_data=weak)
+        for key, value in {
+            "em": "jane@example.com",
+            "ph": "+49 30 901820",
+            "external_id": 42,
+            "fbp": "fb.1.1596403881668.1116446470",
+            "fbc": "fb.1.1596403881668.AbC",
+            "lead_id": 1234567890123456,
+        }.items():
+            with self.subTest(key=key):
+                self.assertWeak([], user_data=weak | {key: value})
+
+    def test_what_is_refused_anyway_is_not_called_weak_as_well(self):
+        event, problems = self.read(user_data={"ct": "Berlin"})
+        self.assertEqual([problem.field for problem in problems], ["user_data"])
+        self.assertEqual(weaknesses(event), [])
+
+    def test_people_are_located_by_an_address(self):
+        field = "data_processing_options_country"
+        limited = {"data_processing_options": ["LDU"]}
+        self.assertWeak([field], **limited)
+        place = {field: 1, "data_processing_options_state": 1000}
+        self.assertWeak([], **limited, **place)
+        user_data = self.STRONG["user_data"] | {"client_ip_address": "8.8.8.8"}
+        self.assertWeak([], **limited, user_data=user_data)
+        self.assertWeak([], data_processing_options=[])
+
+    def test_events_about_products_name_them(self):
+        value = {"value": 25, "currency": "EUR"}
+        for event_name in ("Purchase", "AddToCart", "ViewContent"):
+            with self.subTest(event_name=event_name):
+                named = {"event_name": event_name}
+                fields = ["custom_data.contents"]
+                self.assertWeak(fields, **named, custom_data=value)
+                self.assertWeak([], **named, custom_data=value | {"content_ids": ["1"]})
+                contents = {"contents": [{"id": 1}]}
+                self.assertWeak([], **named, custom_data=value | contents)
+
+    def test_contents_cost_what_the_event_is_worth(self):
+        (reason,) = self.assertWeakValue(
+            ["custom_data.value"],
+            99.999,
+            {"id": 1, "quantity": 2, "item_price": 45.0},
+            {"id": 2, "item_price": 4.5},
+        )
+        self.assertIn("100.00", reason)
+        self.assertIn("94.50", reason)
+
+    def test_prices_are_rounded(self):
+        third = {"id": 1, "quantity": 3, "item_price": 3.33}
+        self.assertWeakValue([], 10.0, third)
+        self.assertWeakValue(["custom_data.value"], 10.01, third)
+        self.assertWeakValue([], 0.3, *({"id": i, "item_price": 0.1} for i in "abc"))
+        large = {"id": 1, "quantity": 1, "item_price": 123456789.01}
+        self.assertWeakValue([], 123456789.01, large)
+        self.assertWeakValue([], 3.33, {"id": 1, "quantity": 0.1, "item_price": 33.33})
+
+    def test_contents_without_a_price_are_not_added_up(self):
+        self.assertWeakValue([], 10.0, {"id": 1, "item_price": 5}, {"id": 2})
+        self.assertWeakValue([], 10.0, {"id": 1})
+
+    def test_nothing_raises_whatever_an_event_holds(self):
+        for parameter in ServerEvent.__slots__:
+            for value in GARBAGE:
+                with self.subTest(parameter=parameter, kind=type(value)):
+                    event, _problems = read_event(
+                        self.STRONG | {parameter: value}, now=NOW
+                    )
+                    self.assertStorable(event, weaknesses(event))
+        for key in ("value", "contents", "content_ids"):
+            for value in (*GARBAGE, 1e308, [{"id": 1, "item_price": 1e308}] * 2):
+                with self.subTest(key=key, kind=type(value)):
+                    custom_data = self.STRONG["custom_data"] | {key: value}
+                    event, _problems = read_event(
+                        self.STRONG | {"custom_data": custom_data}, now=NOW
+                    )
+                    self.assertStorable(event, weaknesses(event))
 
 
 class TestGarbage(EventCase):

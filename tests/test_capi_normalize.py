@@ -27,9 +27,11 @@ try:
 except ImportError:
     from unittest import TestCase as BaseCase
 
+BIRTHDAY = "01acdbf6ec7b4f478a225f1a246e5d6767eeab1a7ffa17f025265b5b94f40f0c"
 JOE = "8830eedd6c6b5ea97d181563a349476ca1bb25ace1f94b5c5e48d9cad727941b"
 JOHN = "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"
 US_PHONE = "e323ec626319ca94ee8bff2e4c87cf613be6ea19919ed1364124e16807ab3176"
+US = "79adb2a2fce5c6ba215fe5f27f532d4e7edbac4b6a5e09e1ef3a08084a904621"
 VALERY = "08e1996b5dd49e62a4b4c010d44e4345592a863bb9f8e3976219bac29417149c"
 ZIP = "1794327a4d443904421f5ca1f3d72d0a62ba2f0770d80755ec2220fc0efb052e"
 
@@ -40,6 +42,7 @@ DIGESTS = [
     (normalize_email, ("  JOE@EG.COM ",), JOE),
     (normalize_email, ("joe@eg.com\n",), JOE),
     (normalize_phone, ("+1 (650) 555-1212",), US_PHONE),
+    (normalize_phone, ("(650)555-1212", "US"), US_PHONE),
     (normalize_phone, ("0016505551212",), US_PHONE),
     (
         normalize_phone,
@@ -78,11 +81,8 @@ DIGESTS = [
         ("F",),
         "252f10c83610ebca1a059c0bae8255eba2f95be4d1d7bcfa89d7248a82d9f111",
     ),
-    (
-        normalize_birth_date,
-        ("19970216",),
-        "01acdbf6ec7b4f478a225f1a246e5d6767eeab1a7ffa17f025265b5b94f40f0c",
-    ),
+    (normalize_birth_date, ("2/16/1997",), BIRTHDAY),
+    (normalize_birth_date, ("19970216",), BIRTHDAY),
     (
         normalize_city,
         ("New York",),
@@ -120,11 +120,8 @@ DIGESTS = [
         ("00-950",),
         "157c5bb53cacd69115a429c3a9257890995f3410caf57a12e1959f70c7b3fbec",
     ),
-    (
-        normalize_country,
-        ("US",),
-        "79adb2a2fce5c6ba215fe5f27f532d4e7edbac4b6a5e09e1ef3a08084a904621",
-    ),
+    (normalize_country, ("United States",), US),
+    (normalize_country, ("US",), US),
     (
         normalize_country,
         ("GB",),
@@ -206,6 +203,7 @@ class TestNormalize(NormalizeCase):
 
     def test_digests_become_lower_case_except_their_mark(self):
         self.assertEqual(normalize_digest(JOE.upper()), JOE)
+        self.assertEqual(normalize_digest(JOHN.upper()), JOHN)
         self.assertEqual(normalize_digest(f"{JOE.upper()}.AQQCAQMC"), f"{JOE}.AQQCAQMC")
 
     def test_the_digest_of_nothing_is_nothing(self):
@@ -368,7 +366,15 @@ class TestNormalizeAddress(NormalizeCase):
     def test_countries_are_codes(self):
         self.assertNormal(
             normalize_country,
-            {" de ": "de", "XK": "xk", "USA": None, "Germany": None, "zz": None},
+            {" de ": "de", "XK": "xk", "DEU": None, "Germany": None, "zz": None},
+        )
+
+    def test_the_us_is_known_by_its_name(self):
+        self.assertNormal(
+            normalize_country,
+            dict.fromkeys(
+                ("USA", "U.S.", "united states", "United States of America"), "us"
+            ),
         )
 
 

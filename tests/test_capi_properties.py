@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from fractions import Fraction
+from ipaddress import ip_address
 
+from ..capi.browser import (
+    cookie_domain,
+    current_fbc,
+    is_browser_id,
+    public_address,
+    read_fbclid,
+)
 from ..capi.event import ServerEvent, read_event
+from ..capi.money import allocate
 from ..capi.normalize import (
     EMPTY_DIGEST,
     normalize_birth_date,
@@ -18,7 +28,9 @@ from ..capi.normalize import (
     normalize_phone,
     normalize_state,
     normalize_zip,
+    sha256,
 )
+from ..capi.url import without_personal_data
 
 try:
     from odoo.tests import BaseCase
@@ -32,6 +44,7 @@ except ImportError:  # the addon works without it
 
 NOW = 1_795_435_200
 DIGEST = re.compile(r"[0-9a-f]{64}")
+DIGEST_PART = re.compile(r"[0-9a-fA-F-]{,64}|[a-z_ ]*")
 HASHED_KEYS = "em ph fn ln ge db ct st zp country external_id".split()
 NORMALIZERS = (
     normalize_birth_date,
@@ -76,6 +89,10 @@ if given:
     def is_something(value):
         return value is not None
 
+    def is_long(text):
+        """Tell whether a text is none that a digest, a key or a reason holds by chance."""
+        return len(text.strip()) > 5 and not DIGEST_PART.fullmatch(text.strip())
+
     quick = settings(max_examples=100, deadline=None, database=None)
 
     class TestProperties(BaseCase):
@@ -86,6 +103,20 @@ if given:
             if once is not None:
                 self.assertTrue(once)
                 self.assertEqual(normalizer(once), once)
+
+        @quick
+        @given(things, countries | texts)
+        def test_whatever_is_passed_has_a_normal_form_or_none(self, value, country):
+            for normalizer in NORMALIZERS:
+                self.assertNormal(normalizer(value))
+            for normalizer in (normalize_phone, normalize_state, normalize_zip):
+                self.assertNormal(normalizer(value, country))
+
+        def assertNormal(self, text):
+            if text is not None:
+                self.assertIs(type(text), str)
+                self.assertNotEqual(sha256(text), EMPTY_DIGEST)
+                self.assertEqual(text, text.strip())
 
         @quick
         @given(phones, countries)
@@ -106,6 +137,16 @@ if given:
                     self.assertRegex(digest[:64], DIGEST)
                     self.assertTrue(not mark or mark.startswith("."), mark)
                     self.assertNotEqual(digest[:64], EMPTY_DIGEST)
+
+        @quick
+        @given(st.sampled_from(HASHED_KEYS), values.filter(is_long), countries)
+        def test_what_is_hashed_is_not_sent_itself(self, key, value, country):
+            for given_value in (value, [value], {key: value}):
+                user_data = {"country": country, key: given_value}
+                event, problems = read_event({"user_data": user_data}, now=NOW)
+                sent = json.dumps(event.to_dict(), ensure_ascii=False)
+                self.assertNotIn(value.strip().lower(), sent.lower())
+                self.assertNotIn(value, "".join(map(str, problems)))
 
         @quick
         @given(st.sampled_from(HASHED_KEYS), values)
@@ -138,3 +179,92 @@ if given:
             kept = len(event.custom_data or {}) == len(custom_data)
             refused = [p for p in problems if p.field.startswith("custom_data")]
             self.assertEqual(kept, not refused)
+
+    amounts = st.integers(-(10**9), 10**9).map(lambda cents: cents / 100)
+    weights = st.lists(st.floats(0, 1e9) | st.integers(0, 100), max_size=20)
+    roundings = st.sampled_from((0.01, 1.0, 0.001, 0.05, 0.1, 1e-5, 1e-08, 100))
+
+    class TestAllocation(BaseCase):
+        @quick
+        @given(amounts, weights, roundings)
+        def test_parts_add_up_to_the_total(self, total, weights, rounding):
+            unit = Fraction(str(rounding))
+            parts = [Fraction(str(part)) for part in allocate(total, weights, rounding)]
+            self.assertEqual(len(parts), len(weights))
+            for part in parts:
+                self.assertEqual(part % unit, 0)
+                self.assertFalse(part and (part < 0) != (total < 0))
+            if parts:
+                exact = Fraction(str(total))
+                self.assertEqual(sum(parts), round(exact / unit) * unit)
+                self.assertLessEqual(abs(sum(parts) - exact), unit / 2)
+
+        @quick
+        @given(amounts, weights, roundings)
+        def test_no_part_is_a_unit_from_its_share(self, total, weights, rounding):
+            exact = [Fraction(str(weight)) for weight in weights]
+            if any(exact):
+                unit = Fraction(str(rounding))
+                whole = round(Fraction(str(total)) / unit) * unit
+                parts = allocate(total, weights, rounding)
+                for part, weight in zip(parts, exact, strict=True):
+                    share = whole * weight / sum(exact)
+                    self.assertLess(abs(Fraction(str(part)) - share), unit)
+
+    hosts = texts | st.lists(
+        st.sampled_from("www shop example müller co com odoo uk de jp 1 -".split())
+        | texts,
+        max_size=5,
+    ).map(".".join)
+
+    class TestBrowser(BaseCase):
+        @quick
+        @given(hosts)
+        def test_a_cookies_domain_covers_its_host(self, host):
+            domain, index = cookie_domain(host)
+            self.assertGreaterEqual(index, 1)
+            if domain is not None:
+                self.assertEqual(domain.count("."), index)
+                if host.isascii():
+                    name = host.strip().lower().partition(":")[0]
+                    self.assertTrue(f".{name}".endswith(f".{domain}"))
+                self.assertEqual(cookie_domain(domain), (domain, index))
+
+        @quick
+        @given(texts, st.sampled_from((None, "Old")) | texts)
+        def test_a_click_makes_a_cookie_that_is_then_kept(self, text, cookie):
+            fbclid = read_fbclid(f"https://shop.example/?a=b&fbclid={text}")
+            fbc = current_fbc(cookie, fbclid, NOW * 1000, 1)
+            self.assertEqual(fbc is None, fbclid is None)
+            if fbc:
+                self.assertTrue(is_browser_id(fbc))
+                self.assertEqual(current_fbc(fbc, fbclid, NOW * 1000 + 1, 2), fbc)
+
+        @quick
+        @given(st.lists(st.ip_addresses().map(str) | texts, max_size=4))
+        def test_an_address_is_one_of_the_candidates(self, candidates):
+            address = public_address(*candidates)
+            if address is not None:
+                self.assertEqual(public_address(address), address)
+                self.assertTrue(ip_address(address).is_global)
+
+    urls = st.builds(
+        "https://{}{}".format,
+        texts,
+        st.lists(
+            st.sampled_from(("/", "?", "&", "#", "=", "a", "email", "+4930901820"))
+            | texts,
+            max_size=12,
+        ).map("".join),
+    )
+
+    class TestUrls(BaseCase):
+        @quick
+        @given(urls)
+        def test_a_url_loses_parts_and_changes_none(self, url):
+            kept = without_personal_data(url)
+            self.assertEqual(without_personal_data(kept), kept)
+            self.assertNotIn("@", kept)
+            self.assertFalse(re.search("[?&]email=", kept))
+            rest = iter(url)
+            self.assertTrue(all(char in rest for char in kept))
