@@ -8,8 +8,8 @@ import sys
 import types
 import unittest
 
-from . import tools
-from .console import step
+from . import meta_sdk, tools
+from .console import say, step
 from .environment import REQUIREMENTS
 from .layout import ADDON, DEV, ROOT, remove
 from .run_tests import Tally
@@ -26,6 +26,7 @@ def test() -> int:
             tools.make_venv(venv)
             tools.install(venv, "--quiet", "-r", wanted)
         stamp.write_text(wanted.read_text())
+    meta_sdk.get(venv)
     return subprocess.run(
         (venv / "bin" / "python", "-m", __name__), cwd=ROOT, check=False
     ).returncode
@@ -46,6 +47,8 @@ def main() -> int:
         module = importlib.import_module(f"{ADDON}.tests.{path.stem}")
         suite.addTests(unittest.defaultTestLoader.loadTestsFromModule(module))
     result = unittest.TextTestRunner(stream=sys.stdout).run(suite)
+    for test, reason in result.skipped:
+        say(f"skipped {test}: {reason}")
     failed = len(result.failures) + len(result.errors)
     if not result.testsRun:
         failed = 1

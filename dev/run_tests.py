@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import databases, environment, postgres, sources
+from . import databases, environment, meta_sdk, postgres, sources
 from .console import say, step
 from .debian import install_system_package
 from .environment import Environment
@@ -57,6 +57,7 @@ def test(series: str, tags: str | None = None) -> Tally:
     start = time.monotonic()
     have_browser()
     odoo = environment.get(series)
+    meta_sdk.get(odoo.venv)
     tally = Tally()
     with postgres.running() as cluster:
         odoo.write_config(cluster.socket)
