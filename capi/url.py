@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from .reading import has_phone
 
 _PARTS = re.compile(
     r"(https?://)([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.IGNORECASE | re.DOTALL
 )
+# Without one of these, nothing in a URL can be personal.
+_MARK = re.compile("[%+=@＋]")
 _AT_SIGN = re.compile("@|%(?:25)*40")
 _MAX_ENCODINGS = 3
 # "+49+30+901820": between digits it is a space of a form.
@@ -50,7 +52,7 @@ def without_personal_data(url: str) -> str:
     >>> without_personal_data("https://shop.example/u/jane@example.com/?search=desk#top")
     'https://shop.example/u/?search=desk#top'
     """
-    match = _PARTS.fullmatch(url)
+    match = _PARTS.fullmatch(url) if _MARK.search(url) else None
     if not match:
         return url
     scheme, host, path, query, fragment = match.groups(default="")
@@ -80,6 +82,8 @@ def _impersonal(text: str, separator: str) -> str:
 
 def _is_personal(part: str) -> bool:
     """Tell whether a part of a URL may name a person, or be a secret of one."""
+    if not _MARK.search(part):
+        return False
     if _AT_SIGN.search(part):
         return True
     for _time in range(_MAX_ENCODINGS):
@@ -100,3 +104,25 @@ def _names_personal_data(name: str) -> bool:
         or whole.endswith(_PERSONAL_ENDS)
         or not _PERSONAL.isdisjoint((*words, *pairs))
     )
+
+
+def is_same_host(url: str | None, host: str) -> bool:
+    """Tell whether a URL is one of ``host``.
+
+    A proxy may cut the port off the host it passes on, so it counts only if known.
+
+    >>> is_same_host("https://shop.example/cart", "shop.example:443")
+    True
+    >>> is_same_host("https://shop.example.org", "shop.example"), is_same_host("null", "")
+    (False, False)
+    """
+    try:
+        parts, own = urlsplit(url or ""), urlsplit(f"//{host}")
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.hostname == own.hostname
+            and len({parts.port, own.port} - {None}) < 2
+        )
+    except ValueError:
+        return False
