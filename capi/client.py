@@ -35,6 +35,12 @@ _HEADERS = {
 }
 
 
+# Made once: json.dumps would make one for each event.
+_to_json = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode
+
+
 class _ThreadSessions(threading.local):
     """This thread's sessions by process and base URL."""
 
@@ -45,15 +51,20 @@ class _ThreadSessions(threading.local):
 _sessions = _ThreadSessions()
 
 
-def encode(event: dict[str, Any]) -> bytes:
+def encode(event: dict[str, Any], **parts: str | None) -> bytes:
     """Return an event as the JSON that is sent: compact, UTF-8.
 
     Raises ``ValueError`` for a number that is not finite: it is not JSON.
 
-    >>> encode({"event_name": "Café", "event_time": 1})
-    b'{"event_name":"Caf\\xc3\\xa9","event_time":1}'
+    :param parts: further properties, as JSON already; None: left out
+
+    >>> encode({"event_name": "Café", "event_time": 1}, user_data='{"em": "…"}')
+    b'{"event_name":"Caf\\xc3\\xa9","event_time":1,"user_data":{"em": "\\xe2\\x80\\xa6"}}'
     """
-    text = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _to_json(event)
+    for name, part in parts.items():
+        if part is not None:
+            text = f'{text[:-1]},"{name}":{part}}}'
     return text.encode("utf-8")
 
 

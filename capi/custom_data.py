@@ -30,6 +30,7 @@ from .reading import (
     shown,
 )
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _NUMBER = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]+)?\s*")
 
 
@@ -62,7 +63,7 @@ def read_custom_data(
 
 
 def _length(value: object) -> int:
-    return len(json.dumps(value, ensure_ascii=False))
+    return len(_encode(value))
 
 
 def _read_property(field: str, key: str, value: object, readers: _Readers) -> Any:

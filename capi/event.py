@@ -92,6 +92,9 @@ class ServerEvent:
         }
 
 
+_PARAMETERS = frozenset(ServerEvent.__slots__)
+
+
 def read_event(
     arguments: Mapping[str, Any],
     *,
@@ -114,7 +117,7 @@ def read_event(
     """
     problems = Problems()
     given = problems.read("arguments", read_mapping, "arguments", arguments, default={})
-    for key in sorted(given.keys() - set(ServerEvent.__slots__)):
+    for key in sorted(given.keys() - _PARAMETERS):
         problems.note(shown(key), "is not a parameter of an event")
 
     def read(name: str, reader: Any, *args: Any, default: Any = None) -> Any:

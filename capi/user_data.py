@@ -6,7 +6,7 @@ https://developers.facebook.com/documentation/ads-commerce/conversions-api/param
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
 from ipaddress import ip_address
@@ -77,6 +77,17 @@ def read_user_data(
     return user_data
 
 
+def needs_country(user_data: Mapping[str, Any]) -> bool:
+    """Tell whether the default country of ``read_user_data`` makes a difference.
+
+    >>> needs_country({"ph": "030 901820"}), needs_country({"em": "jane@example.com"})
+    (True, False)
+    >>> needs_country({"ph": "030 901820", "country": "DE"})
+    False
+    """
+    return "ph" in user_data and not _country_of(user_data.get("country"))
+
+
 def is_too_broad(user_data: dict[str, Any]) -> bool:
     """Tell whether Meta refuses ``user_data`` because it could be anybody's.
 
@@ -113,10 +124,13 @@ def _hash(field: str, value: object, normalizer: Normalizer) -> str | list[str] 
 def _hash_one(field: str, value: object, normalizer: Normalizer) -> str | None:
     if is_absent(value):
         return None
-    if isinstance(value, date) and normalizer is normalize.normalize_birth_date:
+    text: str | None
+    if isinstance(value, str):
+        text = read_text(field, value)
+    elif isinstance(value, date) and normalizer is normalize.normalize_birth_date:
         text = normalizer(value)
         return text and normalize.sha256(text)
-    if isinstance(value, int) and not isinstance(value, bool):
+    elif isinstance(value, int) and not isinstance(value, bool):
         text = str(read_number(field, value))
     else:
         text = read_text(field, value)
