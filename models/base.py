@@ -1,4 +1,12 @@
-from odoo import models
+from odoo import _, models
+
+from ..capi.money import allocate, unit_price
+
+# Where models that are not among our dependencies keep what a record is worth, and in
+# which currency: CRM's opportunities.
+_AMOUNT_FIELDS = (("expected_revenue", "company_currency"),)
+# Countries whose states Meta wants as codes; elsewhere as names.
+_STATE_CODE_COUNTRIES = ("US", "CA")
 
 
 class Base(models.AbstractModel):
@@ -18,16 +26,109 @@ class Base(models.AbstractModel):
         return self.env["res.partner"]
 
     def _meta_capi_user_data(self):
-        """Return raw ``user_data`` of the customer; it is hashed before it is stored."""
-        return self._meta_capi_partner()._meta_capi_user_data()
+        """Return raw ``user_data`` of the customer; it is hashed before it is stored.
+
+        A lead or a message of the website may say itself how to reach the person; the
+        partner, if there is one, knows better.
+        """
+        self.ensure_one()
+        return {
+            **self._meta_capi_contact(),
+            **self._meta_capi_partner()._meta_capi_user_data(),
+        }
+
+    def _meta_capi_contact(self):
+        """Return raw ``user_data`` from the fields Odoo's models keep a contact in."""
+
+        def get(*names):
+            values = (self[name] for name in names if name in self._fields)
+            return next(filter(None, values), None)
+
+        # Odoo 19 has no mobile number any more.
+        phones = [phone for phone in (get("phone"), get("mobile")) if phone]
+        country, state = get("country_id"), get("state_id")
+        has_code = country and country.code in _STATE_CODE_COUNTRIES
+        first_name, last_name = split_name(get("contact_name"))
+        contact = {
+            "em": get("email_normalized", "email_from", "email"),
+            "ph": phones[0] if len(phones) == 1 else phones,
+            "fn": first_name,
+            "ln": last_name,
+            "ct": get("city"),
+            "st": state and (state.code if has_code else state.name),
+            "zp": get("zip"),
+            "country": country and country.code,
+        }
+        return {key: value for key, value in contact.items() if value}
 
     def _meta_capi_browser_data(self):
-        """Return what was kept of the customer's browser: ``user_data`` keys and URLs."""
-        return {}
+        """Return what was kept of the customer's browser; see ``meta.capi.browser``."""
+        self.ensure_one()
+        return self.env["meta.capi.browser"]._of(self)
 
     def _meta_capi_custom_data(self, event_name):
         """Return the ``custom_data`` of an event about this record, or None."""
+        self.ensure_one()
+        for amount, currency in _AMOUNT_FIELDS:
+            if {amount, currency} <= self._fields.keys() and self[currency]:
+                return {"value": self[amount], "currency": self[currency].name}
         return None
+
+    def _meta_capi_products_data(self, value, currency, items):
+        """Return the ``custom_data`` of products that are worth ``value`` together.
+
+        What a discount takes off, or delivery adds, is spread over the products: the
+        contents add up to the value to the cent.
+
+        :param items: triples of a product, its quantity and the amount of its line
+        """
+        amounts = [amount for _product, _quantity, amount in items]
+        parts = allocate(value, amounts, currency.rounding)
+        contents = [
+            {
+                "id": product._meta_capi_content_id(),
+                "quantity": quantity,
+                "item_price": unit_price(part, quantity, currency.rounding),
+            }
+            for (product, quantity, _amount), part in zip(items, parts, strict=True)
+        ]
+        return {
+            "currency": currency.name,
+            "value": currency.round(value),
+            "content_type": self.env["meta.capi.config"]._content_type(),
+            "content_ids": [content["id"] for content in contents],
+            "contents": contents,
+            "num_items": int(sum(quantity for _product, quantity, _amount in items)),
+        }
+
+    def _meta_capi_exclusion(self, event_name):
+        """Return why an event about this record is not to be sent, or None.
+
+        Judged by the customer and the record, never by who happens to confirm it.
+        """
+        self.ensure_one()
+        return self._meta_capi_partner()._meta_capi_exclusion(event_name)
+
+    def _meta_capi_payment_exclusion(self, amount, currency, transactions):
+        """Return why a payment of this amount by these transactions is none, or None."""
+        config = self.env["meta.capi.config"]
+        if config._excludes_zero_orders() and currency.compare_amounts(amount, 0) <= 0:
+            return _("There is nothing to pay.")
+        if config._excludes_test_payments() and any(
+            transaction.provider_id.state == "test"
+            for transaction in transactions
+            if transaction.state in ("pending", "authorized", "done")
+        ):
+            return _("It was paid through a payment provider in test mode.")
+        return None
+
+    def _meta_capi_subjects(self, event_name):
+        """Return the records that an event is about that this record sets off."""
+        return self
+
+    def _meta_capi_is_paid(self):
+        """Tell whether it is paid in full; what nobody pays for is."""
+        return True
 
     def _meta_capi_event_id(self, event_name):
         """Return the id of an event that happens once to this record, else None."""
@@ -55,3 +156,13 @@ class Base(models.AbstractModel):
         if field and field.comodel_name == "res.company":
             return self.company_id
         return self.env["res.company"]
+
+
+def split_name(name):
+    """Return the first names and the last name of a person known by one name.
+
+    >>> split_name("Jane van Doe"), split_name("Jane"), split_name(False)
+    (('Jane van', 'Doe'), ('Jane', None), (None, None))
+    """
+    first, _space, last = (name or "").strip().rpartition(" ")
+    return (first.strip(), last) if first else (last or None, None)

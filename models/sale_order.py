@@ -5,6 +5,8 @@ from odoo.tools import SQL
 from odoo.tools.sql import column_exists
 
 PURCHASE = "Purchase"
+# What happens once to an order besides its Purchase, and may be told by a browser.
+ONCE_PER_ORDER = ("InitiateCheckout", "AddPaymentInfo")
 
 
 class SaleOrder(models.Model):
@@ -14,6 +16,7 @@ class SaleOrder(models.Model):
         "Meta Event ID",
         readonly=True,
         copy=False,
+        index="btree_not_null",
         default=lambda self: str(uuid.uuid4()),
         help="The ID of this order's Purchase. The browser may learn it and use it too,"
         " so that Meta counts the order once.",
@@ -23,13 +26,6 @@ class SaleOrder(models.Model):
         readonly=True,
         copy=False,
         help="The order's Purchase is recorded once, whatever happens to its log entry.",
-    )
-    meta_capi_browser_data = fields.Json(
-        "Browser Data for Meta",
-        readonly=True,
-        copy=False,
-        groups="base.group_system",
-        help="What the customer's browser showed when the order was made.",
     )
     meta_capi_event_count = fields.Integer(compute="_compute_meta_capi_event_count")
 
@@ -46,13 +42,11 @@ class SaleOrder(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        orders = super().create(vals_list)
         # The shop makes its orders as superuser, on behalf of a visitor.
-        browser_data = self.env.su and self.env["meta.conversions.api"]._browser_data()
-        if browser_data:
-            vals_list = [
-                {"meta_capi_browser_data": browser_data, **vals} for vals in vals_list
-            ]
-        return super().create(vals_list)
+        if self.env.su:
+            self.env["meta.capi.browser"]._keep(orders)
+        return orders
 
     def _compute_meta_capi_event_count(self):
         counts = dict(
@@ -78,70 +72,156 @@ class SaleOrder(models.Model):
             "domain": [("res_model", "=", self._name), ("res_id", "=", self.id)],
         }
 
-    def _meta_capi_keep_browser_data(self):
-        """Keep what the customer's request tells, for when the order is confirmed.
+    def _cart_update(self, product_id, line_id=None, add_qty=0, set_qty=0, **kwargs):
+        """Tell Meta of what is added to a cart, before Odoo 19."""
+        result = super()._cart_update(
+            product_id, line_id=line_id, add_qty=add_qty, set_qty=set_qty, **kwargs
+        )
+        self._meta_capi_added(result, add_qty)
+        return result
 
-        That may be hours later, by a payment provider's message or an employee.
-        """
-        for order in self.sudo():
-            browser_data = self.env["meta.conversions.api"]._browser_data(
-                order.partner_id
+    def _cart_add(self, product_id, quantity=1.0, **kwargs):
+        """Tell Meta of what is added to a cart, from Odoo 19 on."""
+        result = super()._cart_add(product_id, quantity=quantity, **kwargs)
+        self._meta_capi_added(result, result.get("added_qty", quantity))
+        return result
+
+    def _meta_capi_added(self, result, quantity):
+        """Tell Meta of a cart's line that has grown by ``quantity``."""
+
+        def custom_data():
+            grown = min(added, line.product_uom_qty)
+            amount = self._meta_capi_line_amount(line) / line.product_uom_qty * grown
+            return line.order_id._meta_capi_products_data(
+                amount, line.currency_id, [(line.product_id, grown, amount)]
             )
-            if browser_data and browser_data != order.meta_capi_browser_data:
-                order.meta_capi_browser_data = browser_data
+
+        # What a form sends may be a text; Odoo adds one of what it cannot read.
+        added = float(quantity) if str(quantity).replace(".", "", 1).isdigit() else 0
+        line = self.env["sale.order.line"].sudo().browse(result.get("line_id") or ())
+        if added and line.exists() and line.product_uom_qty > 0:
+            self.env["meta.capi.bridge"]._record_by_hook(
+                "AddToCart", line.order_id, custom_data
+            )
+
+    def _meta_capi_hand_out_purchase(self):
+        """Return what the browser's Pixel may know of this order's Purchase.
+
+        :return: ``event_id``, and ``repeat``: whether the Pixel has had it for so long
+            that Meta would count what it sends again
+        """
+        self.ensure_one()
+        return {
+            "event_id": self.meta_capi_event_id,
+            "repeat": self.env["meta.capi.browser"].sudo()._hand_out_purchase(self),
+        }
 
     # ------------------------------------------------------------ what Meta is told
 
-    def _meta_capi_browser_data(self):
-        return self.meta_capi_browser_data or {}
-
     def _meta_capi_custom_data(self, event_name):
         self.ensure_one()
-        lines = self._meta_capi_lines()
-        contents = [self._meta_capi_content(line) for line in lines]
         return {
-            "currency": self.currency_id.name,
-            "value": self.currency_id.round(self.amount_total),
-            "content_type": "product",
-            "content_ids": [content["id"] for content in contents],
-            "contents": contents,
-            "num_items": int(sum(lines.mapped("product_uom_qty"))),
+            **self._meta_capi_products_data(
+                self._meta_capi_value(), self.currency_id, self._meta_capi_items()
+            ),
             "order_id": self.name,
         }
 
-    def _meta_capi_lines(self):
-        """Return the lines that are products bought, not text, delivery or the like."""
+    def _meta_capi_value(self):
+        """Return what the order is worth: by the settings, with tax and with delivery."""
+        with_tax = self.env["meta.capi.config"]._value_includes_tax()
+        value = self.amount_total if with_tax else self.amount_untaxed
+        if not self.env["meta.capi.config"]._value_includes_shipping():
+            shipping = self._meta_capi_all_lines().filtered(
+                lambda line: self._meta_capi_is_shipping(line)
+            )
+            value -= sum(shipping.mapped(self._meta_capi_line_amount))
+        return self.currency_id.round(value)
+
+    def _meta_capi_line_amount(self, line):
+        """Return what a line adds to the value."""
+        with_tax = self.env["meta.capi.config"]._value_includes_tax()
+        return line.price_total if with_tax else line.price_subtotal
+
+    def _meta_capi_is_shipping(self, line):
+        """Tell whether a line is what delivery costs, or a discount on that."""
+        is_reward = "reward_id" in line._fields and line.reward_id
+        return line.is_delivery or (
+            bool(is_reward) and line.reward_id.reward_type == "shipping"
+        )
+
+    def _meta_capi_all_lines(self):
         # By id: the order of the field itself would flush the order.
         lines = self.env["sale.order.line"].search(
-            [("order_id", "=", self.id)], order="id"
+            [("order_id", "=", self.id), ("display_type", "=", False)], order="id"
         )
-        return lines.sorted("sequence").filtered(
+        return lines.sorted("sequence")
+
+    def _meta_capi_items(self):
+        """Return what was bought: of each line the product, the quantity, the amount."""
+        return [
+            (line.product_id, line.product_uom_qty, self._meta_capi_line_amount(line))
+            for line in self._meta_capi_lines()
+        ]
+
+    def _meta_capi_lines(self):
+        """Return the lines that are products bought.
+
+        Not text, delivery and discounts; nor advances, whose quantity is 0.
+        """
+        return self._meta_capi_all_lines().filtered(
             lambda line: (
-                not line.display_type
-                and line.product_id
-                and not line.is_delivery
-                and not line.is_downpayment
+                line.product_id
                 and line.product_uom_qty > 0
+                and line.price_total >= 0
+                and not self._meta_capi_is_shipping(line)
             )
         )
 
-    def _meta_capi_content(self, line):
-        """Return the item of ``contents`` for one line."""
-        return {
-            "id": self._meta_capi_content_id(line.product_id),
-            "quantity": line.product_uom_qty,
-            "item_price": self.currency_id.round(
-                line.price_total / line.product_uom_qty
-            ),
-        }
+    def _meta_capi_exclusion(self, event_name):
+        reason = None
+        if event_name == PURCHASE:
+            reason = self._meta_capi_payment_exclusion(
+                self.amount_total, self.currency_id, self.transaction_ids
+            )
+        return reason or super()._meta_capi_exclusion(event_name)
 
-    def _meta_capi_content_id(self, product):
-        """Return the id by which the shop's catalogue at Meta knows ``product``."""
-        return str(product.id)
+    def _meta_capi_is_paid(self):
+        """Tell whether transactions, as Odoo counts them, or invoices cover the total."""
+        self.ensure_one()
+        # Odoo does not notice when a transaction it has counted changes its state.
+        self.invalidate_recordset(["amount_paid"], flush=False)
+        paid = sum(self.order_line.invoice_lines.mapped(self._meta_capi_paid_amount))
+        return self._is_paid() or (
+            self.currency_id.compare_amounts(paid, self.amount_total) >= 0
+        )
+
+    def _meta_capi_paid_amount(self, line):
+        """Return what a line of an invoice has brought in, in the order's currency."""
+        invoice = line.move_id
+        if not (invoice.is_sale_document() and invoice._meta_capi_is_paid()):
+            return 0
+        amount = line.price_total if invoice.is_inbound() else -line.price_total
+        date = invoice.invoice_date or invoice.date
+        return line.currency_id._convert(
+            amount, self.currency_id, self.company_id, date
+        )
 
     def _meta_capi_event_id(self, event_name):
+        """Return the id of what happens once to an order, None for anything else.
+
+        Whoever knows the order's own id can tell the others, and nobody else.
+        """
         self.ensure_one()
-        return self.meta_capi_event_id if event_name == PURCHASE else None
+        if event_name == PURCHASE:
+            return self.meta_capi_event_id
+        if event_name in ONCE_PER_ORDER:
+            return str(
+                uuid.uuid5(
+                    uuid.NAMESPACE_URL, f"{self.meta_capi_event_id}#{event_name}"
+                )
+            )
+        return None
 
     def _meta_capi_is_recorded(self, event_name):
         self.ensure_one()

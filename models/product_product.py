@@ -1,0 +1,34 @@
+from odoo import models
+
+
+class ProductProduct(models.Model):
+    _inherit = "product.product"
+
+    def _meta_capi_content_id(self):
+        """Return the id by which the shop's catalogue at Meta knows this product.
+
+        A product without the reference or barcode that the settings ask for is told by
+        its database id: it stays in the event, though the catalogue cannot match it.
+        """
+        self.ensure_one()
+        field = self.env["meta.capi.config"]._content_id_field()
+        if field == "product_id":
+            return str(self.id)
+        if field == "product_tmpl_id":
+            return str(self.product_tmpl_id.id)
+        return self[field] or str(self.id)
+
+    def _meta_capi_custom_data(self, event_name):
+        """Return what the shop tells of this variant, at the price it shows."""
+        self.ensure_one()
+        template = self.product_tmpl_id
+        if self.env["meta.capi.browser"]._website():
+            return template._meta_capi_shown_data(self._get_combination_info_variant())
+        return template._meta_capi_shown_data(
+            {
+                "product_id": self.id,
+                "display_name": self.display_name,
+                "price": self.lst_price,
+                "currency": self.currency_id,
+            }
+        )
