@@ -1,0 +1,28 @@
+import logging
+
+import psycopg2
+
+from odoo import models
+from odoo.http import request
+
+_logger = logging.getLogger("meta.conversions.api")
+
+
+class IrHttp(models.AbstractModel):
+    _inherit = "ir.http"
+
+    @classmethod
+    def _post_dispatch(cls, response):
+        """Give the visitor's browser the cookies by which Meta knows it.
+
+        With the first page, so that a click on an ad is not lost on the way to the
+        order; also where the page itself comes from a cache of Odoo's.
+        """
+        try:
+            request.env["meta.capi.browser"]._follow()
+        except psycopg2.Error:
+            raise
+        except Exception:
+            # The border: no page of the shop breaks because of us.
+            _logger.exception("The visitor's cookies could not be seen to")
+        return super()._post_dispatch(response)

@@ -1,0 +1,381 @@
+import time
+from datetime import timedelta
+
+from odoo import _, api, fields, models
+from odoo.http import request
+from odoo.tools import SQL
+
+from ..capi import browser, const
+from ..capi.url import is_same_host, without_personal_data
+
+# Keys of user_data that a browser's request tells, and what it tells besides.
+TRACES = ("client_ip_address", "client_user_agent", "fbc", "fbp")
+URLS = ("event_source_url", "referrer_url")
+_KEPT = (*TRACES, *URLS)
+_NOTHING = SQL(", ").join(SQL("%s = NULL", SQL.identifier(column)) for column in _KEPT)
+
+# Where a request's own cookies are kept while it lasts: it may be asked several times.
+_COOKIES = "meta_capi.cookies"
+_CONSENT_COOKIE = "website_cookies_bar"
+# Seconds after which a copy that the browser sends again would soon count as another.
+_REPEAT_AFTER = const.DAY
+# Rows deleted by one run of the retention; the next run goes on.
+_PURGE_LIMIT = 50_000
+# The answer to the question for consent is kept for as long as an order can wait.
+_CONSENT_DAYS = 730
+
+
+class MetaCapiBrowser(models.Model):
+    """The browser of a customer: what its request tells, kept with what was made.
+
+    A row belongs to one record, an order or a lead, made in the visitor's request.
+    When that is confirmed hours later, by a payment provider's message, an employee or
+    a scheduled action, the event still carries the customer's browser.
+
+    What is kept is a dict: ``consent``, the keys of ``user_data`` in ``TRACES``, and
+    ``URLS``. Consent is True, False, or None where the visitor was asked and has not
+    answered; without it there is nothing else.
+    """
+
+    _name = "meta.capi.browser"
+    _description = "Browser of a Customer, for Meta"
+    _rec_name = "res_model"
+
+    res_model = fields.Char("Document Model", readonly=True, required=True)
+    res_id = fields.Many2oneReference(
+        "Document ID", model_field="res_model", readonly=True, required=True
+    )
+    consent = fields.Boolean(readonly=True)
+    client_ip_address = fields.Char(readonly=True)
+    client_user_agent = fields.Char(readonly=True)
+    fbc = fields.Char(readonly=True)
+    fbp = fields.Char(readonly=True)
+    event_source_url = fields.Char("Event Source URL", readonly=True)
+    referrer_url = fields.Char("Referrer URL", readonly=True)
+    purchase_sent_at = fields.Datetime(
+        readonly=True, help="Since when the browser's Pixel knows the Purchase's ID."
+    )
+
+    def init(self):
+        cr = self.env.cr
+        cr.execute(
+            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_browser_unique"
+            " ON meta_capi_browser (res_model, res_id)"
+        )
+        # Consent withdrawn: what was kept of this browser.
+        cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_browser_fbp"
+            " ON meta_capi_browser (fbp) WHERE fbp IS NOT NULL"
+        )
+        # The retention.
+        cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_browser_write_date"
+            " ON meta_capi_browser (write_date)"
+        )
+
+    # ------------------------------------------------------------- the request at hand
+
+    @api.model
+    def _website(self):
+        """Return the website that is being visited, or None."""
+        is_visit = request and getattr(request, "is_frontend", False)
+        return request.website if is_visit else None
+
+    @api.model
+    def _visitor(self):
+        """Return the partner of the customer who is logged in, maybe empty."""
+        user = request.env.user if self._website() else self.env["res.users"]
+        known = user and not user._is_public() and not user._is_internal()
+        return user.partner_id.sudo() if known else self.env["res.partner"]
+
+    @api.model
+    def _is_customer(self):
+        """Tell whether it is somebody whose visit counts: no employee and no robot."""
+        return not (
+            request.env.user._is_internal() or request.env["ir.http"].is_a_bot()
+        )
+
+    @api.model
+    def _of_request(self, partner=None):
+        """Return what the visitor's request tells.
+
+        Empty where no page of a website is being asked for, or by a robot, or by
+        somebody of the back office on behalf of the customer.
+
+        :param partner: the customer whom the event is about, None: the visitor
+        """
+        if not self._website():
+            return {}
+        user = request.env.user
+        if partner is not None and user._is_internal() and partner != user.partner_id:
+            return {}
+        if self.env["ir.http"].is_a_bot():
+            return {}
+        consent = self._consent()
+        if not consent:
+            return {"consent": consent}
+        httprequest = request.httprequest
+        page, referrer = httprequest.url, httprequest.referrer
+        if httprequest.method != "GET":
+            # A script's call is made from the page that refers to it.
+            page, referrer = referrer, None
+        data = {
+            "consent": True,
+            "client_ip_address": browser.public_address(httprequest.remote_addr),
+            "client_user_agent": httprequest.user_agent.string,
+            **self._cookies(),
+            "event_source_url": page and without_personal_data(page),
+            "referrer_url": referrer and without_personal_data(referrer),
+        }
+        return {key: value for key, value in data.items() if value}
+
+    @api.model
+    def _consent(self):
+        """Return whether the visitor lets us; None where there is no answer yet."""
+        try:
+            if request.env["ir.http"]._is_allowed_cookie("optional"):
+                return True
+        except ValueError:  # the cookie holds no JSON
+            return None
+        return False if request.httprequest.cookies.get(_CONSENT_COOKIE) else None
+
+    @api.model
+    def _cookies(self):
+        """Return ``fbc`` and ``fbp`` of the visitor's browser, made where missing.
+
+        A click on an ad is in the URL of the page it led to, and in the referrer of the
+        next one, which is what is left of it where consent was given on the first.
+        """
+        httprequest = request.httprequest
+        if _COOKIES in httprequest.environ:
+            return httprequest.environ[_COOKIES]
+        domain, index = browser.cookie_domain(httprequest.host)
+        now = int(time.time() * 1000)
+        cookies = httprequest.cookies
+        fbclid = browser.read_fbclid(httprequest.url)
+        if (
+            not fbclid
+            and is_same_host(httprequest.referrer, httprequest.host)
+        ):
+            fbclid = browser.read_fbclid(httprequest.referrer)
+        found = {
+            "fbc": browser.current_fbc(cookies.get("_fbc"), fbclid, now, index),
+            # Where a Pixel comes later, it takes over the one that is there.
+            "fbp": (
+                cookies.get("_fbp")
+                if browser.is_browser_id(cookies.get("_fbp"))
+                else browser.make_fbp(now, index)
+            ),
+        }
+        for key, value in found.items():
+            if value and value != cookies.get(f"_{key}"):
+                self._set_cookie(f"_{key}", value, browser.COOKIE_MAX_AGE, domain)
+        httprequest.environ[_COOKIES] = found
+        return found
+
+    @api.model
+    def _set_cookie(self, key, value, max_age, domain):
+        request.future_response.set_cookie(
+            key,
+            value,
+            max_age=max_age,
+            expires=None,
+            domain=domain,
+            secure=request.httprequest.scheme == "https",
+            # Not HttpOnly: the Pixel reads and uses the same cookies.
+            samesite="Lax",
+        )
+
+    @api.model
+    def _follow(self):
+        """See to the cookies of the visitor whose request is being answered."""
+        config = self.env["meta.capi.config"]
+        website = self._website()
+        if not (website and config._is_enabled() and config._pixel_id(website)):
+            return
+        consent = self._of_request().get("consent")
+        if consent is False and {"_fbc", "_fbp"} & request.httprequest.cookies.keys():
+            self._honour_withdrawal()
+
+    @api.model
+    def _honour_withdrawal(self):
+        """Forget the browser whose user takes back the consent, and what waits of it.
+
+        A read-only request cannot write: the cookies stay, and the next one sees to it.
+        """
+        if getattr(self.env.cr, "readonly", False):
+            return
+        httprequest = request.httprequest
+        traces = {key: httprequest.cookies.get(f"_{key}") for key in ("fbc", "fbp")}
+        self._withdraw(self._visitor(), **traces)
+        domain, _index = browser.cookie_domain(httprequest.host)
+        for key in ("_fbc", "_fbp"):
+            self._set_cookie(key, "", 0, domain)
+
+    @api.model
+    def _withdraw(self, partner, fbc=None, fbp=None):
+        """Cancel what is pending of this browser, or this partner, and forget it."""
+        self.env.cr.execute(
+            SQL(
+                "UPDATE meta_capi_browser SET consent = false, %s,"
+                " write_date = now() AT TIME ZONE 'UTC'"
+                " WHERE fbp = %s OR fbc = %s",
+                _NOTHING,
+                fbp,
+                fbc,
+            )
+        )
+        self.env.cr.execute(
+            SQL(
+                "SELECT id FROM meta_capi_event WHERE state = 'pending' AND"
+                " (user_data ->> 'fbp' = %s OR user_data ->> 'fbc' = %s"
+                "  OR partner_id = %s AND action_source = 'website')"
+                " FOR NO KEY UPDATE SKIP LOCKED",
+                fbp,
+                fbc,
+                partner.id or None,
+            )
+        )
+        events = self.env["meta.capi.event"].sudo()
+        events._refuse(
+            [event_id for (event_id,) in self.env.cr.fetchall()],
+            _("The visitor has withdrawn the consent to optional cookies."),
+        )
+        self.env["meta.capi.browser"].invalidate_model(flush=False)
+
+    # -------------------------------------------------------------- kept with a record
+
+    @api.model
+    def _of(self, record):
+        """Return what is kept with ``record``; empty where no browser ever made it."""
+        columns = ("consent", *_KEPT)
+        self.env.cr.execute(
+            SQL(
+                "SELECT %s FROM meta_capi_browser WHERE res_model = %s AND res_id = %s"
+                " AND consent IS NOT NULL",
+                SQL(", ").join(map(SQL.identifier, columns)),
+                record._name,
+                record.id,
+            )
+        )
+        row = self.env.cr.fetchone() or ()
+        kept = dict(zip(columns, row, strict=False))
+        return {key: value for key, value in kept.items() if value is not None}
+
+    @api.model
+    def _keep(self, records):
+        """Keep what the visitor's request tells with the records it makes or pays.
+
+        The same browser may come by IPv4 one time and by IPv6 another; Meta prefers
+        the latter.
+        """
+        for record in records.sudo():
+            data = self._of_request(record._meta_capi_partner())
+            if not data:
+                continue
+            kept = self._of(record)
+            if kept.get("client_user_agent") == data.get("client_user_agent"):
+                data["client_ip_address"] = browser.public_address(
+                    data.get("client_ip_address"), kept.get("client_ip_address")
+                )
+            consent = bool(data["consent"])
+            kept = {column: data.get(column) for column in _KEPT}
+            self._upsert(record, {"consent": consent, **kept})
+
+    @api.model
+    def _upsert(self, record, values):
+        """Write ``values`` on the row of ``record``, made where missing."""
+        columns = [SQL.identifier(column) for column in values]
+        now = fields.Datetime.now()
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO meta_capi_browser (
+                    res_model, res_id, create_uid, create_date, write_uid, write_date, %s
+                ) VALUES (%s, %s, %s, %s, %s, %s, %s)
+                ON CONFLICT (res_model, res_id) DO UPDATE
+                   SET write_date = EXCLUDED.write_date, %s
+                """,
+                SQL(", ").join(columns),
+                record._name,
+                record.id,
+                self.env.uid,
+                now,
+                self.env.uid,
+                now,
+                SQL(", ").join(SQL("%s", value) for value in values.values()),
+                SQL(", ").join(SQL("%s = EXCLUDED.%s", c, c) for c in columns),
+            )
+        )
+        self.invalidate_model(flush=False)
+
+    @api.model
+    def _hand_out_purchase(self, record):
+        """Remember that the browser's Pixel learns the id of ``record``'s Purchase.
+
+        Meta tells two copies by their id for 48 hours. The first one counts from here.
+
+        :return: whether the browser has had it for so long that it must not send again
+        """
+        self.env.cr.execute(
+            SQL(
+                "SELECT purchase_sent_at FROM meta_capi_browser"
+                " WHERE res_model = %s AND res_id = %s",
+                record._name,
+                record.id,
+            )
+        )
+        (sent_at,) = self.env.cr.fetchone() or (None,)
+        now = fields.Datetime.now()
+        if not sent_at:
+            self._upsert(record, {"purchase_sent_at": now})
+        return bool(sent_at and now - sent_at > timedelta(seconds=_REPEAT_AFTER))
+
+    @api.model
+    def _forget(self, documents):
+        """Forget the browsers that made these documents, but not whether they consented.
+
+        :param documents: pairs of a model and an id
+        """
+        if documents:
+            self.env.cr.execute(
+                SQL(
+                    "UPDATE meta_capi_browser SET %s WHERE (res_model, res_id) IN %s",
+                    _NOTHING,
+                    tuple(documents),
+                )
+            )
+            self.invalidate_model(flush=False)
+
+    @api.autovacuum
+    def _gc_personal(self):
+        """Forget browsers past the retention of personal data."""
+        days = self.env["meta.capi.config"]._user_data_retention_days()
+        if days >= 0:
+            self.env.cr.execute(
+                SQL(
+                    """
+                    UPDATE meta_capi_browser SET %s
+                     WHERE id IN (
+                        SELECT id FROM meta_capi_browser
+                         WHERE write_date < %s
+                           AND (client_user_agent IS NOT NULL OR fbp IS NOT NULL)
+                         LIMIT %s
+                     )
+                    """,
+                    _NOTHING,
+                    fields.Datetime.now() - timedelta(days=days),
+                    _PURGE_LIMIT,
+                )
+            )
+        self.search(
+            [
+                (
+                    "write_date",
+                    "<",
+                    fields.Datetime.now() - timedelta(days=_CONSENT_DAYS),
+                )
+            ],
+            limit=_PURGE_LIMIT,
+        ).unlink()
+        self.invalidate_model(flush=False)
