@@ -1,11 +1,112 @@
-from odoo import models
+from odoo import _, fields, models
+
+from .base import split_name
+
+# How a partner is reached: with none of these left, nobody is.
+_REACH = ("email", "phone", "mobile")
 
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
 
+    meta_capi_opt_out = fields.Boolean(
+        "No Events to Meta",
+        help="The customer objects: nothing about this customer is sent to Meta, whatever"
+        " an automation or the website's cookies say. What waits is cancelled.",
+    )
+    meta_capi_event_count = fields.Integer(
+        "Meta Events Sent",
+        compute="_compute_meta_capi_events",
+        groups="ih_meta_conversions_api.group_meta_capi_user",
+    )
+    meta_capi_last_event_date = fields.Date(
+        "Last Meta Event Sent",
+        compute="_compute_meta_capi_events",
+        groups="ih_meta_conversions_api.group_meta_capi_user",
+    )
+
+    def _compute_meta_capi_events(self):
+        """Tell how often Meta was told of these customers, and when last."""
+        found = {
+            partner: (count, last)
+            for partner, count, last in self.env["meta.capi.event"]._read_group(
+                [("state", "=", "sent"), ("partner_id", "in", self.ids)],
+                ["partner_id"],
+                ["__count", "sent_at:max"],
+            )
+        }
+        for partner in self:
+            count, last = found.get(partner, (0, None))
+            last = last and fields.Datetime.context_timestamp(self, last)
+            partner.meta_capi_event_count = count
+            partner.meta_capi_last_event_date = last and last.date()
+
+    def action_view_meta_capi_events(self):
+        """Open the events that are about this customer."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": _("Meta Events"),
+            "res_model": "meta.capi.event",
+            "view_mode": "list,form",
+            "domain": [("partner_id", "=", self.id)],
+        }
+
+    def write(self, vals):
+        says_who = not vals.keys().isdisjoint(_REACH)
+        reachable = says_who and self._meta_capi_reachable()
+        result = super().write(vals)
+        if vals.get("meta_capi_opt_out"):
+            self._meta_capi_cancel(_("The customer objects to events for Meta."))
+        if reachable:
+            anonymised = reachable - reachable._meta_capi_reachable()
+            anonymised._meta_capi_forget(_("The customer was anonymised."))
+        return result
+
+    def unlink(self):
+        self._meta_capi_forget(_("The customer was deleted."))
+        return super().unlink()
+
+    def _meta_capi_reachable(self):
+        """Return those of these partners who can be reached at all."""
+        names = [name for name in _REACH if name in self._fields]
+        return self.filtered(lambda partner: any(partner[name] for name in names))
+
+    def _meta_capi_objects(self):
+        """Tell whether the customer, or the company the customer buys for, opted out."""
+        return any((self | self.commercial_partner_id).mapped("meta_capi_opt_out"))
+
+    def _meta_capi_cancel(self, reason):
+        """Cancel what is pending about these customers and those who buy for them."""
+        events = self.env["meta.capi.event"].sudo()
+        persons = self.sudo().with_context(active_test=False)
+        persons = persons.search([("id", "child_of", self.ids)])
+        pending = events.search(
+            [("state", "=", "pending"), ("partner_id", "in", persons.ids)]
+        )
+        events._refuse(pending._lock_rows("pending").ids, reason)
+
+    def _meta_capi_forget(self, reason):
+        """Leave nothing in the log that leads to these persons; cancel what waits."""
+        if self.ids:
+            self.env["meta.capi.event"].sudo()._forget_partners(self.ids, reason)
+
+    # ------------------------------------------------------------ what Meta is told
+
     def _meta_capi_partner(self):
         return self
+
+    def _meta_capi_exclusion(self, event_name):
+        """Judge the customer; a tag counts for those who buy for a company, too."""
+        config = self.env["meta.capi.config"]
+        is_internal = any(not user.share for user in self.user_ids)
+        if is_internal and config._excludes_internal_users():
+            return _("The customer is an internal user.")
+        tags = (self | self.commercial_partner_id).category_id
+        tags = tags.filtered(lambda tag: tag.id in config._excluded_tag_ids())
+        if tags:
+            return _("The customer has the tag %s.", tags[0].name)
+        return None
 
     def _meta_capi_user_data(self):
         """Return raw ``user_data`` keys of this customer.
@@ -15,22 +116,16 @@ class ResPartner(models.Model):
         if not self:
             return {}
         self.ensure_one()
-        # Odoo 19 has no mobile number any more.
-        mobile = "mobile" in self._fields and self.mobile
-        user_data = {
-            "em": self.email_normalized or self.email,
-            "ph": [self.phone, mobile]
-            if self.phone and mobile
-            else self.phone or mobile,
-            "ct": self.city,
-            "st": self.state_id.code if self.country_code in ("US", "CA") else None,
-            "zp": self.zip,
-            "country": self.country_code,
-            "external_id": str(self.id),
-        }
-        if self.state_id and not user_data["st"]:
-            user_data["st"] = self.state_id.name
-        if not self.is_company and self.name:
-            user_data["fn"], _space, user_data["ln"] = self.name.strip().rpartition(" ")
-            user_data["fn"] = user_data["fn"] or user_data.pop("ln")
+        user_data = {**self._meta_capi_contact(), "external_id": str(self.id)}
+        if not self.is_company:
+            user_data["fn"], user_data["ln"] = self._meta_capi_names()
         return {key: value for key, value in user_data.items() if value}
+
+    def _meta_capi_names(self):
+        """Return the first and the last name of a person.
+
+        OCA's partner_firstname keeps them apart.
+        """
+        if "firstname" in self._fields and "lastname" in self._fields:
+            return self.firstname, self.lastname
+        return split_name(self.name)
