@@ -20,6 +20,7 @@
         "views/meta_capi_pixel_views.xml",
         "views/ir_actions_server_views.xml",
         "views/res_config_settings_views.xml",
+        "views/res_partner_views.xml",
         "views/sale_order_views.xml",
         "views/meta_capi_menus.xml",
     ],

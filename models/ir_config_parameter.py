@@ -10,6 +10,7 @@ PREFIX = "meta_capi."
 RELEASING = {
     config.ENABLED,
     config.PIXEL_ID,
+    config.EXTRA_PIXEL_IDS,
     config.ACCESS_TOKEN,
     config.TEST_EVENT_CODE,
     config.API_VERSION,

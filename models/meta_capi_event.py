@@ -1,17 +1,42 @@
+import hashlib
 import json
 import time
 from datetime import timedelta, timezone
 
+from babel.dates import format_timedelta
+from psycopg2.extras import Json
+
 from odoo import _, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
+from odoo.tools.misc import babel_locale_parse, get_lang
 
+from ..capi.event import ServerEvent
 from ..capi.schedule import closes_at, window_closes_at
+from .meta_capi_cause import CAUSES
 
 MANAGER = "ih_meta_conversions_api.group_meta_capi_manager"
 # Events deleted by one run of the retention; the next run goes on.
 PURGE_LIMIT = 50_000
 MAX_EVENTS_AT_A_CLICK = 5_000
+# What is written on an event whose person is to be forgotten.
+_NOTHING_PERSONAL = {
+    "user_data": Json({}),
+    "event_source_url": None,
+    "referrer_url": None,
+    "partner_id": None,
+}
+# Columns that PostgreSQL fills in from others, so that whoever writes a row need not.
+_GENERATED = {
+    "value": (
+        "double precision",
+        "CASE WHEN jsonb_typeof(custom_data -> 'value') = 'number'"
+        " THEN (custom_data ->> 'value')::double precision END",
+    ),
+    "currency": ("varchar", "custom_data ->> 'currency'"),
+}
+# Minutes after which an event that is due and was never tried tells that nothing runs.
+_NEVER_TRIED_MINUTES = 15
 
 
 class MetaCapiEvent(models.Model):
@@ -50,6 +75,24 @@ class MetaCapiEvent(models.Model):
     res_id = fields.Many2oneReference(
         "Document ID", model_field="res_model", readonly=True
     )
+    partner_id = fields.Many2one(
+        "res.partner",
+        "Customer",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
+        help="Whose data the event carries. Whoever is deleted or anonymised is no longer"
+        " found here, and what was pending is cancelled.",
+    )
+    user_data_keys = fields.Char(
+        readonly=True,
+        help="The keys of user_data, which outlive their values.",
+    )
+    weakness = fields.Text(
+        "Weak Because",
+        readonly=True,
+        help="Meta takes the event, but can do less with it.",
+    )
     browser_twin = fields.Boolean(
         readonly=True, help="The browser sends the same event with the same ID."
     )
@@ -76,6 +119,14 @@ class MetaCapiEvent(models.Model):
         "Expired: it could not be sent in the time within which Meta takes it.\n"
         "Exhausted: Meta answered too often in a way nobody has documented.",
     )
+    cause = fields.Selection(
+        CAUSES,
+        readonly=True,
+        copy=False,
+        help="Why the event is not with Meta; see the table of causes.",
+    )
+    value = fields.Float(readonly=True, copy=False)
+    currency = fields.Char("Currency Code", readonly=True, copy=False)
     attempt_count = fields.Integer("Attempts", readonly=True)
     next_attempt_at = fields.Datetime("Next Attempt", readonly=True)
     sent_at = fields.Datetime(readonly=True)
@@ -93,9 +144,21 @@ class MetaCapiEvent(models.Model):
         string="Requests",
         readonly=True,
     )
-    document_name = fields.Char("Document", compute="_compute_document_name")
+    document_name = fields.Char(
+        "Document", compute="_compute_document_name", search="_search_document_name"
+    )
+    age = fields.Char("When", compute="_compute_age")
+    currency_id = fields.Many2one("res.currency", compute="_compute_currency_id")
+    short_cause = fields.Char("Why", compute="_compute_words")
+    cure = fields.Text("What to Do", compute="_compute_words")
+    is_held = fields.Boolean(
+        "Held",
+        compute="_compute_is_held",
+        search="_search_is_held",
+        help="The event waits because its pixel is stopped.",
+    )
     held_reason = fields.Text(compute="_compute_held_reason")
-    payload = fields.Text(compute="_compute_payload")
+    payload = fields.Text("As Sent", compute="_compute_payload")
     isolation_part = fields.Integer(
         readonly=True,
         help="Events of a refused batch are sent in ever smaller parts until the one"
@@ -104,6 +167,9 @@ class MetaCapiEvent(models.Model):
 
     def init(self):
         cr = self.env.cr
+        cause = ("varchar", self.env["meta.capi.cause"]._expression())
+        for column, (kind, expression) in {**_GENERATED, "cause": cause}.items():
+            self._generate_column(column, kind, expression)
         # Idempotence: one row for what Meta would count once.
         cr.execute(
             "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_event_unique"
@@ -129,6 +195,43 @@ class MetaCapiEvent(models.Model):
             "CREATE INDEX IF NOT EXISTS meta_capi_event_origin"
             " ON meta_capi_event (res_model, res_id) WHERE res_id IS NOT NULL"
         )
+        # The last days: what the log shows first, and all that the overview counts, so
+        # that it reads the index alone and not the week's hashes.
+        cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_event_time"
+            " ON meta_capi_event (event_time) INCLUDE (event_name, website_id,"
+            " company_id, state, cause, user_data_keys)"
+        )
+
+    @api.model
+    def _generate_column(self, name, kind, expression):
+        """Have PostgreSQL fill in a column; anew when what it is made of has changed."""
+        cr = self.env.cr
+        mark = f"generated {hashlib.sha256(expression.encode()).hexdigest()[:16]}"
+        cr.execute(
+            SQL(
+                "SELECT col_description(attrelid, attnum) FROM pg_attribute"
+                " WHERE attrelid = 'meta_capi_event'::regclass AND attname = %s"
+                " AND attgenerated = 's'",
+                name,
+            )
+        )
+        if cr.fetchone() == (mark,):
+            return
+        column = SQL.identifier(name)
+        cr.execute(
+            SQL("ALTER TABLE meta_capi_event DROP COLUMN IF EXISTS %s", column),
+        )
+        cr.execute(
+            SQL(
+                "ALTER TABLE meta_capi_event ADD COLUMN %s %s"
+                " GENERATED ALWAYS AS (%s) STORED",
+                column,
+                SQL(kind),
+                SQL(expression),
+            )
+        )
+        cr.execute(SQL("COMMENT ON COLUMN meta_capi_event.%s IS %s", column, mark))
 
     def _compute_document_name(self):
         """Name the record the event is about, for those who may see the log."""
@@ -141,6 +244,35 @@ class MetaCapiEvent(models.Model):
             for event in events:
                 event.document_name = names.get(event.res_id, False)
 
+    @api.model
+    def _search_document_name(self, operator, value):
+        """Find the events of orders by what an order is called."""
+        orders = self.env["sale.order"].sudo().search([("name", operator, value)])
+        return [("res_model", "=", "sale.order"), ("res_id", "in", orders.ids)]
+
+    @api.depends_context("lang")
+    def _compute_age(self):
+        for event in self:
+            event.age = event.event_time and self._age_of(
+                event.event_time, format="short"
+            )
+
+    @api.model
+    def _age_of(self, moment, add_direction=True, format="long"):
+        """Tell how long ago that was the way people do: 5 minutes ago."""
+        past = min(moment - fields.Datetime.now(), timedelta())
+        locale = babel_locale_parse(get_lang(self.env).code)
+        return format_timedelta(
+            past, add_direction=add_direction, format=format, locale=locale
+        )
+
+    def _compute_currency_id(self):
+        currencies = self.env["res.currency"].with_context(active_test=False)
+        codes = list(set(filter(None, self.mapped("currency"))))
+        found = {c.name: c for c in currencies.search([("name", "in", codes)])}
+        for event in self:
+            event.currency_id = found.get(event.currency, False)
+
     def _compute_held_reason(self):
         """Tell why a pending event does not move."""
         stopped = self.env["meta.capi.pixel"].search([("state", "=", "stopped")])
@@ -149,13 +281,84 @@ class MetaCapiEvent(models.Model):
             pending = event.state == "pending"
             event.held_reason = pending and reasons.get(event.pixel_id)
 
-    def _compute_payload(self):
-        """Lay out the keys that differ from event to event, as they are sent."""
+    def _compute_is_held(self):
+        held = self.filtered_domain(self._search_is_held("=", True))
         for event in self:
-            payload = {
-                key: event[key] for key in ("user_data", "custom_data") if event[key]
-            }
-            event.payload = json.dumps(payload, indent=4, ensure_ascii=False)
+            event.is_held = event in held
+
+    @api.model
+    def _search_is_held(self, operator, value):
+        # Odoo 19 asks with "in" and a set.
+        values = value if operator in ("in", "not in") else [value]
+        wanted = any(values) != (operator in ("!=", "not in"))
+        stopped = self.env["meta.capi.pixel"].search([("state", "=", "stopped")])
+        pixel_ids = stopped.mapped("pixel_id")
+        if wanted:
+            return [("state", "=", "pending"), ("pixel_id", "in", pixel_ids)]
+        return ["|", ("state", "!=", "pending"), ("pixel_id", "not in", pixel_ids)]
+
+    @api.depends_context("lang")
+    def _compute_words(self):
+        """Tell in a few words why an event is not with Meta, and what to do about it."""
+        causes = self.env["meta.capi.cause"]
+        waiting = self.filtered(lambda event: event.state == "pending")
+        pixels = self.env["meta.capi.pixel"].search(
+            [("pixel_id", "in", list(set(waiting.mapped("pixel_id"))))]
+        )
+        pixel_of = {pixel.pixel_id: pixel for pixel in pixels}
+        for event in self:
+            if event.state == "cancelled":
+                event.short_cause = (event.error_message or "").partition("\n")[0]
+                event.cure = causes._cure_of_refusal(event.error_message)
+                continue
+            key = event.cause
+            if event.state == "pending":
+                key = event._cause_of_waiting(pixel_of.get(event.pixel_id, pixels[:0]))
+            event.short_cause = causes._label(key)
+            event.cure = causes._cure(key)
+
+    def _cause_of_waiting(self, pixel):
+        """Return what keeps this pending event from being sent now, if anything does."""
+        if not self.env["meta.capi.config"]._is_enabled():
+            return "off"
+        if pixel.state == "stopped":
+            return pixel.cause
+        if self.cause:
+            return self.cause
+        now = fields.Datetime.now()
+        if pixel.wait_until and pixel.wait_until > now:
+            return "rate_limit"
+        # A long queue is worked off in its order: only where nothing at all is tried.
+        overdue = now - timedelta(minutes=_NEVER_TRIED_MINUTES)
+        tried_at = pixel.last_attempt_at or overdue
+        if self.next_attempt_at and self.next_attempt_at < overdue >= tried_at:
+            return "no_runner"
+        return False
+
+    def _compute_payload(self):
+        """Lay out the event as it is sent.
+
+        By SQL, like the delivery: to the ORM, False and nothing are the same.
+        """
+        self.mapped("event_time")  # whose rules apply
+        columns = [name for name in ServerEvent.__slots__ if name != "event_time"]
+        self.env.cr.execute(
+            SQL(
+                "SELECT id, extract(epoch FROM event_time)::bigint, %s"
+                " FROM meta_capi_event WHERE id = ANY(%s)",
+                SQL(", ").join(map(SQL.identifier, columns)),
+                self.ids,
+            )
+        )
+        payloads = {}
+        for event_id, event_time, *values in self.env.cr.fetchall():
+            given = dict(zip(columns, values, strict=True))
+            event = ServerEvent(event_time=event_time, **given)
+            payloads[event_id] = json.dumps(
+                event.to_dict(), indent=4, ensure_ascii=False
+            )
+        for event in self:
+            event.payload = payloads.get(event.id)
 
     # --------------------------------------------------------------------- buttons
 
@@ -260,6 +463,31 @@ class MetaCapiEvent(models.Model):
             "views": [(False, "form")],
         }
 
+    def action_open_pixel(self):
+        """Open the pixel that the event goes to, once something was sent to it."""
+        self.ensure_one()
+        pixel = self.env["meta.capi.pixel"].search([("pixel_id", "=", self.pixel_id)])
+        if not pixel:
+            raise UserError(_("Nothing has been sent to this pixel yet."))
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": pixel._name,
+            "res_id": pixel.id,
+            "views": [(False, "form")],
+        }
+
+    def action_open_jobs(self):
+        """Open the jobs of the event's pixel: each delivers all that is due."""
+        self.ensure_one()
+        keys = self.env["meta.capi.delivery"]._job_keys(self.pixel_id)
+        return {
+            "type": "ir.actions.act_window",
+            "name": _("Jobs"),
+            "res_model": "queue.job",
+            "view_mode": "list,form",
+            "domain": [("identity_key", "in", keys)],
+        }
+
     def _still_sendable(self):
         """Return those of these events that Meta would still take, and count once."""
         now = time.time()
@@ -321,6 +549,52 @@ class MetaCapiEvent(models.Model):
         }
 
     # ------------------------------------------------------------- state transitions
+
+    @api.model
+    def _refuse(self, event_ids, message):
+        """Cancel these events because their person may not be told of, and forget it."""
+        self._update(
+            event_ids,
+            state="cancelled",
+            next_attempt_at=None,
+            isolation_part=None,
+            error_message=message,
+            **_NOTHING_PERSONAL,
+        )
+
+    @api.model
+    def _forget_partners(self, partner_ids, message):
+        """Remove what leads to these persons, and cancel what is pending about them.
+
+        The browsers that made their documents go too. An event that is being sent at
+        this moment is waited for.
+        """
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                "SELECT id, res_model, res_id FROM meta_capi_event"
+                " WHERE partner_id = ANY(%s) OR res_model = 'res.partner' AND res_id = ANY(%s)",
+                list(partner_ids),
+                list(partner_ids),
+            )
+        )
+        rows = self.env.cr.fetchall()
+        self._update(
+            [event_id for event_id, _model, _id in rows],
+            state=SQL("CASE state WHEN 'pending' THEN 'cancelled' ELSE state END"),
+            error_message=SQL(
+                "CASE state WHEN 'pending' THEN %s ELSE error_message END", message
+            ),
+            next_attempt_at=None,
+            isolation_part=None,
+            res_id=SQL("CASE res_model WHEN 'res.partner' THEN NULL ELSE res_id END"),
+            **_NOTHING_PERSONAL,
+        )
+        orders = self.env["sale.order"].sudo().with_context(active_test=False)
+        orders = orders.search([("partner_id", "in", list(partner_ids))])
+        documents = {("sale.order", order.id) for order in orders}
+        documents |= {(model, res_id) for _id, model, res_id in rows if model}
+        self.env["meta.capi.browser"].sudo()._forget(documents)
 
     @api.model
     def _settle(self, event_ids, answer, **values):
@@ -432,6 +706,25 @@ class MetaCapiEvent(models.Model):
         self.browse(event_ids).invalidate_recordset(flush=False)
 
     # -------------------------------------------------------------------- retention
+
+    @api.autovacuum
+    def _gc_user_data(self):
+        """Delete the personal data of finished events; their statistics stay longer."""
+        days = self.env["meta.capi.config"]._user_data_retention_days()
+        if days < 0:
+            return
+        self.env.cr.execute(
+            SQL(
+                "SELECT id FROM meta_capi_event WHERE state <> 'pending'"
+                " AND create_date < %s AND user_data <> '{}'::jsonb LIMIT %s",
+                fields.Datetime.now() - timedelta(days=days),
+                PURGE_LIMIT,
+            )
+        )
+        self._update(
+            [event_id for (event_id,) in self.env.cr.fetchall()],
+            **_NOTHING_PERSONAL,
+        )
 
     @api.autovacuum
     def _gc_finished(self):

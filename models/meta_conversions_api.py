@@ -1,5 +1,6 @@
 import dataclasses
 import functools
+import json
 import logging
 import sys
 import time
@@ -7,7 +8,6 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from ipaddress import ip_address
 
 import psycopg2
 from psycopg2.errors import SerializationFailure
@@ -15,19 +15,22 @@ from psycopg2.extras import Json
 
 from odoo import _, api, models
 from odoo.exceptions import AccessError, MissingError, UserError
-from odoo.http import request
 from odoo.tools import SQL, ormcache
 
 from ..capi.const import MAX_NAME_LENGTH
 from ..capi.errors import InvalidParameter
-from ..capi.event import ServerEvent, read_event
+from ..capi.event import ServerEvent, read_event, weaknesses
+from ..capi.privacy import limited_data_use
 from ..capi.reading import Problems, read_mapping
+from ..capi.user_data import needs_country
 from .ir_actions_server import ORIGIN_KEY, ActionOrigin
+from .meta_capi_browser import TRACES
 
 _logger = logging.getLogger("meta.conversions.api")
 
 _EVENT_FIELDS = tuple(field.name for field in dataclasses.fields(ServerEvent))
 _JSON_COLUMNS = ("user_data", "custom_data", "data_processing_options")
+_to_json = json.JSONEncoder(default=datetime.isoformat).encode
 # What a rebuilt row must not keep of its former life.
 _STATE_COLUMNS = (
     "failure_reason",
@@ -44,10 +47,10 @@ _STATE_COLUMNS = (
     "res_model",
     "res_id",
     "test_event_code",
+    "partner_id",
+    "user_data_keys",
+    "weakness",
 )
-# Of a browser's traces, those that are not user_data.
-_BROWSER_URLS = ("event_source_url", "referrer_url")
-_NOT_USER_DATA = {*_BROWSER_URLS, "consent"}
 
 
 class _OverRpc:
@@ -91,11 +94,12 @@ class _Told:
     website: models.BaseModel | None = None
     company: models.BaseModel | None = None
     partner: models.BaseModel | None = None
-    browser_data: dict = dataclasses.field(default_factory=dict)
+    browser: dict = dataclasses.field(default_factory=dict)
     user_data: dict = dataclasses.field(default_factory=dict)
     custom_data: dict | None = None
     event_id: str | None = None
     is_recorded: bool = False
+    exclusion: str | None = None
 
 
 @dataclass
@@ -109,6 +113,8 @@ class _Draft:
     is_natural: bool = False
     # Whether that one is on record, even if its row has been purged since.
     is_recorded: bool = False
+    # Pixels that get a copy of the event.
+    extra_pixel_ids: tuple = ()
 
     @property
     def key(self):
@@ -117,6 +123,10 @@ class _Draft:
     @property
     def is_failed(self):
         return self.columns.get("state") == "failed"
+
+    @property
+    def is_pending(self):
+        return self.columns.get("state", "pending") == "pending"
 
 
 class MetaConversionsApi(models.AbstractModel):
@@ -206,7 +216,69 @@ class MetaConversionsApi(models.AbstractModel):
         ids = self._record([draft for draft in drafts if draft])
         return self.env["meta.capi.event"].browse(ids)
 
+    @api.model
+    def _record_from_browser(self, arguments):
+        """Record an event of a visitor of the website; see :meth:`send_event`.
+
+        Without consent, and for a robot, nothing at all is recorded.
+
+        :param arguments: those of ``send_event``, and ``browser_twin``: whether the
+            browser's Pixel sends a copy, as by default
+        """
+        if not self.env["meta.capi.config"]._is_enabled():
+            return self.env["meta.capi.event"]
+        if not self.env["meta.capi.browser"]._of_request().get("consent"):
+            return self.env["meta.capi.event"]
+        given = {"browser_twin": True, **arguments}
+        browser_twin = given.pop("browser_twin")
+        draft = self._draft(given)
+        if not draft:
+            return self.env["meta.capi.event"]
+        draft.columns["browser_twin"] = browser_twin
+        return self.env["meta.capi.event"].browse(self._record([draft]))
+
+    @api.model
+    def _record_for_action(self, action, records):
+        """Record what a server action of the type *Send Meta Event* tells of records."""
+        if not self.env["meta.capi.config"]._is_enabled():
+            return self.env["meta.capi.event"]
+        drafts = [
+            draft
+            for record in records
+            for draft in self._draft_for_action(action, record)
+        ]
+        if not all(drafts):
+            self._warn_unconfigured()
+        ids = self._record([draft for draft in drafts if draft])
+        return self.env["meta.capi.event"].browse(ids)
+
     # ------------------------------------------------------------------- the draft
+
+    @api.model
+    def _draft_for_action(self, action, record, needs_pixel=True):
+        """Return the events that a server action makes of a record; nothing is stored.
+
+        :param needs_pixel: give None for an event that no pixel is configured for
+        """
+        problems = Problems()
+        try:
+            subjects = action._meta_capi_subjects(record.sudo())
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            subjects = record
+            if not isinstance(error, MissingError):  # the draft will tell
+                problems.note("origin", f"cannot be read ({type(error).__name__})")
+                _log_error(f"{record} could not tell what an event is about", error)
+        return [
+            self._make_draft(
+                {"event_name": action.meta_capi_event_name, "origin": subject},
+                Problems(problems),
+                action,
+                needs_pixel,
+            )
+            for subject in subjects
+        ]
 
     def _draft(self, arguments):
         """Return the event these arguments make, ready to be stored, or None.
@@ -221,14 +293,7 @@ class MetaConversionsApi(models.AbstractModel):
         raise_on_error = problems.read(
             "raise_on_error", bool, given.pop("raise_on_error", False)
         )
-        try:
-            draft = self._prepare(given, problems)
-        except psycopg2.Error:
-            raise
-        except Exception as error:
-            # The border: what breaks here must not break the sale that is going on.
-            _log_error("An event could not be prepared", error)
-            draft = self._prepare_bare(given)
+        draft = self._make_draft(given, problems)
         if not draft:
             if raise_on_error:
                 raise InvalidEvent(_("No Meta pixel is configured."))
@@ -237,7 +302,22 @@ class MetaConversionsApi(models.AbstractModel):
             raise InvalidEvent(draft.columns["error_message"])
         return draft
 
-    def _prepare(self, given, problems):
+    def _make_draft(self, given, problems, action=None, needs_pixel=True):
+        try:
+            return self._prepare(given, problems, action, needs_pixel)
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            # The border: what breaks here must not break the sale that is going on.
+            _log_error("An event could not be prepared", error)
+            return self._prepare_bare(given)
+
+    def _prepare(self, given, problems, picker=None, needs_pixel=True):
+        """Return the draft, or None without a pixel.
+
+        :param picker: the server action that may take from fields of its own choice
+            what the origin tells otherwise
+        """
         config = self.env["meta.capi.config"]
         origin = problems.read("origin", self._read_origin, given.pop("origin", None))
         website = problems.read(
@@ -249,17 +329,31 @@ class MetaConversionsApi(models.AbstractModel):
         action = None if origin else self.env.context.get(ORIGIN_KEY)
         if isinstance(action, ActionOrigin) and len(action.ids) == 1:
             origin = self.env[action.model].sudo().browse(action.ids)
-        told = self._ask(origin, given, problems) if origin else _Told()
-        website = website or told.website or self._current_website()
+        told = (
+            self._ask(origin, given, problems) if origin else self._ask_visitor(given)
+        )
+        if picker and origin:
+            told = self._ask_picker(picker, origin, told, given, problems)
+        website = website or told.website or self.env["meta.capi.browser"]._website()
         pixel_id = config._pixel_id(website)
-        if not pixel_id:
+        if not pixel_id and needs_pixel:
             return None
-        company = told.company or (website and website.company_id) or self.env.company
-        consent = self._complete(given, told, problems)
+        company = told.company or (website and website.company_id) or self._company()
+        browser = self._choose_browser(told)
+        refusal = self._refusal(origin, told, browser)
+        self._complete(given, told, browser, problems)
         event, refused = read_event(
-            given, now=time.time(), default_country=company.sudo().country_code or None
+            given,
+            now=time.time(),
+            default_country=(
+                company.sudo().country_code or None
+                if needs_country(given["user_data"])
+                else None
+            ),
+            withheld=config._withheld_user_data(),
         )
         problems += refused
+        event = self._limit_data_use(event, given["user_data"])
         if isinstance(action, ActionOrigin) and len(action.ids) > 1:
             if problems.concern("user_data"):
                 problems.note(
@@ -271,24 +365,28 @@ class MetaConversionsApi(models.AbstractModel):
             or config._test_event_code(website)
             or None,
             "website_id": website.id if website else None,
-            "company_id": company.id,
+            "company_id": company.id or None,
             "res_model": origin._name if origin else None,
             "res_id": origin.id if origin else None,
         }
-        if not consent:
-            event = replace(event, user_data={}, custom_data=None)
-            columns.update(
-                state="cancelled",
-                error_message=_("The visitor has not consented to optional cookies."),
+        if refusal:
+            event = replace(
+                event, user_data={}, event_source_url=None, referrer_url=None
             )
-        elif problems:
-            columns.update(_failed("\n".join(map(str, problems))))
+            columns.update(state="cancelled", error_message=refusal)
+        else:
+            columns["partner_id"] = told.partner.id if told.partner else None
+            columns["user_data_keys"] = ",".join(sorted(event.user_data)) or None
+            columns["weakness"] = "\n".join(map(str, weaknesses(event))) or None
+            if problems:
+                columns.update(_failed("\n".join(map(str, problems))))
         return _Draft(
             event,
             columns,
             origin,
             is_natural=bool(told.event_id) and event.event_id == told.event_id,
             is_recorded=told.is_recorded,
+            extra_pixel_ids=config._extra_pixel_ids(website),
         )
 
     def _prepare_bare(self, given):
@@ -326,16 +424,14 @@ class MetaConversionsApi(models.AbstractModel):
 
     def _ask(self, origin, given, problems):
         """Return what ``origin`` tells of the event; nothing where it cannot be read."""
-        event_name = given.get("event_name")
-        is_name = issubclass(type(event_name), str)
-        event_name = str.__str__(event_name).strip() if is_name else ""
+        event_name = _event_name(given)
         wants_custom_data = _is_left_out(given.get("custom_data"))
         try:
             return _Told(
                 website=origin._meta_capi_website(),
                 company=origin._meta_capi_company(),
                 partner=origin._meta_capi_partner(),
-                browser_data=dict(origin._meta_capi_browser_data()),
+                browser=dict(origin._meta_capi_browser_data()),
                 user_data=dict(origin._meta_capi_user_data()),
                 custom_data=(
                     origin._meta_capi_custom_data(event_name)
@@ -344,6 +440,7 @@ class MetaConversionsApi(models.AbstractModel):
                 ),
                 event_id=origin._meta_capi_event_id(event_name),
                 is_recorded=origin._meta_capi_is_recorded(event_name),
+                exclusion=origin._meta_capi_exclusion(event_name),
             )
         except psycopg2.Error:
             raise
@@ -355,6 +452,34 @@ class MetaConversionsApi(models.AbstractModel):
         # Whoever it is: not the user who happens to be there.
         return _Told(partner=self.env["res.partner"])
 
+    def _ask_picker(self, action, origin, told, given, problems):
+        """Return what is told, where ``action`` takes it from fields of its own choice."""
+        event_name = _event_name(given)
+        try:
+            picked = action._meta_capi_pick(origin, event_name, problems)
+            given.update(picked.pop("arguments", {}))
+            if "custom_data" in picked:
+                picked["custom_data"] = {
+                    **(told.custom_data or {}),
+                    **picked["custom_data"],
+                }
+            if "partner" in picked:
+                partner = picked["partner"]
+                picked.update(
+                    user_data=partner._meta_capi_user_data(),
+                    exclusion=told.exclusion
+                    or partner._meta_capi_exclusion(event_name),
+                )
+            return replace(told, **picked)
+        except psycopg2.Error:
+            raise
+        except MissingError:  # noted where the origin was asked
+            return told
+        except Exception as error:
+            problems.note("origin", f"cannot be read ({type(error).__name__})")
+            _log_error(f"The fields that {action} takes could not be read", error)
+            return told
+
     @api.model
     @ormcache()
     def _warn_unconfigured(self):
@@ -364,26 +489,65 @@ class MetaConversionsApi(models.AbstractModel):
             " pixel. See Website > Configuration > Settings."
         )
 
-    def _complete(self, given, told, problems):
-        """Fill in what the caller left out: from the origin, then from the request.
+    def _ask_visitor(self, given):
+        """Return what the customer who is logged in to the website tells of an event."""
+        partner = self.env["meta.capi.browser"]._visitor()
+        if not partner:
+            return _Told()
+        return _Told(
+            partner=partner,
+            user_data=partner._meta_capi_user_data(),
+            exclusion=partner._meta_capi_exclusion(_event_name(given)),
+        )
 
-        :return: False where the person has not consented to being tracked
+    def _company(self):
+        """Return the company at hand, without reading the user anew each time."""
+        if self.env.context.get("allowed_company_ids"):
+            return self.env.company
+        return self.env["res.company"].browse(self._company_id_of_user())
+
+    @ormcache("self.env.uid")
+    def _company_id_of_user(self):
+        # A change of the user's company clears the cache.
+        return self.env.company.id
+
+    def _choose_browser(self, told):
+        """Return the customer's browser: the one kept with the origin, or the request's.
+
+        The one kept is the customer's for certain. The request may be somebody else's,
+        such as the provider's that tells of a payment; what it can do is to give the
+        consent that was missing, or to take it back.
         """
-        request_data = self._browser_data(told.partner)
-        # The customer's own request knows better than what was kept of an earlier one.
-        browser_data = request_data or told.browser_data
-        if browser_data.get("consent") is False:
-            return False
-        page_url = browser_data.get("event_source_url")
+        at_hand = self.env["meta.capi.browser"]._of_request(told.partner)
+        if not told.browser or at_hand.get("consent") is False:
+            return at_hand or told.browser
+        if not told.browser.get("consent") and at_hand.get("consent"):
+            return at_hand
+        return told.browser
+
+    def _refusal(self, origin, told, browser):
+        """Return why the event must not be sent, whoever asks for it, or None."""
+        if told.partner and told.partner._meta_capi_objects():
+            return _("The customer objects to events for Meta.")
+        if browser and not browser.get("consent"):
+            return _("The visitor has not consented to optional cookies.")
+        config = self.env["meta.capi.config"]
+        if origin and not browser and not config._sends_without_browser():
+            return _("No browser made this document, and the settings send none such.")
+        return told.exclusion
+
+    def _complete(self, given, told, browser, problems):
+        """Fill in what the caller left out: from the origin, then from the browser."""
+        page_url = browser.get("event_source_url")
         if told.website and not page_url:
             page_url = told.website.get_base_url()
         for key, value in {
             "event_time": None,
             "event_id": told.event_id,
             "custom_data": told.custom_data,
-            "action_source": "website" if told.website or request_data else None,
+            "action_source": "website" if told.website or browser else None,
             "event_source_url": page_url,
-            "referrer_url": browser_data.get("referrer_url"),
+            "referrer_url": browser.get("referrer_url"),
         }.items():
             if _is_left_out(given.get(key)):
                 given[key] = value
@@ -393,47 +557,33 @@ class MetaConversionsApi(models.AbstractModel):
                 "user_data", read_mapping, "user_data", given["user_data"], default={}
             )
         given["user_data"] = {
-            **{k: v for k, v in browser_data.items() if k not in _NOT_USER_DATA},
+            **{key: browser[key] for key in TRACES if key in browser},
             **told.user_data,
             **{k: v for k, v in user_data.items() if not _is_empty(v)},
         }
-        return True
 
-    @api.model
-    def _browser_data(self, partner=None):
-        """Return what the visitor's request tells: traces for ``user_data`` and URLs.
+    def _limit_data_use(self, event, raw_user_data):
+        """Return ``event`` with Limited Data Use, where the settings want it so.
 
-        Empty where no page of a website is being asked for, or by somebody of the
-        back office on behalf of the customer; ``{"consent": False}`` where the website
-        asks for consent and the visitor has not given it.
-
-        :param partner: the customer whom the event is about, None: the visitor
+        :param raw_user_data: what tells the customer's country and state
         """
-        if not request or not getattr(request, "is_frontend", False):
-            return {}
-        user = request.env.user
-        if partner is not None and user._is_internal() and partner != user.partner_id:
-            return {}
-        if not request.env["ir.http"]._is_allowed_cookie("optional"):
-            return {"consent": False}
-        httprequest = request.httprequest
-        # A script's call is made from the page that refers to it.
-        is_page = httprequest.method == "GET"
-        data = {
-            "client_ip_address": _public_address(httprequest.remote_addr),
-            "client_user_agent": httprequest.user_agent.string,
-            "fbc": httprequest.cookies.get("_fbc"),
-            "fbp": httprequest.cookies.get("_fbp"),
-            "event_source_url": httprequest.url if is_page else httprequest.referrer,
-            "referrer_url": httprequest.referrer if is_page else None,
-        }
-        return {key: value for key, value in data.items() if value}
-
-    @api.model
-    def _current_website(self):
-        if request and getattr(request, "is_frontend", False):
-            return request.website
-        return None
+        if event.data_processing_options is not None:
+            return event
+        limits = limited_data_use(
+            self.env["meta.capi.config"]._limited_data_use(),
+            _text_or_none(raw_user_data.get("country")),
+            _text_or_none(raw_user_data.get("st")),
+            has_address="client_ip_address" in event.user_data,
+        )
+        if not limits:
+            return event
+        options, country, state = limits
+        return replace(
+            event,
+            data_processing_options=options,
+            data_processing_options_country=country,
+            data_processing_options_state=state,
+        )
 
     # ------------------------------------------------------------------ the record
 
@@ -455,8 +605,8 @@ class MetaConversionsApi(models.AbstractModel):
                 if rebuilt:
                     fresh[draft.key] = draft
         recorded, pixel_ids = {}, set()
-        for draft in fresh.values():
-            if draft.columns.get("state", "pending") == "pending":
+        for draft in (*fresh.values(), *self._insert_copies(fresh.values())):
+            if draft.is_pending:
                 pixel_ids.add(draft.columns["pixel_id"])
                 if draft.is_natural:
                     key = draft.origin._name, draft.event.event_name
@@ -513,6 +663,25 @@ class MetaConversionsApi(models.AbstractModel):
         middle = len(drafts) // 2
         return {**self._insert(drafts[:middle]), **self._insert(drafts[middle:])}
 
+    def _insert_copies(self, drafts):
+        """Insert the events that go to further pixels as well; return their drafts.
+
+        Meta tells copies by pixel, so that each pixel counts the event once.
+        """
+        copies = [
+            replace(
+                draft,
+                columns={**draft.columns, "pixel_id": pixel_id},
+                is_natural=False,
+            )
+            for draft in drafts
+            if draft.is_pending
+            for pixel_id in draft.extra_pixel_ids
+            if pixel_id != draft.columns["pixel_id"]
+        ]
+        ids = self._insert(copies)
+        return [copy for copy in copies if copy.key in ids]
+
     def _insert_bare(self, draft):
         """Insert what is safe of an event that PostgreSQL refuses."""
         draft.event = replace(draft.event, user_data={}, custom_data=None)
@@ -525,17 +694,19 @@ class MetaConversionsApi(models.AbstractModel):
 
     def _execute_insert(self, drafts):
         rows = [self._to_row(draft) for draft in drafts]
-        columns = list(rows[0])
+        # Most columns are for later.
+        used = [c for c in rows[0] if any(row[c] is not None for row in rows)]
+        columns = SQL(", ").join(map(SQL.identifier, used))
+        # As one parameter: thousands of them take longer than all the rest.
         self.env.cr.execute(
             SQL(
-                "INSERT INTO meta_capi_event (%s) VALUES %s"
+                "INSERT INTO meta_capi_event (%s) SELECT %s"
+                " FROM json_populate_recordset(NULL::meta_capi_event, %s)"
                 " ON CONFLICT (pixel_id, event_name, event_id) DO NOTHING"
                 " RETURNING id, pixel_id, event_name, event_id",
-                SQL(", ").join(map(SQL.identifier, columns)),
-                SQL(", ").join(
-                    SQL("(%s)", SQL(", ").join(SQL("%s", row[c]) for c in columns))
-                    for row in rows
-                ),
+                columns,
+                columns,
+                _to_json([{column: row[column] for column in used} for row in rows]),
             ),
             log_exceptions=False,
         )
@@ -546,9 +717,6 @@ class MetaConversionsApi(models.AbstractModel):
         row = dict.fromkeys(_STATE_COLUMNS)
         for field in _EVENT_FIELDS:
             row[field] = getattr(draft.event, field)
-        for column in _JSON_COLUMNS:
-            if row[column] is not None:
-                row[column] = Json(row[column])
         now = datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0)
         row.update(
             event_time=datetime.fromtimestamp(
@@ -590,6 +758,9 @@ class MetaConversionsApi(models.AbstractModel):
             row = self._to_row(draft)
             for column in ("create_uid", "create_date", "write_uid", "write_date"):
                 del row[column]
+            for column in _JSON_COLUMNS:
+                if row[column] is not None:
+                    row[column] = Json(row[column])
             self.env["meta.capi.event"]._update([event_id], **row)
         return event_id, bool(invalid)
 
@@ -603,6 +774,13 @@ def _read_items(events):
         raise
     except Exception:  # the event's message will tell
         return [events]
+
+
+def _event_name(given):
+    """Return the name among these arguments, if it is a text."""
+    event_name = given.get("event_name")
+    is_name = issubclass(type(event_name), str)
+    return str.__str__(event_name).strip() if is_name else ""
 
 
 def _read_test_event_code(value):
@@ -622,6 +800,10 @@ def _is_left_out(value):
     """Tell whether an argument is None or that of an empty field of Odoo."""
     # By type, not by isinstance or ==: those ask the value, and it may be anything.
     return type(value) in (type(None), bool, str) and not value
+
+
+def _text_or_none(value):
+    return value if type(value) is str else None
 
 
 def _is_empty(value):
@@ -645,11 +827,3 @@ def _failed(message):
 
 def _key_is(key):
     return SQL("pixel_id = %s AND event_name = %s AND event_id = %s", *key)
-
-
-def _public_address(address):
-    """Return the address of a browser, or None for one that means nothing to Meta."""
-    try:
-        return address if ip_address(address).is_global else None
-    except ValueError:
-        return None

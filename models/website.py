@@ -7,6 +7,7 @@ from . import meta_capi_config as config
 
 PARAMETER_BY_FIELD = {
     "meta_capi_pixel_id": config.PIXEL_ID,
+    "meta_capi_extra_pixel_ids": config.EXTRA_PIXEL_IDS,
     "meta_capi_access_token": config.ACCESS_TOKEN,
     "meta_capi_test_event_code": config.TEST_EVENT_CODE,
 }
@@ -18,6 +19,11 @@ class Website(models.Model):
     meta_capi_pixel_id = fields.Char(
         string="Meta Pixel ID",
         help="Events of this website go to this pixel instead of the shared one.",
+    )
+    meta_capi_extra_pixel_ids = fields.Char(
+        string="Meta Pixels for Copies",
+        help="Pixel IDs, separated by commas, that get a copy of each event. The access"
+        " token has to have access to them, too.",
     )
     meta_capi_access_token = fields.Char(
         string="Meta Conversions API Access Token",
