@@ -1,13 +1,17 @@
+from types import SimpleNamespace
 from unittest.mock import patch
 
-from odoo.tests import TransactionCase
+from odoo.tests import TransactionCase, new_test_user
 from odoo.tools import SQL
 
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..capi.schedule import SHORT_RETRY
 from ..dev.graph_sandbox import GraphSandbox
-from ..models import meta_capi_delivery
+from ..models import meta_capi_browser, meta_capi_delivery
+
+FBP = "fb.1.1700000000000.1234567890"
+FBC = "fb.1.1700000000000.AbCdEf"
 
 
 class MetaCapiCase(TransactionCase):
@@ -110,5 +114,109 @@ class MetaCapiCase(TransactionCase):
             | values
         )
 
+    def action(self, model="sale.order", **values):
+        """Make a server action; ``event_name="Lead"`` makes it send that."""
+        name = values.pop("event_name", None)
+        if name is not None:
+            values = {"state": "meta_capi", "meta_capi_event_name": name, **values}
+        return self.env["ir.actions.server"].create(
+            {
+                "name": "Tell Meta",
+                "model_id": self.env["ir.model"]._get_id(model),
+                "state": "code",
+            }
+            | values
+        )
+
+    def automate(
+        self,
+        model="sale.order",
+        watched="state",
+        before="[('state', '!=', 'sale')]",
+        after="[('state', '=', 'sale')]",
+        **values,
+    ):
+        """Arm an action: it runs when an order is confirmed, or as told otherwise."""
+        field = self.env["ir.model.fields"]._get(model, watched)
+        automation = self.env["base.automation"].create(
+            {
+                "name": "Changed",
+                "model_id": field.model_id.id,
+                "trigger": "on_create_or_write",
+                "trigger_field_ids": [(6, 0, field.ids)],
+                "filter_pre_domain": before,
+                "filter_domain": after,
+            }
+        )
+        return self.action(
+            model,
+            usage="base_automation",
+            base_automation_id=automation.id,
+            **values,
+        )
+
     def deliver(self, pixel_id=None):
         self.delivery._deliver(pixel_id or self.pixel_id)
+
+
+class VisitCase(MetaCapiCase):
+    """A shop with a visitor, whose requests the code under test sees."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.visitor = cls.env.ref("base.public_user")
+        cls.salesperson = new_test_user(
+            cls.env, "seller", groups="sales_team.group_sale_salesman_all_leads"
+        )
+
+    def setUp(self):
+        super().setUp()
+        # The cookies that were set, in the form "name": "value".
+        self.cookies = {}
+
+    def visit(
+        self,
+        user=None,
+        *,
+        consent=True,
+        address="8.8.8.8",
+        path="/shop/cart",
+        referrer="https://www.facebook.com/",
+        cookies=None,
+        is_bot=False,
+    ):
+        """Return the context of a request of a page of the website.
+
+        :param consent: False: optional cookies refused, None: not answered yet
+        """
+        jar = {"_fbp": FBP, "_fbc": FBC} if cookies is None else dict(cookies)
+        if consent is False:
+            jar["website_cookies_bar"] = '{"required": true, "optional": false}'
+        request = SimpleNamespace(
+            is_frontend=True,
+            env=self.env(user=user or self.visitor),
+            website=self.website,
+            future_response=SimpleNamespace(
+                set_cookie=lambda key, value, **options: self.cookies.update(
+                    {key: value}
+                )
+            ),
+            httprequest=SimpleNamespace(
+                method="GET",
+                environ={},
+                host="shop.example.com",
+                scheme="https",
+                url=f"https://shop.example.com{path}",
+                referrer=referrer,
+                remote_addr=address,
+                user_agent=SimpleNamespace(string="Mozilla/5.0 (Visitor)"),
+                cookies=jar,
+            ),
+        )
+        http = type(self.env["ir.http"])
+        self.enter(
+            patch.object(http, "_is_allowed_cookie", lambda *args: bool(consent))
+        )
+        self.enter(patch.object(http, "is_a_bot", lambda *args: is_bot))
+        return patch.object(meta_capi_browser, "request", request)

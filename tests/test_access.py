@@ -122,8 +122,9 @@ class TestAccess(MetaCapiCase):
         self.record(origin=order)
         order = order.with_user(self.users["salesperson"])
         self.assertEqual(order.meta_capi_event_count, 1)
+        kept = self.env["meta.capi.browser"].with_user(self.users["salesperson"])
         with self.assertRaises(AccessError):
-            order.meta_capi_browser_data  # noqa: B018
+            kept.search([])
 
 
 @tagged("post_install", "-at_install")

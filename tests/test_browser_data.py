@@ -1,48 +1,10 @@
-from types import SimpleNamespace
-from unittest.mock import patch
+from odoo.tests import tagged
 
-from odoo.tests import new_test_user, tagged
-
-from ..models import meta_conversions_api
-from .common import MetaCapiCase
-
-FBP = "fb.1.1700000000000.1234567890"
-FBC = "fb.1.1700000000000.AbCdEf"
+from .common import FBC, FBP, VisitCase
 
 
 @tagged("post_install", "-at_install")
-class TestBrowserData(MetaCapiCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.visitor = cls.env.ref("base.public_user")
-        cls.salesperson = new_test_user(
-            cls.env, "seller", groups="sales_team.group_sale_salesman_all_leads"
-        )
-
-    def visit(self, user=None, consent=True, address="8.8.8.8", path="/shop/cart"):
-        """A request of a page of the website, as the code under test sees it."""
-        env = self.env(user=user or self.visitor)
-        request = SimpleNamespace(
-            is_frontend=True,
-            env=env,
-            website=self.website,
-            httprequest=SimpleNamespace(
-                method="GET",
-                url=f"https://shop.example.com{path}",
-                referrer="https://www.facebook.com/",
-                remote_addr=address,
-                user_agent=SimpleNamespace(string="Mozilla/5.0 (Visitor)"),
-                cookies={"_fbp": FBP, "_fbc": FBC},
-            ),
-        )
-        self.enter(
-            patch.object(
-                type(self.env["ir.http"]), "_is_allowed_cookie", lambda *args: consent
-            )
-        )
-        return patch.object(meta_conversions_api, "request", request)
-
+class TestBrowserData(VisitCase):
     def purchase(self, order):
         return self.api.send_event("Purchase", origin=order)
 
@@ -86,7 +48,7 @@ class TestBrowserData(MetaCapiCase):
     def test_without_consent_an_order_leaves_no_trace_and_is_not_sent(self):
         with self.visit(consent=False):
             order = self.order()
-        self.assertEqual(order.meta_capi_browser_data, {"consent": False})
+        self.assertEqual(order._meta_capi_browser_data(), {"consent": False})
         event = self.purchase(order)
         self.assertEqual((event.state, event.user_data), ("cancelled", {}))
         self.assertIn("consent", event.error_message)
@@ -97,14 +59,14 @@ class TestBrowserData(MetaCapiCase):
         with self.visit(consent=False):
             order = self.order()
         with self.visit(path="/shop/payment"):
-            order._meta_capi_keep_browser_data()
+            self.env["meta.capi.browser"]._keep(order)
         self.assertEqual(self.purchase(order).state, "pending")
 
     def test_an_order_of_the_back_office_asks_nobodys_browser(self):
         order = self.order(website_id=False)
         event = self.purchase(order)
         self.assertEqual((event.state, event.action_source), ("pending", "other"))
-        self.assertFalse(order.meta_capi_browser_data)
+        self.assertFalse(order._meta_capi_browser_data())
 
     def test_the_paying_browser_is_kept_with_the_order(self):
         order = self.order()
@@ -126,4 +88,4 @@ class TestBrowserData(MetaCapiCase):
                     "sale_order_ids": [(6, 0, order.ids)],
                 }
             )
-        self.assertEqual(order.meta_capi_browser_data["fbp"], FBP)
+        self.assertEqual(order._meta_capi_browser_data()["fbp"], FBP)

@@ -7,6 +7,7 @@ from odoo.tools import SQL, mute_logger
 
 from ..capi import redaction
 from ..dev.graph_sandbox import error, http
+from .common import VisitCase
 from .test_rpc import DEPRECATED, PASSWORD, RpcCase, RpcError
 
 PARAMETER = "meta_capi.access_token"
@@ -28,29 +29,8 @@ def is_about_tests(record):
     return record.levelno > logging.DEBUG and record.name != "meta.conversions.api"
 
 
-@tagged("post_install", "-at_install")
-class TestSecrecy(RpcCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.admin = new_test_user(
-            cls.env,
-            "boss",
-            groups="base.group_system,website.group_website_designer",
-            password=PASSWORD,
-        )
-        cls.count = 0
-
-    def setUp(self):
-        super().setUp()
-        # What another worker would know: nothing of the tokens this process was given.
-        self.addCleanup(redaction.token_filter._tokens.update, [self.token])
-        redaction.token_filter._tokens.clear()
-
-    def new_token(self):
-        """Return a token never seen before, which does not look like one of Meta's."""
-        self.__class__.count += 1
-        return f"secret-of-the-shop-{self.count:04}"
+class SecrecyCase(RpcCase):
+    """A shop whose log and tables are searched for what must not be there."""
 
     def record_log(self):
         """Log everything, whatever the logger, from now on."""
@@ -68,10 +48,6 @@ class TestSecrecy(RpcCase):
         logging.getLogger().addHandler(recorder)
         self.addCleanup(logging.getLogger().removeHandler, recorder)
         return recorder
-
-    def assertUnlogged(self, recorder, token):
-        lines = [line[:2000] for line in recorder.lines if token in line]
-        self.assertFalse(lines)
 
     def places(self, token):
         """Return the tables that have the token anywhere in a row."""
@@ -99,6 +75,35 @@ class TestSecrecy(RpcCase):
         return set(places)
 
     # ---------------------------------------------------------------------- the log
+
+
+@tagged("post_install", "-at_install")
+class TestSecrecy(SecrecyCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.admin = new_test_user(
+            cls.env,
+            "boss",
+            groups="base.group_system,website.group_website_designer",
+            password=PASSWORD,
+        )
+        cls.count = 0
+
+    def setUp(self):
+        super().setUp()
+        # What another worker would know: nothing of the tokens this process was given.
+        self.addCleanup(redaction.token_filter._tokens.update, [self.token])
+        redaction.token_filter._tokens.clear()
+
+    def new_token(self):
+        """Return a token never seen before, which does not look like one of Meta's."""
+        self.__class__.count += 1
+        return f"secret-of-the-shop-{self.count:04}"
+
+    def assertUnlogged(self, recorder, token):
+        lines = [line[:2000] for line in recorder.lines if token in line]
+        self.assertFalse(lines)
 
     def ways_to_save(self, token):
         """Yield a name and a call, each of which hands the token to the server."""
@@ -433,3 +438,87 @@ class TestSecrecy(RpcCase):
         self.env.invalidate_all()
         with self.assertRaises(AccessError):
             self.website.with_user(designer).meta_capi_access_token  # noqa: B018
+
+
+@tagged("post_install", "-at_install")
+class TestPersonalData(SecrecyCase, VisitCase):
+    def setUp(self):
+        super().setUp()
+        automation = "ih_meta_conversions_api.automation_purchase"
+        self.env.ref(automation).active = True
+
+    def person(self, number):
+        """Return a customer who is like no other, and all that tells of this one."""
+        names = (f"Zebulon{number}", f"Quartermain{number}")
+        partner = self.env["res.partner"].create(
+            {
+                "name": " ".join(names),
+                "email": f"Zeb.{number}@Example.com",
+                "phone": f"+49 30 9018{number}",
+                "city": f"Kleinmachnow{number}",
+                "zip": f"14{number}",
+                "country_id": self.env.ref("base.de").id,
+            }
+        )
+        needles = [
+            *names,
+            f"Zeb.{number}@",
+            f"030 9018{number}",
+            f"30 9018{number}",
+            f"309018{number}",
+            partner.city,
+        ]
+        return partner, {*needles, *map(str.lower, needles)}
+
+    def trade(self, partner):
+        """Do with a customer whatever a shop does; nothing that names the person lasts."""
+        path = f"/shop?email={partner.email}&phone={partner.phone}&fbclid=Click"
+        with self.visit(path=path):
+            order, refused = (self.order(partner_id=partner.id) for _time in range(2))
+            self.api.send_event("PageView")
+        order.action_confirm()
+        refused.action_confirm()
+        for custom_data in (
+            {"content_name": f"For {partner.email}"},
+            {"note": f"call {partner.phone}"},
+            {partner.email: 1},
+        ):
+            self.api.send_event("Lead", origin=partner, custom_data=custom_data)
+        self.api.send_event(partner.email, event_id=partner.email, origin=partner)
+        self.api.send_event("Lead", user_data={"em": [partner.email], "ph": object()})
+        self.api.send_event("Lead", user_data={partner.email: partner.phone})
+        self.graph.fail_next(error(100, 2804019))
+        self.deliver()
+        self.deliver()
+        with self.visit(consent=False):
+            self.env["meta.capi.browser"]._follow()
+        self.env.flush_all()
+
+    def tables_with(self, needles):
+        return {table for needle in needles for table in self.places(needle)}
+
+    def test_no_table_log_or_request_tells_who_the_customer_is(self):
+        self.parameters.set_param("meta_capi.enabled", "False")
+        partner, needles = self.person("4711")
+        self.trade(partner)
+        without_us = self.tables_with(needles)
+        self.assertLess({("res_partner", "name", "")}, without_us)
+
+        self.parameters.set_param("meta_capi.enabled", "True")
+        partner, needles = self.person("4712")
+        recorder = self.record_log()
+        self.trade(partner)
+        lines = [
+            # What the ORM itself asks and writes of the customer is not ours.
+            line
+            for line in recorder.lines
+            if not line.startswith("odoo.sql_db") or "meta_capi" in line
+        ]
+        self.assertEqual(self.tables_with(needles), without_us)
+        requests = self.graph.requests
+        self.assertTrue(requests and lines)
+        for needle in needles:
+            for request in requests:
+                self.assertNotIn(needle, request.raw.decode())
+                self.assertNotIn(needle, request.path)
+            self.assertFalse([line[:500] for line in lines if needle in line])
