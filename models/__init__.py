@@ -1,6 +1,7 @@
 from . import account_move
 from . import base
 from . import ir_actions_server
+from . import ir_actions_server_form
 from . import ir_config_parameter
 from . import ir_http
 from . import meta_capi_attempt

@@ -14,6 +14,7 @@ from . import test_capi_schedule
 from . import test_capi_url
 from . import test_capi_versions
 from . import test_chaos
+from . import test_clicks
 from . import test_consent
 from . import test_customer_data
 from . import test_delivery
@@ -22,12 +23,15 @@ from . import test_garbage
 from . import test_graph_sandbox
 from . import test_neutralize
 from . import test_processes
+from . import test_purchase
+from . import test_recipes
 from . import test_rpc
 from . import test_sale_order
 from . import test_scenarios
 from . import test_secrecy
 from . import test_send_event
 from . import test_server_action
+from . import test_server_action_form
 from . import test_settings
 from . import test_upgrade
 from . import test_visit

@@ -22,36 +22,13 @@ class TestSaleOrder(MetaCapiCase):
             cls.env, "seller", groups="sales_team.group_sale_salesman_all_leads"
         )
 
-    def arm(self, **values):
-        model = self.env["ir.model"]._get("sale.order")
-        state = self.env["ir.model.fields"]._get("sale.order", "state")
-        automation = self.env["base.automation"].create(
-            {
-                "name": "Confirmed",
-                "model_id": model.id,
-                "trigger": "on_create_or_write",
-                "trigger_field_ids": [(6, 0, state.ids)],
-                "filter_pre_domain": "[('state', '!=', 'sale')]",
-                "filter_domain": "[('state', '=', 'sale')]",
-            }
-        )
-        self.env["ir.actions.server"].create(
-            {
-                "name": "Send",
-                "model_id": model.id,
-                "usage": "base_automation",
-                "base_automation_id": automation.id,
-            }
-            | values
-        )
-
     def events(self, orders):
         return self.env["meta.capi.event"].search(
             [("res_model", "=", "sale.order"), ("res_id", "in", orders.ids)]
         )
 
     def test_the_old_server_action_sends_a_complete_purchase(self):
-        self.arm(state="code", code=OLD_ACTION)
+        self.automate(state="code", code=OLD_ACTION)
         order = self.order()
         order.with_user(self.salesperson).action_confirm()
         event = self.events(order)

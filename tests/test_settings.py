@@ -102,18 +102,15 @@ class TestSettings(MetaCapiCase):
         self.assertFalse(self.record())
 
     def test_the_box_refuses_what_cannot_work(self):
-        with self.assertRaisesRegex(ValidationError, "meta_capi.pixel_id"):
+        with self.assertRaisesRegex(ValidationError, "Meta Pixel ID"):
             self.save(pixel_id="my shop")
         self.assertEqual(self.value("pixel"), self.pixel_id)
 
-    def test_the_box_switches_the_automation(self):
-        for active in (True, False, True):
-            self.save(automation_purchase=active)
-            self.assertEqual(self.automation.active, active)
-            self.assertEqual(self.settings().meta_capi_automation_purchase, active)
-        self.automation.unlink()
-        self.save(automation_purchase=True)
-        self.assertFalse(self.settings().meta_capi_automation_purchase)
+    def test_the_box_chooses_when_a_purchase_is_sent(self):
+        for trigger in ("confirmed", "never", "paid", "invoiced", "confirmed"):
+            self.save(purchase_trigger=trigger)
+            self.assertEqual(self.automation.active, trigger == "confirmed")
+            self.assertEqual(self.settings().meta_capi_purchase_trigger, trigger)
 
     def test_only_an_administrator_sees_the_box(self):
         designer = new_test_user(

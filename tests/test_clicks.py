@@ -1,0 +1,115 @@
+import json
+from importlib import import_module
+from pathlib import Path
+
+from odoo.tests import HttpCase, new_test_user, tagged
+
+from .common import MetaCapiCase
+
+CLICKS = (Path(__file__).parent / "clicks.js").read_text()
+_NOT_IN_DEBIAN = "static/lib/selfie_segmentation/selfie_segmentation.js"
+SHOWN = "shown.in.the.browser"
+READY = "odoo.isReady || document.querySelector('.o_action_manager .o_view_controller')"
+
+# A person who has not written a line makes an automation rule and its action.
+AUTOMATION = """
+await write("name", "Tell Meta of what is sold");
+await choose("model_id", "Sales Order");
+await choose("trigger", "State is set to");
+await choose("trg_selection_field_id", "Sales Order");
+await click("button, a", "Add an action");
+await click("[name=state] :is(span, button)", "Send Meta Event");
+await choose("meta_capi_standard_event", "Purchase");
+await read("meta_capi_event_rules", /Required: value, currency/);
+await read("meta_capi_condition", /Tell Meta of what is sold.*State is set to: Sales Order/s);
+await keep("KEY", await read("meta_capi_preview", /"Purchase"/));
+await click(".modal-footer .o_form_button_save");
+await until("the end of the dialog", () => !document.querySelector(".modal"));
+await click(".o_form_button_save");
+await until("the saved rule", () => shown(".o_form_saved")[0]);
+"""
+
+# And one who wants to see each choice before it is saved.
+ACTION = """
+await write("name", "Tell Meta of orders");
+await choose("model_id", "Sales Order");
+await click("[name=state] :is(span, button)", "Send Meta Event");
+await choose("meta_capi_standard_event", "Custom…");
+await write("meta_capi_event_name", "Ordered");
+await read("meta_capi_event_rules", /Meta forbids/);
+await read("meta_capi_preview", /"Ordered"/);
+await choose("meta_capi_preview_ref", "OTHER");
+await read("meta_capi_preview_advice", /Tried on OTHER/);
+await choose("meta_capi_amount_field_id", "UNTAXED");
+await read("meta_capi_preview", /"value": 300/);
+await keep("KEY", await read("meta_capi_preview", /"order_id": "OTHER"/));
+await click(".o_form_button_save");
+await until("the saved action", () => shown(".o_form_saved")[0]);
+"""
+
+
+@tagged("post_install", "-at_install")
+class TestClicks(MetaCapiCase, HttpCase):
+    """Actions that are made by clicks alone, in a real browser."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        mail = Path(import_module("odoo.addons.mail").__file__).parent
+        if (mail / "static/lib").exists() and not (mail / _NOT_IN_DEBIAN).exists():
+            cls.env["ir.asset"].create(
+                {
+                    "name": "What Debian's package of Odoo comes without",
+                    "bundle": "web.assets_backend",
+                    "directive": "remove",
+                    "path": f"mail/{_NOT_IN_DEBIAN}",
+                }
+            )
+
+    def play(self, action, scene):
+        """Open a new form and click; return what the scene has kept, as JSON."""
+        action = self.env.ref(action)
+        code = scene.replace("KEY", SHOWN)
+        self.browser_js(
+            f"/web#action={action.id}&model={action.res_model}&view_type=form",
+            f"{CLICKS}\nplay(async () => {{{code}}});",
+            READY,
+            login="admin",
+            timeout=120,
+        )
+        self.env.invalidate_all()
+        return json.loads(self.parameters.get_param(SHOWN))
+
+    def test_an_automation_made_by_clicks_sends_what_its_preview_shows(self):
+        salesperson = new_test_user(
+            self.env, "seller", groups="sales_team.group_sale_salesman_all_leads"
+        )
+        order = self.order()
+        shown = self.play("base_automation.base_automation_act", AUTOMATION)
+        order.with_user(salesperson).action_confirm()
+        self.deliver()
+        event = self.env["meta.capi.event"].search([("res_id", "=", order.id)])
+        self.assertEqual((event.state, event.event_name), ("sent", "Purchase"))
+        (request,) = self.graph.requests
+        (sent,) = request.body["data"]
+        self.assertEqual(sent | {"event_time": 0}, shown | {"event_time": 0})
+
+    def test_an_action_made_by_clicks_shows_each_choice_before_it_is_saved(self):
+        order = self.order()
+        order.order_line.price_unit = 150
+        self.order()
+        before = self.env["ir.actions.server"].search([])
+        untaxed = order._fields["amount_untaxed"]._description_string(self.env)
+        scene = ACTION.replace("OTHER", order.name).replace("UNTAXED", untaxed)
+        shown = self.play("base.action_server_action", scene)
+        action = self.env["ir.actions.server"].search([]) - before
+        self.assertEqual(action.meta_capi_event_name, "Ordered")
+        self.assertEqual(action.meta_capi_amount_field, "amount_untaxed")
+        action.with_context(
+            active_model="sale.order", active_id=order.id, active_ids=order.ids
+        ).run()
+        self.deliver()
+        (request,) = self.graph.requests
+        (sent,) = request.body["data"]
+        own = {"event_time": 0, "event_id": "each its own"}
+        self.assertEqual(sent | own, shown | own)
