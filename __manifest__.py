@@ -22,6 +22,7 @@
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
         "views/sale_order_views.xml",
+        "views/website_templates.xml",
         "views/meta_capi_menus.xml",
     ],
 }

@@ -4,7 +4,9 @@ from . import ir_actions_server
 from . import ir_actions_server_form
 from . import ir_config_parameter
 from . import ir_http
+from . import mail_mail
 from . import meta_capi_attempt
+from . import meta_capi_bridge
 from . import meta_capi_browser
 from . import meta_capi_config
 from . import meta_capi_delivery
@@ -13,8 +15,10 @@ from . import meta_capi_pixel
 from . import meta_conversions_api
 from . import payment_transaction
 from . import product_product
+from . import product_template
 from . import res_config_settings
 from . import res_groups
 from . import res_partner
+from . import res_users
 from . import sale_order
 from . import website

@@ -1,4 +1,6 @@
 from . import test_access
+from . import test_bridge
+from . import test_bridge_browser
 from . import test_browser_data
 from . import test_capi_answer
 from . import test_capi_browser

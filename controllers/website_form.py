@@ -1,0 +1,23 @@
+from odoo.addons.website.controllers.form import WebsiteForm
+
+# What a form of the website makes, and what Meta calls that.
+EVENT_BY_MODEL = {"crm.lead": "Lead", "mail.mail": "Contact"}
+
+
+class MetaCapiWebsiteForm(WebsiteForm):
+    def insert_record(self, request, model, *args, **kwargs):
+        """Keep the visitor's browser with what a form makes, and tell Meta of a lead.
+
+        All in the transaction that makes it. What becomes of the lead later is told of
+        with the same browser, whoever moves it on.
+        """
+        record_id = super().insert_record(request, model, *args, **kwargs)
+        model_name = model.sudo().model
+        if record_id:
+            record = request.env[model_name].sudo().browse(record_id)
+            request.env["meta.capi.browser"]._keep(record)
+            if model_name in EVENT_BY_MODEL:
+                request.env["meta.capi.bridge"]._record_by_hook(
+                    EVENT_BY_MODEL[model_name], record
+                )
+        return record_id
