@@ -8,10 +8,13 @@ from . import mail_mail
 from . import meta_capi_attempt
 from . import meta_capi_bridge
 from . import meta_capi_browser
+from . import meta_capi_cause
 from . import meta_capi_config
 from . import meta_capi_delivery
 from . import meta_capi_event
+from . import meta_capi_overview
 from . import meta_capi_pixel
+from . import meta_capi_reconciliation
 from . import meta_conversions_api
 from . import payment_transaction
 from . import product_product

@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_access_table
 from . import test_bridge
 from . import test_bridge_browser
 from . import test_browser_data
@@ -15,6 +16,7 @@ from . import test_capi_properties
 from . import test_capi_schedule
 from . import test_capi_url
 from . import test_capi_versions
+from . import test_causes
 from . import test_chaos
 from . import test_clicks
 from . import test_consent
@@ -24,6 +26,7 @@ from . import test_fan_out
 from . import test_garbage
 from . import test_graph_sandbox
 from . import test_neutralize
+from . import test_overview
 from . import test_processes
 from . import test_purchase
 from . import test_recipes

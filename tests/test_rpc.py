@@ -213,7 +213,11 @@ class TestRpc(RpcCase):
                 "action_retry",
                 "action_cancel",
                 "action_open_document",
+                "action_open_jobs",
+                "action_open_pixel",
             },
+            "meta.capi.bridge": set(),
+            "meta.capi.browser": set(),
         }
         for name, expected in offered.items():
             public = {

@@ -1,0 +1,374 @@
+import re
+
+from odoo import _, api, fields, models
+from odoo.tools.translate import code_translations
+
+from ..capi.causes import CODE_RULES, FIELD_RULES
+
+# Why an event is not with Meta, in a few words: they have to fit a line of a list.
+CAUSES = [
+    ("token_expired", "Access token expired"),
+    ("token", "Access token not valid"),
+    ("no_token", "No access token"),
+    ("signature", "Meta's app asks for a signature"),
+    ("permission", "No permission for the pixel"),
+    ("blocked", "Blocked for breaking a policy"),
+    ("pixel_id", "Pixel not found"),
+    ("version", "API version retired"),
+    ("setting", "Setting not usable"),
+    ("no_reason", "Refused without a reason"),
+    ("rate_limit", "Too many requests"),
+    ("meta_down", "Trouble at Meta"),
+    ("unreachable", "Meta not reached"),
+    ("no_runner", "Nothing delivers"),
+    ("off", "Switched off"),
+    ("unknown", "Answer nobody documents"),
+    ("exhausted", "Given up after ten tries"),
+    ("expired", "Too late for Meta"),
+    ("event_time", "Time too old, or ahead"),
+    ("event_name", "Name or ID not usable"),
+    ("user_data", "Could be anybody's"),
+    ("user_data_key", "Customer data not usable"),
+    ("currency", "Currency missing or wrong"),
+    ("value", "Value missing or wrong"),
+    ("contents", "Products not usable"),
+    ("custom_data", "Event data not usable"),
+    ("url", "URL not usable"),
+    ("origin", "Record gone, or not told"),
+    ("ldu", "Limited Data Use not usable"),
+    ("lead_id", "Lead not known to Meta"),
+    ("channel", "Not an event of a website"),
+    ("too_large", "Too large"),
+    ("argument", "Not usable as it is"),
+    ("unprepared", "Error while recording"),
+    ("refused", "Refused by Meta"),
+    ("cancelled", "Not to be sent"),
+]
+
+
+class MetaCapiCause(models.Model):
+    """What keeps events from Meta, and what to do about it: the words, in one place.
+
+    There is one row for each key of ``CAUSES``. Which of them an event has is a column
+    of ``meta.capi.event`` that PostgreSQL fills in by ``_expression``, so that it can be
+    counted and grouped.
+    """
+
+    _name = "meta.capi.cause"
+    _description = "Cause of a Meta Event's Failure"
+    _auto = False
+    _order = "id"
+    _rec_name = "name"
+
+    key = fields.Char(readonly=True)
+    name = fields.Char("Cause", compute="_compute_name")
+    cure = fields.Text("What to Do", compute="_compute_name")
+    failed_count = fields.Integer(
+        "Failed in 7 Days",
+        compute="_compute_failed_count",
+        help="Events of the last 7 days that have failed for this.",
+    )
+
+    @property
+    def _table_query(self):
+        rows = ", ".join(
+            f"({number}, '{key}'::varchar)"
+            for number, (key, _label) in enumerate(CAUSES, 1)
+        )
+        return f"SELECT * FROM (VALUES {rows}) AS cause (id, key)"
+
+    @api.depends_context("lang")
+    def _compute_name(self):
+        for cause in self:
+            cause.name = self._label(cause.key)
+            cause.cure = self._cure(cause.key)
+
+    def _compute_failed_count(self):
+        counts = self._failed_counts()
+        for cause in self:
+            cause.failed_count = counts.get(cause.key, 0)
+
+    @api.model
+    def _failed_domain(self):
+        since = self.env["meta.capi.overview"]._week_start()
+        return [("state", "=", "failed"), ("event_time", ">=", since)]
+
+    @api.model
+    def _failed_counts(self):
+        """Return the number of failed events by cause, those the user may see."""
+        events = self.env["meta.capi.event"]
+        return dict(
+            events._read_group(self._failed_domain(), ["cause"], ["__count"]),
+        )
+
+    def action_open_events(self):
+        """Open the events that have failed for this."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "ih_meta_conversions_api.meta_capi_event_action"
+        )
+        action.update(
+            display_name=self.name,
+            domain=[("state", "=", "failed"), ("cause", "=", self.key)],
+            context={"search_default_week": 1},
+        )
+        return action
+
+    # ------------------------------------------------------------------ which it is
+
+    @api.model
+    def _expression(self):
+        """Return the SQL that tells the cause of an event from its other columns."""
+        codes = "\n".join(
+            f"WHEN error_code BETWEEN {rule.first} AND {rule.last}"
+            + (
+                f" AND coalesce(error_subcode, 0) IN ({', '.join(map(str, rule.subcodes))})"
+                if rule.subcodes is not None
+                else ""
+            )
+            + f" THEN '{rule.key}'"
+            for rule in CODE_RULES
+        )
+        named = "split_part(error_message, ':', 1)"
+        names = "\n".join(
+            (
+                f"WHEN starts_with({named}, '{rule.field}') THEN '{rule.key}'"
+                if rule.is_prefix
+                else f"WHEN {named} = '{rule.field}' THEN '{rule.key}'"
+            )
+            for rule in FIELD_RULES
+        )
+        return f"""
+            CASE
+            WHEN state = 'sent' THEN NULL
+            WHEN state = 'cancelled' THEN 'cancelled'
+            WHEN state = 'failed' AND failure_reason IN ('expired', 'exhausted')
+                THEN failure_reason
+            WHEN error_message IS NULL THEN NULL
+            WHEN error_code <> 0 THEN CASE {codes} END
+            WHEN http_status = 413 THEN 'too_large'
+            WHEN http_status = 429 THEN 'rate_limit'
+            WHEN http_status = 408 OR http_status NOT BETWEEN 300 AND 499
+                THEN 'meta_down'
+            WHEN http_status > 0 THEN 'unknown'
+            WHEN state = 'pending' THEN 'unreachable'
+            {names}
+            WHEN strpos(error_message, ':') > 0 THEN 'argument'
+            ELSE 'unprepared'
+            END
+        """
+
+    # -------------------------------------------------------------------- the words
+
+    @api.model
+    def _label(self, key):
+        """Return a cause in a few words."""
+        field = self.env["meta.capi.event"]._fields["cause"]
+        return dict(field._description_selection(self.env)).get(key, "")
+
+    @api.model
+    def _cure(self, key):
+        """Return what to do about a cause, in a sentence or two."""
+        return self._cures().get(key, "")
+
+    @api.model
+    def _cures(self):
+        return {
+            "token_expired": _(
+                "In Meta's Events Manager open the pixel's Settings, generate a new token"
+                " under Conversions API, and paste it in Website ▸ Configuration ▸"
+                " Settings. What waits is then sent by itself."
+            ),
+            "token": _(
+                "The token was withdrawn, was cut off when it was copied, or is another"
+                " one's. In Meta's Events Manager open the pixel's Settings, generate a"
+                " new token under Conversions API, and paste it in Website ▸ Configuration"
+                " ▸ Settings. What waits is then sent by itself."
+            ),
+            "no_token": _(
+                "In Meta's Events Manager open the pixel's Settings, generate a token"
+                " under Conversions API, and paste it in Website ▸ Configuration ▸"
+                " Settings. What waits is then sent by itself."
+            ),
+            "signature": _(
+                "The token belongs to an app of yours at Meta that wants each call signed."
+                " Switch off Require App Secret in the app's advanced settings, or use a"
+                " token generated in Events Manager."
+            ),
+            "permission": _(
+                "The token may not send to this pixel. In Meta's Business Settings give"
+                " the token's system user access to the pixel, or generate a token in"
+                " the pixel's own Settings and paste it in Website ▸ Configuration ▸"
+                " Settings."
+            ),
+            "blocked": _(
+                "Meta has blocked the account or the app for a while. Look for the notice"
+                " in Meta's Business Support Home. We try again every hour."
+            ),
+            "pixel_id": _(
+                "Meta knows no such pixel, or the token may not see it. Compare the pixel"
+                " ID in Website ▸ Configuration ▸ Settings with the one in Events Manager,"
+                " and generate the token in that pixel's Settings."
+            ),
+            "version": _(
+                "Meta has retired the version of its API that is set. Put a newer one into"
+                " the system parameter meta_capi.api_version, or delete it: then the"
+                " addon's own is used."
+            ),
+            "setting": _(
+                "A system parameter, meta_capi.graph_url or meta_capi.api_version, cannot"
+                " be used. Correct it, or delete it: then the addon's own is used."
+            ),
+            "no_reason": _(
+                "Mostly a permission: generate a new token in the pixel's own Settings in"
+                " Events Manager and paste it in Website ▸ Configuration ▸ Settings."
+                " Otherwise show the trace ID to Meta's support."
+            ),
+            "rate_limit": _("Nothing to do: we wait as long as Meta asks."),
+            "meta_down": _(
+                "Nothing to do: it is sent again until Meta takes it. Whether Meta knows"
+                " of it is at metastatus.com."
+            ),
+            "unreachable": _(
+                "It is sent again by itself. If it lasts, see whether this server reaches"
+                " graph.facebook.com: a firewall, the proxy or the name service may be in"
+                " the way."
+            ),
+            "no_runner": _(
+                "Neither the job runner nor the scheduled actions run. Start Odoo with"
+                " queue_job among its server-wide modules, and look at the scheduled"
+                " action Meta Conversions API: deliver what no job delivers."
+            ),
+            "off": _(
+                "Sending is switched off. Switch the Meta Conversions API on in Website ▸"
+                " Configuration ▸ Settings: what waits is then sent by itself."
+            ),
+            "unknown": _(
+                "It is tried a few times. If it goes on, show the trace ID to Meta's"
+                " support."
+            ),
+            "exhausted": _(
+                "Look at the requests: Meta's words and the trace ID are there, for Meta's"
+                " support. Then press Retry."
+            ),
+            "expired": _(
+                "It cannot be sent any more: Meta takes events for 7 days, and a second"
+                " copy for 48 hours. See why it waited so long, so that no others follow."
+            ),
+            "event_time": _(
+                "Meta takes events of the last 7 days, and none of the future. Correct the"
+                " date that the action or the code gives, or leave it out: then it is now."
+            ),
+            "event_name": _(
+                "Give a name, and an ID, of up to 100 characters without an e-mail address"
+                " or a phone number, in the action or the code that sends the event."
+            ),
+            "user_data": _(
+                "The event says too little about the person. Fill in the customer's e-mail"
+                " address or phone number, with its country code, on the record, and press"
+                " Retry."
+            ),
+            "user_data_key": _(
+                "The message names the key. Correct what the action or the code passes as"
+                " user_data."
+            ),
+            "currency": _(
+                "A value needs the currency it is in: three letters, such as EUR. Pick the"
+                " currency in the server action, or pass it in custom_data."
+            ),
+            "value": _(
+                "A Purchase needs what it is worth, as a number. Pick the amount in the"
+                " server action, or pass it in custom_data."
+            ),
+            "contents": _(
+                "Each product needs an ID. If products are known by their internal"
+                " reference or barcode, see that each has one, or choose another ID in"
+                " Website ▸ Configuration ▸ Settings."
+            ),
+            "custom_data": _(
+                "The message names the key. Correct what the action or the code passes as"
+                " custom_data; e-mail addresses and phone numbers must not be in it."
+            ),
+            "url": _("Pass a URL that begins with https://, or none."),
+            "origin": _(
+                "The record is gone, or the action ran on several at once and did not tell"
+                " which one is meant: use an action of the type Send Meta Event, or pass"
+                " origin= in its code."
+            ),
+            "ldu": _(
+                "Choose Limited Data Use in Website ▸ Configuration ▸ Settings instead of"
+                ' passing it, or pass ["LDU"] with the numbers Meta documents.'
+            ),
+            "lead_id": _(
+                "Meta knows no lead with this ID, or deleted it. Pass the ID that Meta gave"
+                " to the lead, of 15 to 17 digits, or leave it out."
+            ),
+            "channel": _(
+                "Events of apps and of messengers need data that a shop does not have."
+                " Leave action_source out: then it is website, or other."
+            ),
+            "too_large": _("Pass less custom_data: one event fills a whole request."),
+            "argument": _(
+                "The message names the argument. Correct the action or the code that sends"
+                " the event."
+            ),
+            "unprepared": _(
+                "Something broke while the event was recorded. Odoo's log tells what, under"
+                " the name meta.conversions.api."
+            ),
+            "refused": _(
+                "Meta's own words are in the message. Correct the record or the action that"
+                " sends the event, and press Retry."
+            ),
+            "cancelled": _("Nothing to do: it is not sent on purpose."),
+        }
+
+    @api.model
+    def _cure_of_refusal(self, message):
+        """Return what to do about an event that is not to be sent.
+
+        It was said in the language of whoever was there.
+        """
+        refusals = self._refusals()
+        languages = [code for code, _name in self.env["res.lang"].get_installed()]
+        for source, cure in refusals.items():
+            for said in (source, *(_translated(source, lang) for lang in languages)):
+                pattern = re.escape(said).replace("%s", ".*")
+                if re.fullmatch(pattern, message or "", re.DOTALL):
+                    return cure
+        return self._cure("cancelled")
+
+    @api.model
+    def _refusals(self):
+        no_consent = _(
+            "Nothing to do: it is the visitor's choice in the cookies bar. Consent given"
+            " later counts from then on."
+        )
+        settings = _(
+            "On purpose. To send such events, change it in Website ▸ Configuration ▸"
+            " Settings, under Data Sent to Meta."
+        )
+        gone = _("Nothing to do: nothing about this person is kept or sent.")
+        return {
+            "The visitor has not consented to optional cookies.": no_consent,
+            "The visitor has withdrawn the consent to optional cookies.": no_consent,
+            "The customer objects to events for Meta.": _(
+                "On purpose: No Events to Meta is ticked on the customer, or on the company"
+                " the customer buys for."
+            ),
+            "No browser made this document, and the settings send none such.": settings,
+            "The customer is an internal user.": settings,
+            "The customer has the tag %s.": settings,
+            "There is nothing to pay.": settings,
+            "It was paid through a payment provider in test mode.": settings,
+            "The customer was deleted.": gone,
+            "The customer was anonymised.": gone,
+            "Cancelled by %s.": _("Nothing to do: somebody took it out."),
+        }
+
+
+def _translated(source, lang):
+    translations = code_translations.get_python_translations(
+        "ih_meta_conversions_api", lang
+    )
+    return translations.get(source, source)

@@ -1,0 +1,151 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from odoo.tools import SQL
+
+from .sale_order import PURCHASE
+
+# What became of an order's Purchase.
+STATUSES = ("sent", "waiting", "failed", "explained", "missing", "not_due")
+
+
+class MetaCapiReconciliation(models.AbstractModel):
+    """Confirmed orders of the website against the Purchases in the log.
+
+    An order whose Purchase was cancelled is explained: somebody, or the settings, did
+    not want it sent. One that is not yet paid, or not invoiced, is not due where that
+    is what the shop waits for. One without any of it is missing.
+    """
+
+    _name = "meta.capi.reconciliation"
+    _description = "Orders Against Events for Meta"
+
+    @api.model
+    def _trigger(self):
+        """Return when a Purchase is sent by what we ship, or ``never``."""
+        config = self.env["meta.capi.config"]
+        websites = self.env["website"].sudo().search([])
+        if not (config._is_enabled() and any(map(config._pixel_id, websites))):
+            return "never"
+        return self.env["res.config.settings"].sudo()._meta_capi_get_purchase_trigger()
+
+    @api.model
+    def _armed_since(self):
+        """Return since when, for all we know, orders are to have a Purchase; or None.
+
+        An automation that is edited begins anew: of what was before nobody can tell.
+        """
+        trigger = self._trigger()
+        if trigger == "never":
+            return None
+        settings = self.env["res.config.settings"].sudo()
+        return max(settings._meta_capi_automations(trigger).mapped("write_date"))
+
+    @api.model
+    def _orders(self, since, until=None):
+        """Return the domain of the website's orders that were confirmed in this time."""
+        domain = [
+            ("website_id", "!=", False),
+            ("state", "=", "sale"),
+            ("date_order", ">=", since),
+        ]
+        return domain + ([("date_order", "<", until)] if until else [])
+
+    @api.model
+    def _by_day(self, since, until=None):
+        """Return the ids of the orders that the user may see, by day and by status.
+
+        Days are those of the user's time zone. Orders of a time in which no Purchase
+        was to be made are left out, unless they have one.
+
+        :return: a dict of dates to dicts of statuses to lists of ids; None for a user
+            who may see no orders
+        """
+        orders = self.env["sale.order"]
+        try:
+            visible = orders._search(self._orders(since, until))
+        except AccessError:
+            return None
+        columns = ("id", "date_order", "meta_capi_purchase_recorded_at")
+        # The query must see what the ORM still holds.
+        self.env["meta.capi.event"].flush_model()
+        orders.flush_model()
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT day, status, array_agg(id)
+                  FROM (
+                    SELECT so.id,
+                           (so.date_order AT TIME ZONE 'UTC' AT TIME ZONE %s)::date AS day,
+                           CASE WHEN told.failed THEN 'failed'
+                                WHEN told.waiting THEN 'waiting'
+                                WHEN told.sent THEN 'sent'
+                                WHEN told.cancelled THEN 'explained'
+                                WHEN so.meta_capi_purchase_recorded_at IS NOT NULL THEN 'sent'
+                                WHEN so.date_order >= %s THEN 'missing'
+                           END AS status
+                      FROM (%s) so
+                     CROSS JOIN LATERAL (
+                        SELECT bool_or(state = 'failed') AS failed,
+                               bool_or(state = 'pending') AS waiting,
+                               bool_or(state = 'sent') AS sent,
+                               bool_or(state = 'cancelled') AS cancelled
+                          FROM meta_capi_event
+                         WHERE res_model = 'sale.order' AND res_id = so.id
+                           AND event_name = %s
+                     ) told
+                  ) judged
+                 WHERE status IS NOT NULL
+                 GROUP BY day, status
+                """,
+                self.env.context.get("tz") or self.env.user.tz or "UTC",
+                # Where nothing is armed, nothing is missing.
+                self._armed_since() or fields.Datetime.now() + timedelta(days=1),
+                visible.select(
+                    *(SQL.identifier("sale_order", name) for name in columns)
+                ),
+                PURCHASE,
+            )
+        )
+        days = {}
+        for day, status, ids in self.env.cr.fetchall():
+            days.setdefault(day, {})[status] = ids
+        for statuses in days.values():
+            self._set_aside_not_due(statuses)
+        return days
+
+    @api.model
+    def _set_aside_not_due(self, statuses):
+        """Take the orders out of the missing ones whose time has not come."""
+        missing = self.env["sale.order"].sudo().browse(statuses.get("missing", ()))
+        due = self._due(missing)
+        if missing - due:
+            statuses["not_due"] = (missing - due).ids
+            statuses["missing"] = due.ids
+
+    @api.model
+    def _due(self, orders):
+        """Return those of these orders that what is armed has been set off by."""
+        trigger = self._trigger()
+        if not orders or trigger == "confirmed":
+            return orders
+        invoices = "order_line.invoice_lines.move_id"
+        if trigger == "invoiced":
+            return orders.search(
+                [
+                    ("id", "in", orders.ids),
+                    (f"{invoices}.state", "=", "posted"),
+                    (f"{invoices}.move_type", "=", "out_invoice"),
+                ]
+            )
+        # A payment has been begun, so that there is something to add up.
+        paid = orders.search(
+            [
+                ("id", "in", orders.ids),
+                "|",
+                ("transaction_ids.state", "in", ("authorized", "done")),
+                (f"{invoices}.payment_state", "in", ("in_payment", "paid")),
+            ]
+        )
+        return paid.filtered(lambda order: order._meta_capi_is_paid())
