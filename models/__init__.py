@@ -15,11 +15,13 @@ from . import meta_capi_event
 from . import meta_capi_overview
 from . import meta_capi_pixel
 from . import meta_capi_reconciliation
+from . import meta_capi_alert
 from . import meta_conversions_api
 from . import payment_transaction
 from . import product_product
 from . import product_template
 from . import res_config_settings
+from . import res_config_settings_health
 from . import res_groups
 from . import res_partner
 from . import res_users

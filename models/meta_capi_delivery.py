@@ -15,7 +15,6 @@ from ..capi import const
 from ..capi.answer import Answer, Outcome
 from ..capi.client import encode, take_batch
 from ..capi.errors import InvalidParameter
-from ..capi.event import ServerEvent
 from ..capi.schedule import (
     MAX_UNKNOWN_ATTEMPTS,
     SHORT_RETRY,
@@ -38,13 +37,12 @@ JOIN_MARGIN = 1
 # Seconds after which a job that nobody started tells that no jobrunner is there.
 RUNNER_ABSENT_AFTER = 60
 
-# The columns of meta.capi.event that make up the event as Meta receives it.
+# The columns of meta.capi.event that make up the event as Meta receives it, but for the
+# time and what PostgreSQL gives as JSON already.
 _PAYLOAD = (
     "event_name",
     "event_id",
     "action_source",
-    "user_data",
-    "custom_data",
     "event_source_url",
     "referrer_url",
     "opt_out",
@@ -63,7 +61,8 @@ class Claimed:
     isolation_part: int | None
     attempt_count: int
     browser_twin: bool
-    event: ServerEvent
+    event_time: int
+    action_source: str
     encoded: bytes
 
 
@@ -174,6 +173,13 @@ class MetaCapiDelivery(models.AbstractModel):
             except Exception:
                 # The border: one pixel's trouble must not keep the others waiting.
                 _logger.exception("Pixel %s could not be delivered to", pixel_id)
+        try:
+            with self._delivery_cursor() as cr:
+                env = api.Environment(cr, SUPERUSER_ID, {})
+                env["meta.capi.pixel"]._look_after_alerts()
+        except Exception:
+            # What was scheduled above must not be taken back for want of a notice.
+            _logger.exception("The managers could not be told what is wrong")
 
     @api.model
     def _due_pixel_ids(self):
@@ -312,25 +318,30 @@ class MetaCapiDelivery(models.AbstractModel):
         """
         pixel_id = pixel.pixel_id
         newest_first = not event_ids and pixel._wants_witness()
-        head = self._lock(pixel_id, 1, event_ids=event_ids, newest_first=newest_first)
-        if not head:
-            return [], False
-        with self.env.cr.savepoint(flush=False) as savepoint:
-            batch = self._lock(
-                pixel_id,
-                limit,
-                event_ids=event_ids,
-                newest_first=newest_first,
-                like=head[0],
-            )
-            fitting = take_batch(len(claimed.encoded) for claimed in batch)
-            if fitting < len(batch):
-                savepoint.rollback()
-                fitting_ids = [claimed.id for claimed in batch[:fitting]]
-                batch = self._lock(
-                    pixel_id, fitting, event_ids=fitting_ids, like=head[0]
+        batch = self._lock(pixel_id, 1, event_ids=event_ids, newest_first=newest_first)
+        while batch and (count := _count_to_fill(batch, limit)):
+            with self.env.cr.savepoint(flush=False) as savepoint:
+                found = self._lock(
+                    pixel_id,
+                    count,
+                    event_ids=event_ids,
+                    newest_first=newest_first,
+                    joining=batch,
                 )
-        return batch, self._is_any_left(pixel_id, event_ids, batch)
+                sizes = (len(claimed.encoded) for claimed in (*batch, *found))
+                fitting = found[: take_batch(sizes) - len(batch)]
+                if len(fitting) < len(found):
+                    savepoint.rollback()
+                    found = self._lock(
+                        pixel_id,
+                        len(fitting),
+                        event_ids=[claimed.id for claimed in fitting],
+                        joining=batch,
+                    )
+            batch += found
+            if len(found) < count:
+                break
+        return batch, bool(batch) and self._is_any_left(pixel_id, event_ids, batch)
 
     def _is_any_left(self, pixel_id, event_ids, batch):
         """Tell whether events were due, next to those of ``batch``."""
@@ -351,29 +362,31 @@ class MetaCapiDelivery(models.AbstractModel):
             conditions.append(SQL("id = ANY(%s)", list(event_ids)))
         return SQL(" AND ").join(conditions)
 
-    def _lock(self, pixel_id, limit, *, event_ids=None, newest_first=False, like=None):
+    def _lock(self, pixel_id, limit, *, event_ids=None, newest_first=False, joining=()):
         """Lock pending events that nobody else holds, oldest first.
 
         ``FOR NO KEY UPDATE``, since ``FOR UPDATE`` would block the foreign key check of
         the attempt, which another transaction writes.
 
         :param event_ids: these, due or not; else all due ones
-        :param like: claimed event whose test event code and part they must share
+        :param joining: events claimed before, to go into the same request: the test event
+            code and the part are theirs
         """
         condition = self._claimable(pixel_id, event_ids)
-        if like:
+        if joining:
             condition = SQL(
-                "%s AND coalesce(test_event_code, '') = %s"
-                " AND coalesce(isolation_part, 0) = %s",
+                "%s AND %s AND %s AND id <> ALL(%s)",
                 condition,
-                like.test_event_code or "",
-                like.isolation_part or 0,
+                _is("test_event_code", joining[0].test_event_code),
+                _is("isolation_part", joining[0].isolation_part),
+                [claimed.id for claimed in joining],
             )
         self.env.cr.execute(
             SQL(
                 """
                 SELECT id, test_event_code, isolation_part, attempt_count, browser_twin,
-                       extract(epoch FROM event_time)::bigint, %s
+                       extract(epoch FROM event_time)::bigint,
+                       user_data::text, custom_data::text, %s
                   FROM meta_capi_event
                  WHERE %s
                  ORDER BY %s
@@ -394,45 +407,59 @@ class MetaCapiDelivery(models.AbstractModel):
         arrivals = self._first_arrivals([claimed.id for claimed in batch])
         late, twice, sendable = [], [], []
         for claimed in batch:
-            event = claimed.event
             closes = closes_at(
-                event.event_time,
-                event.action_source,
+                claimed.event_time,
+                claimed.action_source,
                 arrived_at=arrivals.get(claimed.id),
                 browser_twin=claimed.browser_twin,
             )
             if now < closes:
                 sendable.append(claimed)
-            elif now < window_closes_at(event.event_time, event.action_source):
+            elif now < window_closes_at(claimed.event_time, claimed.action_source):
                 twice.append(claimed.id)
             else:
                 late.append(claimed.id)
+        # Even a word costs, in a new transaction: it reads the user's language.
         events = self.env["meta.capi.event"]
-        events._expire(late, _("Meta takes no event this old; it was not sent."))
-        events._expire(
-            twice,
-            _(
-                "Meta may have a copy from more than 48 hours ago and would count"
-                " another one again; it was not sent."
-            ),
-        )
+        if late:
+            events._expire(late, _("Meta takes no event this old; it was not sent."))
+        if twice:
+            events._expire(
+                twice,
+                _(
+                    "Meta may have a copy from more than 48 hours ago and would count"
+                    " another one again; it was not sent."
+                ),
+            )
         return sendable
 
     @api.model
     def _first_arrivals(self, event_ids):
-        """Return the Unix time of the first request after which Meta may have each event.
+        """Return the Unix time of the first copy of each event that Meta may have.
 
-        A request that was announced and has no outcome counts: its process died.
+        A request that was announced and has no outcome counts: its process died. So
+        does a Purchase whose id the browser's Pixel was given, however much later the
+        order was confirmed.
         """
         self.env.cr.execute(
             SQL(
                 """
-                SELECT rel.event_id, extract(epoch FROM min(attempt.started_at))::bigint
-                  FROM meta_capi_attempt_event_rel rel
-                  JOIN meta_capi_attempt attempt ON attempt.id = rel.attempt_id
-                 WHERE rel.event_id = ANY(%s) AND attempt.arrived
-                 GROUP BY rel.event_id
+                SELECT event_id, extract(epoch FROM min(arrived_at))::bigint
+                  FROM (
+                    SELECT rel.event_id, attempt.started_at AS arrived_at
+                      FROM meta_capi_attempt_event_rel rel
+                      JOIN meta_capi_attempt attempt ON attempt.id = rel.attempt_id
+                     WHERE rel.event_id = ANY(%s) AND attempt.arrived
+                     UNION ALL
+                    SELECT event.id, browser.purchase_sent_at
+                      FROM meta_capi_event event
+                      JOIN meta_capi_browser browser USING (res_model, res_id)
+                     WHERE event.id = ANY(%s) AND event.event_name = 'Purchase'
+                       AND browser.purchase_sent_at IS NOT NULL
+                  ) copy
+                 GROUP BY event_id
                 """,
+                event_ids,
                 event_ids,
             )
         )
@@ -655,17 +682,46 @@ def _to_claimed(
     attempt_count,
     browser_twin,
     event_time,
+    user_data,
+    custom_data,
     *payload,
 ):
-    event = ServerEvent(
-        event_time=event_time, **dict(zip(_PAYLOAD, payload, strict=True))
-    )
+    event = dict(zip(_PAYLOAD, payload, strict=True), event_time=event_time)
     return Claimed(
         id=event_id,
         test_event_code=test_event_code,
         isolation_part=isolation_part,
         attempt_count=attempt_count or 0,
         browser_twin=bool(browser_twin),
-        event=event,
-        encoded=encode(event.to_dict()),
+        event_time=event_time,
+        action_source=event["action_source"],
+        encoded=encode(
+            {name: value for name, value in event.items() if value is not None},
+            user_data=user_data,
+            custom_data=custom_data,
+        ),
     )
+
+
+def _is(column, value):
+    """Return the condition in a form whose share of the rows PostgreSQL can estimate.
+
+    Of an expression it believes in so few that it would sort all that is pending.
+    """
+    if value is None:
+        return SQL("%s IS NULL", SQL.identifier(column))
+    return SQL("%s = %s", SQL.identifier(column), value)
+
+
+def _count_to_fill(batch, limit):
+    """Return how many events to lock next, so that they probably fit the request.
+
+    Those of ``batch`` tell how large they are; one alone tells little, so that half of
+    what may fit follows first. What does not fit is read in vain.
+    """
+    used = sum(len(claimed.encoded) for claimed in batch)
+    fitting = (const.MAX_BYTES - used) * len(batch) // used
+    count = (fitting + 1) // 2 if len(batch) == 1 else fitting - fitting * 3 // 100
+    count = min(count, limit - len(batch))
+    # The last few are not worth a query.
+    return count if count > len(batch) // 32 else 0

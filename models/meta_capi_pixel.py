@@ -3,10 +3,14 @@ from datetime import timedelta
 from odoo import _, api, fields, models
 from odoo.tools import SQL
 
+from ..capi.causes import cause_of_code
 from ..capi.const import MAX_EVENTS
+from .meta_capi_cause import CAUSES
 
 PROBE_HOURS = 1
 PROBE_SIZE = 10
+STOPPED = "mail.mail_activity_data_warning"
+EVENTS_MANAGER = "https://business.facebook.com/events_manager2/list/pixel/{}/overview"
 
 
 class MetaCapiPixel(models.Model):
@@ -52,6 +56,12 @@ class MetaCapiPixel(models.Model):
     error_message = fields.Text("Reason", readonly=True, tracking=True)
     fbtrace_id = fields.Char("Trace ID", readonly=True)
     pending_count = fields.Integer("Pending Events", compute="_compute_pending_count")
+    cause = fields.Selection(
+        CAUSES, compute="_compute_cause", help="What stops or slows the delivery."
+    )
+    cure = fields.Text("What to Do", compute="_compute_cause")
+    last_attempt_at = fields.Datetime("Last Request", compute="_compute_last_attempt")
+    last_success_at = fields.Datetime("Last Success", compute="_compute_last_attempt")
 
     def init(self):
         self.env.cr.execute(
@@ -72,6 +82,66 @@ class MetaCapiPixel(models.Model):
         )
         for pixel in self:
             pixel.pending_count = counts.get(pixel.pixel_id, 0)
+
+    def _compute_last_attempt(self):
+        attempts = self.env["meta.capi.attempt"]
+        for pixel in self:
+            made = [("pixel_id", "=", pixel.pixel_id)]
+            accepted = [*made, ("outcome", "=", "accepted")]
+            pixel.last_attempt_at = attempts.search(made, limit=1).started_at
+            pixel.last_success_at = attempts.search(accepted, limit=1).started_at
+
+    @api.depends_context("lang")
+    def _compute_cause(self):
+        for pixel in self:
+            pixel.cause = pixel._find_cause()
+            pixel.cure = self.env["meta.capi.cause"]._cure(pixel.cause)
+
+    def _find_cause(self):
+        """Return what stops or slows the delivery to this pixel, or False."""
+        if self.state == "stopped":
+            if self.error_code:
+                return cause_of_code(self.error_code, self.error_subcode)
+            token = self.env["meta.capi.config"]._access_token(self.pixel_id)
+            return "setting" if token else "no_token"
+        if self.wait_until and self.wait_until > fields.Datetime.now():
+            return "rate_limit"
+        if not self.failing_since:
+            return False
+        pending = [("state", "=", "pending"), ("pixel_id", "=", self.pixel_id)]
+        tried = [*pending, ("cause", "!=", False)]
+        return self.env["meta.capi.event"].search(tried, limit=1).cause or "meta_down"
+
+    def action_open(self):
+        """Open the pixel on a page of its own."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(False, "form")],
+        }
+
+    def action_open_events(self):
+        """Open the events of this pixel, those that wait first."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "ih_meta_conversions_api.meta_capi_event_action"
+        )
+        action.update(
+            domain=[("pixel_id", "=", self.pixel_id)],
+            context={"search_default_pending": 1},
+        )
+        return action
+
+    def action_open_events_manager(self):
+        """Open the pixel at Meta."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_url",
+            "url": EVENTS_MANAGER.format(self.pixel_id),
+            "target": "new",
+        }
 
     @api.model
     def _get(self, pixel_id):
@@ -162,7 +232,11 @@ class MetaCapiPixel(models.Model):
             }
         )
         if first:
-            self._notify_managers()
+            self._notify_managers(
+                _("Meta takes no events of pixel %s", self.pixel_id),
+                message,
+                activity_type=STOPPED,
+            )
 
     def _release(self):
         """Let the stopped ones among these pixels send again, starting at once."""
@@ -185,10 +259,10 @@ class MetaCapiPixel(models.Model):
                 "fbtrace_id": False,
             }
         )
-        self.sudo().activity_ids.unlink()
+        self._unlink_activities(STOPPED)
 
-    def _notify_managers(self):
-        """Leave one activity with every manager; it goes away with the stop."""
+    def _notify_managers(self, summary, note, activity_type, deadline=None):
+        """Leave one activity with every manager; it goes away with its cause."""
         users = self.env["res.users"]
         # Since Odoo 19 a user's own groups and the implied ones are two fields.
         groups = "all_group_ids" if "all_group_ids" in users._fields else "groups_id"
@@ -196,8 +270,9 @@ class MetaCapiPixel(models.Model):
         for user in users.search([(groups, "in", manager.ids)]):
             # quick_update: a notice in Odoo; an e-mail would leave this transaction.
             self.with_context(mail_activity_quick_update=True).activity_schedule(
-                "mail.mail_activity_data_warning",
+                activity_type,
+                date_deadline=deadline,
                 user_id=user.id,
-                summary=_("Meta takes no events of pixel %s", self.pixel_id),
-                note=self.error_message,
+                summary=summary,
+                note=note,
             )

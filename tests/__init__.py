@@ -1,5 +1,6 @@
 from . import test_access
 from . import test_access_table
+from . import test_alerts
 from . import test_bridge
 from . import test_bridge_browser
 from . import test_browser_data
@@ -38,5 +39,6 @@ from . import test_send_event
 from . import test_server_action
 from . import test_server_action_form
 from . import test_settings
+from . import test_settings_health
 from . import test_upgrade
 from . import test_visit

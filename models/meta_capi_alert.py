@@ -1,0 +1,132 @@
+from datetime import datetime, time, timedelta
+
+from odoo import _, api, fields, models
+from odoo.tools import SQL
+
+# Minutes an event may wait, while its pixel runs, before somebody is told.
+STUCK_MINUTES = 60
+# Minutes after its confirmation in which an order is given time.
+_GRACE_MINUTES = 60
+# Days back to which an activity about missing Purchases is followed.
+_FOLLOWED_DAYS = 7
+_MAX_NAMES = 10
+_MODULE = "ih_meta_conversions_api"
+STUCK = f"{_MODULE}.mail_activity_type_stuck"
+MISSING = f"{_MODULE}.mail_activity_type_missing"
+
+
+class MetaCapiPixel(models.Model):
+    """What managers are told of without looking: each thing once, until it is over.
+
+    What was told is kept with the pixel, not with the activities: one that a person has
+    ticked off does not come again.
+    """
+
+    _inherit = "meta.capi.pixel"
+
+    is_stuck_told = fields.Boolean(readonly=True, copy=False)
+    missing_told_day = fields.Date(readonly=True, copy=False)
+
+    @api.model
+    def _look_after_alerts(self):
+        """Make the activities that are due, and take away those whose cause is gone."""
+        self._look_after_stuck()
+        self._look_after_missing()
+
+    @api.model
+    def _look_after_stuck(self):
+        # Retried by hand, an old event is given its time anew.
+        limit = fields.Datetime.now() - timedelta(minutes=STUCK_MINUTES)
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT event.pixel_id, min(event.create_date)
+                  FROM meta_capi_event event
+                  JOIN meta_capi_pixel pixel USING (pixel_id)
+                 WHERE event.state = 'pending' AND pixel.state = 'running'
+                   AND event.create_date < %s
+                   AND (event.attempt_count > 0 OR event.next_attempt_at < %s)
+                 GROUP BY event.pixel_id
+                """,
+                limit,
+                limit,
+            )
+        )
+        stuck = dict(self.env.cr.fetchall())
+        told = self.search([("is_stuck_told", "=", True)])
+        over = told.filtered(lambda pixel: pixel.pixel_id not in stuck)
+        over._unlink_activities(STUCK)
+        over.is_stuck_told = False
+        for pixel in self.search([("pixel_id", "in", list(stuck))]) - told:
+            pixel.is_stuck_told = True
+            pixel._notify_managers(
+                _("Events for pixel %s wait for more than an hour", pixel.pixel_id),
+                pixel.cure or pixel.error_message or "",
+                activity_type=STUCK,
+            )
+
+    @api.model
+    def _look_after_missing(self):
+        """Tell of days on which orders have no Purchase though one was to be sent."""
+        reconciliation = self.env["meta.capi.reconciliation"]
+        kind = self.env.ref(MISSING)
+        open_activities = self.search([]).activity_ids.filtered(
+            lambda activity: activity.activity_type_id == kind
+        )
+        if reconciliation._trigger() == "never":
+            open_activities.unlink()
+            return
+        today = fields.Date.today()
+        yesterday = today - timedelta(days=1)
+        days = [yesterday, *open_activities.mapped("date_deadline")]
+        first = max(min(days), today - timedelta(days=_FOLLOWED_DAYS))
+        found = self._find_missing(
+            datetime.combine(first, time()),
+            fields.Datetime.now() - timedelta(minutes=_GRACE_MINUTES),
+        )
+        open_activities.filtered(
+            lambda activity: (activity.res_id, activity.date_deadline) not in found
+        ).unlink()
+        for (pixel_id, day), orders in sorted(found.items()):
+            pixel = self.browse(pixel_id)
+            if day < yesterday or (
+                pixel.missing_told_day and day <= pixel.missing_told_day
+            ):
+                continue
+            pixel.missing_told_day = day
+            names = ", ".join(orders[:_MAX_NAMES].mapped("name"))
+            pixel._notify_managers(
+                _(
+                    "%(count)s orders of %(day)s have no Purchase at Meta",
+                    count=len(orders),
+                    day=fields.Date.to_string(day),
+                ),
+                _(
+                    "%s. Website ▸ Reporting ▸ Meta Events ▸ Overview shows them all.",
+                    names + ("…" if len(orders) > _MAX_NAMES else ""),
+                ),
+                activity_type=MISSING,
+                deadline=day,
+            )
+
+    @api.model
+    def _find_missing(self, since, until):
+        """Return the orders without a Purchase, by the ids of pixels and by days."""
+        config = self.env["meta.capi.config"]
+        by_day = self.env["meta.capi.reconciliation"]._by_day(since, until)
+        found = {}
+        for day, statuses in by_day.items():
+            missing = self.env["sale.order"].browse(statuses.get("missing", ()))
+            for website, orders in missing.grouped("website_id").items():
+                pixel_id = config._pixel_id(website)
+                if pixel_id:
+                    key = self._get(pixel_id).id, day
+                    found[key] = found.get(key, orders.browse()) | orders
+        return found
+
+    def _unlink_activities(self, activity_type):
+        """Take away the activities of a type, whoever they are for."""
+        kind = self.env.ref(activity_type)
+        self.sudo().activity_ids.filtered(
+            lambda activity: activity.activity_type_id == kind
+        ).unlink()
