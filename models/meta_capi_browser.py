@@ -153,10 +153,7 @@ class MetaCapiBrowser(models.Model):
         now = int(time.time() * 1000)
         cookies = httprequest.cookies
         fbclid = browser.read_fbclid(httprequest.url)
-        if (
-            not fbclid
-            and is_same_host(httprequest.referrer, httprequest.host)
-        ):
+        if not fbclid and is_same_host(httprequest.referrer, httprequest.host):
             fbclid = browser.read_fbclid(httprequest.referrer)
         found = {
             "fbc": browser.current_fbc(cookies.get("_fbc"), fbclid, now, index),
