@@ -4,7 +4,7 @@ export ODOO
 DEV := python3 -m dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core chaos lint format shell odoo pot dist clean
+.PHONY: help demo test test-core chaos bench lint format shell odoo screenshots pot dist clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,9 @@ test-core:  ## The tests of capi/: no Odoo, no database, a second
 chaos:  ## Faults, kills and restarts on real processes, minutes (SEED=n, ONLY="1 4")
 	@$(DEV) chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
+bench:  ## What recording and delivering cost, half an hour (SMOKE=1: a minute, ROWS="1 2")
+	@$(DEV) bench --size $(or $(SIZE),$(if $(SMOKE),smoke,full)) $(if $(ROWS),--rows $(ROWS))
+
 lint:  ## What CI checks before the tests
 	@$(DEV) lint
 
@@ -32,6 +35,9 @@ shell:  ## A Python prompt inside Odoo, on the demo's database
 
 odoo:  ## Odoo itself with the private PostgreSQL up (ARGS="-d name -u module")
 	@$(DEV) odoo -- $(ARGS)
+
+screenshots:  ## The pictures of docs/images, of a shop with a past (TARGET=folder)
+	@$(DEV) screenshots $(if $(TARGET),--target '$(TARGET)')
 
 pot:  ## Export i18n/ih_meta_conversions_api.pot
 	@$(DEV) pot

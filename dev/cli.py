@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from . import layout
 from .console import Problem, say
@@ -67,10 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     chaos = add(_chaos, "chaos")
     chaos.add_argument("--seed", type=int, help="of a run to repeat")
     chaos.add_argument("--only", type=int, nargs="*", default=(), metavar="NUMBER")
+    bench = add(_bench, "bench")
+    bench.add_argument("--size", choices=("full", "medium", "smoke"), default="full")
+    bench.add_argument("--rows", type=int, nargs="*", default=(), metavar="NUMBER")
     add(_lint, "lint")
     add(_format, "format")
     add(_shell, "shell")
     add(_odoo, "odoo").add_argument("arguments", nargs="*", help="what Odoo is told")
+    pictures = add(_screenshots, "screenshots")
+    pictures.add_argument("--target", type=Path, help="a folder (default: docs/images)")
     add(_pot, "pot")
     add(_dist, "dist")
     add(_clean, "clean").add_argument("--cache", action="store_true")
@@ -108,6 +114,13 @@ def _chaos(options: argparse.Namespace) -> int:
     return chaos.chaos(options.odoo, options.seed, options.only).close()
 
 
+def _bench(options: argparse.Namespace) -> int:
+    """Measure what recording and delivering cost."""
+    from . import bench
+
+    return bench.bench(options.odoo, options.size, options.rows)
+
+
 def _demo(options: argparse.Namespace) -> int:
     """Show an order become a Purchase in a real shop."""
     from . import demo
@@ -141,6 +154,13 @@ def _odoo(options: argparse.Namespace) -> int:
     from . import by_hand
 
     return by_hand.run_odoo(options.odoo, options.arguments)
+
+
+def _screenshots(options: argparse.Namespace) -> int:
+    """Take the pictures of a shop with a past."""
+    from . import screenshots
+
+    return screenshots.screenshots(options.odoo, options.target)
 
 
 def _pot(options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 from . import test_access
 from . import test_access_table
 from . import test_alerts
+from . import test_bench
 from . import test_bridge
 from . import test_bridge_browser
 from . import test_browser_data
@@ -30,6 +31,7 @@ from . import test_neutralize
 from . import test_overview
 from . import test_processes
 from . import test_purchase
+from . import test_query_counts
 from . import test_recipes
 from . import test_rpc
 from . import test_sale_order

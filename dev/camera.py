@@ -1,0 +1,156 @@
+"""Takes the pictures of `make screenshots`; run by a Python that has Playwright."""
+
+from __future__ import annotations
+
+import sys
+
+from playwright.sync_api import FloatRect, Page, sync_playwright
+
+MODULE = "ih_meta_conversions_api"
+# Width and height of the window, and whether the name of the picture tells.
+WINDOWS = (("", 1400, 900), ("-phone", 390, 844))
+_CALL = """
+async ([model, method, args]) => {
+    const answer = await fetch("/web/dataset/call_kw/" + model + "/" + method, {
+        method: "POST",
+        headers: {"Content-Type": "application/json"},
+        body: JSON.stringify({jsonrpc: "2.0", method: "call", params: {
+            model: model, method: method, args: args, kwargs: {}}}),
+    });
+    const content = await answer.json();
+    if (content.error) throw new Error(JSON.stringify(content.error));
+    return content.result;
+}
+"""
+
+
+class Camera:
+    """A browser of somebody who is logged in as an administrator."""
+
+    def __init__(
+        self, page: Page, url: str, series: str, target: str, chosen: set[str]
+    ) -> None:
+        self.page = page
+        self.url = url
+        self.series = series
+        self.target = target
+        # Names of the pictures that are wanted; empty: all.
+        self.chosen = chosen
+
+    def log_in(self) -> None:
+        self.page.goto(f"{self.url}/web/login")
+        self.page.fill("input[name=login]", "admin")
+        self.page.fill("input[name=password]", "admin")
+        self.page.press("input[name=password]", "Enter")
+        self.page.wait_for_selector(".o_main_navbar")
+
+    def call(self, model: str, method: str, *args: object) -> object:
+        return self.page.evaluate(_CALL, [model, method, list(args)])
+
+    def find(self, model: str, domain: list[object]) -> int:
+        ids = self.call(model, "search", domain, 0, 1)
+        assert isinstance(ids, list) and ids, f"nothing in {model} for {domain}"
+        return int(ids[0])
+
+    def open(self, action: str, record: int | None = None) -> None:
+        """Open one of our actions, or a record in its form."""
+        name = f"{MODULE}.{action}" if "." not in action else action
+        if self.series == "17.0":
+            place = f"/web#action={name}"
+            if record:
+                place += f"&id={record}&view_type=form"
+            # A change of the part after the # alone loads nothing anew.
+            self.page.goto("about:blank")
+        else:
+            place = f"/odoo/action-{name}" + (f"/{record}" if record else "")
+        self.page.goto(self.url + place)
+        self.settle()
+
+    def open_record(self, model: str, record: int) -> None:
+        if self.series == "17.0":
+            self.page.goto("about:blank")
+            place = f"/web#id={record}&model={model}&view_type=form"
+        else:
+            place = f"/odoo/{model}/{record}"
+        self.page.goto(self.url + place)
+        self.settle()
+
+    def settle(self) -> None:
+        self.page.wait_for_selector(".o_action_manager .o_content, .o_view_controller")
+        # Never idle: the bus keeps asking.
+        self.page.wait_for_timeout(2500)
+
+    def shoot(self, name: str, whole: bool = False, around: str | None = None) -> None:
+        """Take a picture of the window, the whole page, or what is around something."""
+        if self.chosen and name not in self.chosen:
+            return
+        size = self.page.viewport_size
+        assert size
+        clip: FloatRect | None = None
+        if whole or around:
+            # Odoo scrolls inside the page: make the window as high as what is in it.
+            height = self.page.evaluate(
+                "Math.max(...[...document.querySelectorAll('.o_action_manager *')]"
+                ".filter(x => /auto|scroll/.test(getComputedStyle(x).overflowY))"
+                ".map(x => x.getBoundingClientRect().top + x.scrollHeight)) + 20"
+            )
+            self.page.set_viewport_size(
+                {"width": size["width"], "height": min(int(height), 8000)}
+            )
+            self.page.wait_for_timeout(400)
+        if around:
+            box = self.page.locator(around).first.bounding_box()
+            assert box
+            left = max(box["x"] - 180, 0)
+            clip = {
+                **{"x": left, "y": box["y"] - 110},
+                **{"width": min(1000, size["width"] - left), "height": 860},
+            }
+        self.page.screenshot(path=f"{self.target}/{name}.png", clip=clip)
+        self.page.set_viewport_size(size)
+
+
+def take(camera: Camera, suffix: str) -> None:
+    camera.open("meta_capi_overview_action")
+    camera.shoot(f"overview{suffix}", whole=True)
+    camera.open("meta_capi_event_action")
+    camera.shoot(f"list{suffix}")
+    failed = [("state", "=", "failed"), ("error_subcode", "=", 2804023)]
+    camera.open("meta_capi_event_action", camera.find("meta.capi.event", failed))
+    camera.shoot(f"form{suffix}", whole=True)
+    held = [("state", "=", "pending"), ("is_held", "=", True)]
+    camera.open("meta_capi_event_action", camera.find("meta.capi.event", held))
+    camera.shoot(f"held{suffix}")
+    sent = [("state", "=", "sent"), ("event_name", "=", "Purchase")]
+    camera.open("meta_capi_event_action", camera.find("meta.capi.event", sent))
+    camera.shoot(f"sent{suffix}", whole=True)
+    camera.open("meta_capi_pixel_action")
+    camera.shoot(f"pixels{suffix}")
+    pixel = camera.find("meta.capi.pixel", [("state", "=", "stopped")])
+    camera.open("meta_capi_pixel_action", pixel)
+    camera.shoot(f"pixel{suffix}")
+    camera.open("website.action_website_configuration")
+    camera.page.wait_for_timeout(2500)  # it is a long page
+    camera.shoot(f"settings{suffix}", around="div[name=meta_capi_pixel_id]")
+    customer = camera.find("res.partner", [("name", "=", "Jane Doe")])
+    camera.open_record("res.partner", customer)
+    camera.shoot(f"customer{suffix}")
+
+
+def main(url: str, series: str, target: str, chromium: str, *chosen: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"]
+        )
+        for suffix, width, height in WINDOWS:
+            page = browser.new_page(viewport={"width": width, "height": height})
+            page.on("pageerror", lambda error: print(f"    browser: {error}"))
+            camera = Camera(page, url, series, target, set(chosen))
+            camera.log_in()
+            take(camera, suffix)
+            page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

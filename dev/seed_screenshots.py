@@ -1,0 +1,274 @@
+"""Run inside Odoo's shell by `make screenshots`: a shop with a past, good and bad."""
+
+# ruff: noqa: F821
+import random
+from datetime import timedelta
+
+from odoo import Command, fields
+
+random.seed(3)
+NOW = fields.Datetime.now()
+MODULE = "ih_meta_conversions_api"
+PIXEL, HELD = "1203948571029384", "9988776655443322"
+
+admin = env.ref("base.user_admin")
+admin.write({"tz": "Europe/Berlin"})
+if "odoobot_state" in admin._fields:  # who would talk into the pictures
+    admin.odoobot_state = "disabled"
+parameters = env["ir.config_parameter"]
+for key, value in {
+    "enabled": "True",
+    "pixel_id": PIXEL,
+    "access_token": "EAAB-this-is-no-token",
+    # Nobody listens there, so that nothing ever leaves.
+    "graph_url": "http://127.0.0.1:9",
+}.items():
+    parameters.set_param(f"meta_capi.{key}", value)
+
+first = env["website"].search([], limit=1)
+first.name = "Walnut & Co"
+second = env["website"].create({"name": "Walnut Outlet", "meta_capi_pixel_id": HELD})
+second.meta_capi_access_token = "EAAB-this-is-none-either"
+env["website"].flush_model()
+
+automation = env.ref(f"{MODULE}.automation_purchase")
+automation.active = True
+env.flush_all()
+env.cr.execute(
+    "UPDATE base_automation SET write_date = write_date - interval '30 days'"
+)
+
+products = env["product.product"].create(
+    [
+        {"name": name, "list_price": price, "default_code": code, "taxes_id": False}
+        for name, price, code in (
+            ("Walnut desk organiser", 49.9, "DESK-1"),
+            ("Oak monitor stand", 89.0, "STAND-2"),
+            ("Cork mat", 19.5, "MAT-3"),
+        )
+    ]
+)
+names = ("Jane Doe", "Ada Smith", "Ben Okafor", "Chiara Rossi", "Dan Weiss", "Eve Lang")
+customers = env["res.partner"].create(
+    [
+        {
+            "name": name,
+            "email": f"{name.split()[0].lower()}@example.com",
+            "phone": "+1 650 555 0123",
+            "city": "Menlo Park",
+            "zip": "94025",
+            "country_id": env.ref("base.us").id,
+        }
+        for name in names
+    ]
+)
+customers[5].meta_capi_opt_out = True
+# What the shop's visitors did: a few thousand events of two weeks.
+FULL = (
+    "client_ip_address,client_user_agent,country,ct,em,external_id,fbc,fbp,fn,ln,ph,zp"
+)
+KEYS = (
+    FULL,
+    FULL.replace("fbc,", ""),
+    "client_ip_address,client_user_agent,fbp",
+    "client_ip_address,client_user_agent,fbp",
+    "client_ip_address,client_user_agent,fbc,fbp",
+    "em,external_id,fn,ln,ph",
+)
+rows = []
+for number in range(4000):
+    name = random.choice(
+        ("PageView",) * 6 + ("ViewContent",) * 4 + ("AddToCart", "Lead")
+    )
+    moment = NOW - timedelta(minutes=random.expovariate(1 / 4000))
+    website = second if random.random() < 0.15 else first
+    value = name in ("AddToCart", "ViewContent") and round(random.uniform(10, 300), 2)
+    rows.append((name, f"seed-{number}", moment, website, value, random.choice(KEYS)))
+for name, event_id, moment, website, value, keys in sorted(
+    rows, key=lambda row: row[2]
+):
+    state = (
+        "pending" if website == second and moment > NOW - timedelta(hours=9) else "sent"
+    )
+    env.cr.execute(
+        """
+        INSERT INTO meta_capi_event (event_name, event_id, event_time, create_date,
+               action_source, pixel_id, website_id, company_id, state, attempt_count,
+               sent_at, next_attempt_at, user_data, user_data_keys, custom_data,
+               event_source_url, response)
+        VALUES (%s, %s, %s, %s, 'website', %s, %s, %s, %s, 1, %s, %s, '{}', %s, %s::jsonb,
+                'https://shop.example.com/shop', '{"events_received": 1}')
+        """,
+        (
+            *(name, event_id, moment, moment),
+            HELD if website == second else PIXEL,
+            *(website.id, website.company_id.id, state),
+            moment + timedelta(seconds=6) if state == "sent" else None,
+            NOW + timedelta(days=1) if state == "pending" else None,
+            keys,
+            f'{{"value": {value}, "currency": "USD"}}' if value else None,
+        ),
+    )
+orders = env["sale.order"]
+for number in reversed(range(60)):
+    moment = NOW - timedelta(hours=2.7 * number + 0.2)
+    order = orders.create(
+        {
+            "partner_id": customers[number % 6].id,
+            "website_id": (second if number % 7 == 3 else first).id,
+            "order_line": [
+                Command.create(
+                    {
+                        "product_id": random.choice(products).id,
+                        "product_uom_qty": random.randint(1, 4),
+                    }
+                )
+            ],
+        }
+    )
+    if number in (17, 30, 31):  # somebody had switched the automation off
+        automation.active = False
+    order.action_confirm()
+    automation.active = True
+    order.date_order = moment
+    orders += order
+env.flush_all()
+env.cr.execute(
+    "UPDATE base_automation SET write_date = %s", (NOW - timedelta(days=30),)
+)
+env.cr.execute("DELETE FROM queue_job")
+env.cr.execute(
+    """
+    UPDATE meta_capi_event event
+       SET event_time = so.date_order, create_date = so.date_order
+      FROM sale_order so
+     WHERE event.res_model = 'sale.order' AND event.res_id = so.id
+    """
+)
+
+env.cr.execute(
+    """
+    UPDATE meta_capi_event
+       SET state = 'sent', sent_at = event_time + interval '6 seconds', attempt_count = 1,
+           http_status = 200, next_attempt_at = NULL, response =
+           '{"events_received": 1, "messages": [], "fbtrace_id": "AbCdEfGhIjK"}'
+     WHERE res_model = 'sale.order' AND state = 'pending' AND pixel_id = %s
+    """,
+    (PIXEL,),
+)
+env.invalidate_all()
+
+
+def fail(domain, count, **values):
+    """Let some events fail, and return them."""
+    events = env["meta.capi.event"].search(domain, limit=count)
+    events._update(events.ids, **values)
+    return events
+
+
+api = env["meta.conversions.api"]
+sent = [("state", "=", "sent"), ("pixel_id", "=", PIXEL)]
+poison = fail(
+    [*sent, ("event_name", "=", "AddToCart")],
+    6,
+    state="failed",
+    failure_reason="invalid",
+    sent_at=None,
+    http_status=400,
+    error_code=100,
+    error_subcode=2804023,
+    error_message="Missing currency / The value of this event has no currency. Add one."
+    " / Invalid parameter",
+    fbtrace_id="A1b2C3d4E5f6",
+)
+fail(
+    [
+        *sent,
+        ("event_name", "=", "PageView"),
+        ("event_time", "<", NOW - timedelta(days=3)),
+    ],
+    140,
+    state="failed",
+    failure_reason="expired",
+    sent_at=None,
+    error_message="Meta takes no event this old; it was not sent.",
+)
+fail(
+    [*sent, ("event_name", "=", "Lead")],
+    2,
+    state="failed",
+    failure_reason="exhausted",
+    sent_at=None,
+    http_status=400,
+    error_code=987654,
+    error_message="Something went wrong",
+)
+for number in range(9):
+    api.send_event("Lead", user_data={"ct": "Berlin"}, event_id=f"weak-{number}")
+api.send_event("Purchase", user_data={"em": "a@b.example"}, custom_data={"value": 9})
+api.send_event("Lead", user_data={"em": "a@b.example"}, event_time="yesterday")
+env.cr.execute("DELETE FROM queue_job")
+fail(
+    [("state", "=", "pending"), ("pixel_id", "=", PIXEL)],
+    None,
+    attempt_count=2,
+    http_status=503,
+    error_message="Meta answered HTTP 503, but not with readable JSON",
+    next_attempt_at=NOW + timedelta(hours=1),
+)
+
+pixels = env["meta.capi.pixel"]
+for pixel_id in (PIXEL, HELD):
+    env.cr.execute(
+        "INSERT INTO meta_capi_pixel (pixel_id, state, create_date) VALUES (%s, 'running', now())",
+        (pixel_id,),
+    )
+held = pixels.search([("pixel_id", "=", HELD)])
+held._stop(
+    "Error validating access token: Session has expired on Sunday, 22-Nov-26 04:00:00 PST."
+    " The current time is Monday, 23-Nov-26 01:02:03 PST.",
+    code=190,
+    subcode=463,
+    fbtrace_id="Xy9876543",
+)
+held.stopped_at = NOW - timedelta(hours=9)
+held.next_probe_at = NOW + timedelta(days=1)
+attempts = env["meta.capi.attempt"]
+for hours, pixel_id, outcome, count in (
+    (30, HELD, "accepted", 12),
+    (10, HELD, "accepted", 4),
+    (9, HELD, "stopped", 10),
+    (2, PIXEL, "accepted", 88),
+    (1, PIXEL, "accepted", 61),
+):
+    events = env["meta.capi.event"].search([("pixel_id", "=", pixel_id)], limit=count)
+    attempts.create(
+        {
+            "started_at": NOW - timedelta(hours=hours),
+            "duration_ms": random.randint(180, 900),
+            "pixel_id": pixel_id,
+            "event_count": count,
+            "event_ids": [Command.set(events.ids)],
+            "outcome": outcome,
+            "http_status": 200 if outcome == "accepted" else 401,
+            "error_code": None if outcome == "accepted" else 190,
+            "error_message": None if outcome == "accepted" else held.error_message,
+        }
+    )
+for number, event in enumerate(poison):
+    attempts.create(
+        {
+            "started_at": event.event_time,
+            "duration_ms": 240 + number,
+            "pixel_id": PIXEL,
+            "event_count": 1,
+            "event_ids": [Command.set(event.ids)],
+            "outcome": "refused",
+            "http_status": 400,
+            "error_code": 100,
+            "error_subcode": 2804023,
+            "error_message": event.error_message,
+            "fbtrace_id": event.fbtrace_id,
+        }
+    )
+env.cr.commit()
