@@ -23,6 +23,7 @@ TABLE = {
     "menu_overview": READERS,
     "menu_log": READERS,
     "menu_pixels": READERS,
+    "open_overview": READERS,
     "read_overview": READERS,
     "read_events": READERS,
     "read_pixels": READERS,
@@ -76,6 +77,9 @@ class TestAccessTable(OverviewCase):
         visible = env["ir.ui.menu"]._visible_menu_ids()
         chain = {int(part) for part in menu.parent_path.split("/") if part}
         return chain <= set(visible)
+
+    def try_open_overview(self, env):
+        return bool(env["meta.capi.overview"].search([]).read(["name"]))
 
     def try_read_overview(self, env):
         return bool(env["meta.capi.overview"].search([]).read())
