@@ -1,6 +1,5 @@
 import json
 import logging
-from ipaddress import IPv6Address, ip_address
 
 import psycopg2
 
@@ -8,21 +7,11 @@ from odoo import http
 from odoo.http import request
 
 from ..capi.reading import has_email
-from ..capi.url import is_same_host
-from .rate_limit import RateLimit
 
 _logger = logging.getLogger("meta.conversions.api")
 
 # A cart of a hundred lines is 10 KB. Beacons are limited to 64 KB by browsers.
 MAX_BODY = 16 * 1024
-
-# A visitor makes two or three events a page, and up to fifty at once when the consent
-# comes that they were waiting for. Many visitors can come from the one address of a
-# company. Both limits count in each worker process by itself: with four workers, four
-# times as much can get through.
-VISITOR_LIMIT = RateLimit(rate=1, burst=60, max_keys=10_000)
-# An event costs its worker a few milliseconds: so all of them together, a tenth of it.
-TOTAL_LIMIT = RateLimit(rate=20, burst=200)
 
 _KEYS = {"event_name", "event_id", "event_source_url", "referrer_url", "custom_data"}
 _MAX_ID_LENGTH = 100
@@ -76,8 +65,6 @@ class MetaCapiController(http.Controller):
 def _answer(handle):
     """Return the answer to a request that is let through to ``handle``, or refused."""
     try:
-        _check_origin()
-        _check_rate()
         return handle() or request.make_response("", status=204)
     except Refused as refusal:
         return request.make_response("", status=refusal.status)
@@ -89,43 +76,6 @@ def _answer(handle):
         if isinstance(error, psycopg2.Error):
             request.env.cr.rollback()
         return request.make_response("", status=204)
-
-
-def _check_origin():
-    """Refuse what does not come from a page of this very host."""
-    httprequest = request.httprequest
-    headers = httprequest.headers
-    origin = headers.get("Origin")
-    site = headers.get("Sec-Fetch-Site")
-    if origin is None and site is not None:
-        same = site == "same-origin"
-    else:
-        same = is_same_host(origin or httprequest.referrer, httprequest.host)
-    if not same:
-        raise Refused(403)
-
-
-def _check_rate():
-    """Refuse who asks too often, before anything is looked up."""
-    if not VISITOR_LIMIT.allows(client_key(request.httprequest.remote_addr)):
-        raise Refused(429)
-    if not TOTAL_LIMIT.allows():
-        raise Refused(429)
-
-
-def client_key(address):
-    """Return what stands for one client: of IPv6, its network has them all.
-
-    >>> client_key("2001:db8::1") == client_key("2001:db8::2")
-    True
-    """
-    try:
-        found = ip_address(address or "")
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address) and not found.ipv4_mapped:
-        return found.packed[:8]
-    return getattr(found, "ipv4_mapped", None) or found
 
 
 def _read_body():

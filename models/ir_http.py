@@ -1,15 +1,32 @@
 import logging
 
 import psycopg2
+from werkzeug.exceptions import abort
 
 from odoo import models
-from odoo.http import request
+from odoo.http import Response, request
+
+from . import admission
 
 _logger = logging.getLogger("meta.conversions.api")
 
 
 class IrHttp(models.AbstractModel):
     _inherit = "ir.http"
+
+    @classmethod
+    def _match(cls, path_info):
+        """Refuse who may not speak to the bridge.
+
+        Here, so that a flood costs the shop as little as Odoo lets us: no language, no
+        website, no user is looked up, and no body is read.
+        """
+        if "/meta_capi/" in path_info:
+            status = admission.refusal(request.httprequest)
+            if status:
+                request.session.can_save = False
+                abort(Response(status=status))
+        return super()._match(path_info)
 
     @classmethod
     def _post_dispatch(cls, response):

@@ -9,8 +9,8 @@ from odoo.http import root
 from odoo.tests import BaseCase, HttpCase, new_test_user, tagged
 from odoo.tools import hmac
 
-from ..controllers import main, rate_limit
-from ..models import meta_capi_bridge
+from ..controllers import main
+from ..models import admission, meta_capi_bridge, rate_limit
 from .common import VisitCase
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0"
@@ -28,8 +28,8 @@ class BridgeCase(VisitCase, HttpCase):
 
     def setUp(self):
         super().setUp()
-        main.VISITOR_LIMIT.clear()
-        main.TOTAL_LIMIT.clear()
+        admission.VISITOR_LIMIT.clear()
+        admission.TOTAL_LIMIT.clear()
         self.authenticate(None, None)
 
     def set_mode(self, mode):
@@ -214,7 +214,7 @@ class TestBridge(BridgeCase):
                 )
             ),
         ):
-            main.VISITOR_LIMIT.clear()
+            admission.VISITOR_LIMIT.clear()
             with self.subTest(body[:80]):
                 self.assertNothing(self.request("/meta_capi/collect", body), 400)
 
@@ -392,7 +392,7 @@ class TestBridge(BridgeCase):
         limit = rate_limit.RateLimit(
             rate=1, burst=30, max_keys=10, clock=lambda: clock[0]
         )
-        with patch.object(main, "VISITOR_LIMIT", limit):
+        with patch.object(admission, "VISITOR_LIMIT", limit):
             statuses = []
             # Twenty times the permitted rate, for five seconds.
             for index in range(100):
@@ -402,15 +402,27 @@ class TestBridge(BridgeCase):
         self.assertEqual(statuses.count(204), len(self.events()))
         self.assertEqual(set(statuses), {204, 429})
 
+    def test_a_refused_request_looks_nothing_up_and_makes_no_session(self):
+        self.opener.cookies.pop("session_id")
+        limit = rate_limit.RateLimit(rate=1, burst=0, clock=lambda: 0)
+        with (
+            patch.object(admission, "VISITOR_LIMIT", limit),
+            patch.object(self.registry["ir.http"], "_authenticate") as authenticate,
+        ):
+            response = self.collect()
+        self.assertEqual(response.status_code, 429)
+        self.assertNotIn("session_id", response.cookies)
+        authenticate.assert_not_called()
+
     def test_all_visitors_together_are_limited_as_well(self):
         limit = rate_limit.RateLimit(rate=1, burst=2, clock=lambda: 0)
-        with patch.object(main, "TOTAL_LIMIT", limit):
+        with patch.object(admission, "TOTAL_LIMIT", limit):
             statuses = [self.collect(event_id=f"{i}").status_code for i in range(4)]
         self.assertEqual(statuses, [204, 204, 429, 429])
 
     def test_a_forged_address_is_no_other_visitor(self):
         limit = rate_limit.RateLimit(rate=1, burst=2, max_keys=10, clock=lambda: 0)
-        with patch.object(main, "VISITOR_LIMIT", limit):
+        with patch.object(admission, "VISITOR_LIMIT", limit):
             for index in range(4):
                 headers = {"X_Forwarded_For": f"8.8.8.{index}"}
                 self.collect(event_id=f"id-{index}", headers=headers)
@@ -582,7 +594,7 @@ class TestBridgeHooks(BridgeCase):
 
 class TestBridgeParts(BaseCase):
     def test_examples_of_the_docstrings(self):
-        for module in (main, rate_limit, meta_capi_bridge):
+        for module in (admission, main, rate_limit, meta_capi_bridge):
             self.assertEqual(doctest.testmod(module).failed, 0)
 
     def test_the_script_is_small(self):
@@ -604,7 +616,7 @@ class TestBridgeParts(BaseCase):
         self.assertFalse(limit.allows("c"))
 
     def test_clients_are_told_apart_by_network_in_ipv6(self):
-        key = main.client_key
+        key = admission.client_key
         self.assertNotEqual(key("2001:db8:0:1::1"), key("2001:db8:0:2::1"))
         self.assertEqual(key("::ffff:8.8.8.8"), key("8.8.8.8"))
         self.assertNotEqual(key("8.8.8.8"), key("8.8.8.9"))
