@@ -121,7 +121,7 @@ def has_phone(text: str) -> bool:
     >>> has_phone("+100 000.00"), has_phone("SET+4930901820"), has_phone("030 901820")
     (False, False, False)
     """
-    if not any(sign in text for sign in "+%＋"):
+    if "+" not in text and "%" not in text and "＋" not in text:
         return False
     text = _PLUS_SIGN.sub("+", text)
     if "+" not in text:
@@ -178,7 +178,7 @@ def read_mapping(field: str, value: object) -> dict[str, Any]:
     if not isinstance(value, (dict, Mapping)):
         raise InvalidParameter(field, "must be a dictionary")
     given = dict(value)
-    if all(type(key) is str for key in given):
+    if set(map(type, given)) <= {str}:
         return given
     mapping = {}
     for key, content in given.items():

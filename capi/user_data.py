@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from . import normalize
@@ -104,6 +104,8 @@ def _country_of(value: object) -> str | None:
 
     There are few enough countries to know one by its digest.
     """
+    if type(value) is str and value.lower() in COUNTRIES:  # as most are
+        return value.lower()
     field = "user_data.country"  # its problems are noted when its turn comes
     digests = Problems().read(field, _hash, field, value, normalize.normalize_country)
     if isinstance(digests, list):
@@ -154,8 +156,10 @@ def _read_unhashed(field: str, value: object) -> str | None:
 def _read_address(field: str, value: object) -> str | None:
     """Return the address of a browser, None for what is none."""
     text = _read_unhashed(field, value)
+    address = _APPENDIX.sub("", text or "")
     try:
-        ip_address(_APPENDIX.sub("", text or ""))
+        # Of itself ip_address would try both, and make an error of the one it is not.
+        (IPv6Address if ":" in address else IPv4Address)(address)
     except ValueError:
         return None
     return text

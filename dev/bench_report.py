@@ -160,7 +160,7 @@ def _plans(rows: Iterable[Mapping[str, Any]]) -> list[str]:
                 f"Row {row['row']}, the slowest statement, {milliseconds:.2f} ms:",
                 "",
                 "```",
-                *text.splitlines(),
+                *(line[:160] for line in text.splitlines()),
                 "```",
                 "",
             ]

@@ -83,6 +83,27 @@ class _OverRpc:
         return method.__get__(records, owner)
 
 
+class _Once:
+    """A model that is asked each question once, however many events want the answer."""
+
+    def __init__(self, model):
+        self._model = model
+        self._answers = {}
+
+    def __getattr__(self, name):
+        method = getattr(self._model, name)
+
+        def ask(*arguments):
+            question = name, arguments
+            if question not in self._answers:
+                self._answers[question] = method(*arguments)
+            return self._answers[question]
+
+        # Next time it is found without this method.
+        setattr(self, name, ask)
+        return ask
+
+
 class InvalidEvent(UserError):
     """What ``raise_on_error`` asks for."""
 
@@ -212,7 +233,8 @@ class MetaConversionsApi(models.AbstractModel):
         """
         if not self.env["meta.capi.config"]._is_enabled():
             return self.env["meta.capi.event"]
-        drafts = [self._draft(arguments) for arguments in _read_items(events)]
+        config = _Once(self.env["meta.capi.config"])
+        drafts = [self._draft(arguments, config) for arguments in _read_items(events)]
         ids = self._record([draft for draft in drafts if draft])
         return self.env["meta.capi.event"].browse(ids)
 
@@ -280,7 +302,7 @@ class MetaConversionsApi(models.AbstractModel):
             for subject in subjects
         ]
 
-    def _draft(self, arguments):
+    def _draft(self, arguments, config=None):
         """Return the event these arguments make, ready to be stored, or None.
 
         What PostgreSQL says is let through: it wants the request replayed, or has
@@ -293,7 +315,7 @@ class MetaConversionsApi(models.AbstractModel):
         raise_on_error = problems.read(
             "raise_on_error", bool, given.pop("raise_on_error", False)
         )
-        draft = self._make_draft(given, problems)
+        draft = self._make_draft(given, problems, config=config)
         if not draft:
             if raise_on_error:
                 raise InvalidEvent(_("No Meta pixel is configured."))
@@ -302,9 +324,9 @@ class MetaConversionsApi(models.AbstractModel):
             raise InvalidEvent(draft.columns["error_message"])
         return draft
 
-    def _make_draft(self, given, problems, action=None, needs_pixel=True):
+    def _make_draft(self, given, problems, action=None, needs_pixel=True, config=None):
         try:
-            return self._prepare(given, problems, action, needs_pixel)
+            return self._prepare(given, problems, action, needs_pixel, config)
         except psycopg2.Error:
             raise
         except Exception as error:
@@ -312,13 +334,14 @@ class MetaConversionsApi(models.AbstractModel):
             _log_error("An event could not be prepared", error)
             return self._prepare_bare(given)
 
-    def _prepare(self, given, problems, picker=None, needs_pixel=True):
+    def _prepare(self, given, problems, picker=None, needs_pixel=True, config=None):
         """Return the draft, or None without a pixel.
 
         :param picker: the server action that may take from fields of its own choice
             what the origin tells otherwise
+        :param config: the configuration, where it is shared with other events
         """
-        config = self.env["meta.capi.config"]
+        config = config or self.env["meta.capi.config"]
         origin = problems.read("origin", self._read_origin, given.pop("origin", None))
         website = problems.read(
             "website", self._read_website, given.pop("website", None)
@@ -329,17 +352,19 @@ class MetaConversionsApi(models.AbstractModel):
         action = None if origin else self.env.context.get(ORIGIN_KEY)
         if isinstance(action, ActionOrigin) and len(action.ids) == 1:
             origin = self.env[action.model].sudo().browse(action.ids)
-        told = (
-            self._ask(origin, given, problems) if origin else self._ask_visitor(given)
-        )
+        visited = self.env["meta.capi.browser"]._website()
+        if origin:
+            told = self._ask(origin, given, problems)
+        else:
+            told = self._ask_visitor(given) if visited else _Told()
         if picker and origin:
             told = self._ask_picker(picker, origin, told, given, problems)
-        website = website or told.website or self.env["meta.capi.browser"]._website()
+        website = website or told.website or visited
         pixel_id = config._pixel_id(website)
         if not pixel_id and needs_pixel:
             return None
         company = told.company or (website and website.company_id) or self._company()
-        browser = self._choose_browser(told)
+        browser = self._choose_browser(told) if visited else told.browser
         refusal = self._refusal(origin, told, browser)
         self._complete(given, told, browser, problems)
         event, refused = read_event(
@@ -353,7 +378,7 @@ class MetaConversionsApi(models.AbstractModel):
             withheld=config._withheld_user_data(),
         )
         problems += refused
-        event = self._limit_data_use(event, given["user_data"])
+        event = self._limit_data_use(config, event, given["user_data"])
         if isinstance(action, ActionOrigin) and len(action.ids) > 1:
             if problems.concern("user_data"):
                 problems.note(
@@ -559,10 +584,14 @@ class MetaConversionsApi(models.AbstractModel):
         given["user_data"] = {
             **{key: browser[key] for key in TRACES if key in browser},
             **told.user_data,
-            **{k: v for k, v in user_data.items() if not _is_empty(v)},
+            **{
+                key: value
+                for key, value in user_data.items()
+                if (type(value) is str and value) or not _is_empty(value)
+            },
         }
 
-    def _limit_data_use(self, event, raw_user_data):
+    def _limit_data_use(self, config, event, raw_user_data):
         """Return ``event`` with Limited Data Use, where the settings want it so.
 
         :param raw_user_data: what tells the customer's country and state
@@ -570,7 +599,7 @@ class MetaConversionsApi(models.AbstractModel):
         if event.data_processing_options is not None:
             return event
         limits = limited_data_use(
-            self.env["meta.capi.config"]._limited_data_use(),
+            config._limited_data_use(),
             _text_or_none(raw_user_data.get("country")),
             _text_or_none(raw_user_data.get("st")),
             has_address="client_ip_address" in event.user_data,
