@@ -277,16 +277,23 @@ class Visitors:
         with self._lock:
             self._count += 1
             number = self._count
+        address = f"198.18.{number // 250 % 250}.{number % 250 + 1}"
+        found = self.post_from(address, path, content(number))
+        if found != status:
+            raise Problem(f"{path} answers HTTP {found} instead of {status}.")
+
+    def post_from(self, address: str, path: str, content: Any) -> int:
+        """Send JSON as the visitor with an IP address; return the answer's status."""
         connection = HTTPConnection(self._host, timeout=60)
         connection.request(
             "POST",
             path,
-            json.dumps(content(number)),
+            json.dumps(content),
             {
                 "Content-Type": "application/json",
                 "Origin": f"http://{self._host}",
                 "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/142.0.0.0",
-                "X-Forwarded-For": f"198.18.{number // 250 % 250}.{number % 250 + 1}",
+                "X-Forwarded-For": address,
                 "X-Forwarded-Host": self._host,
                 "X-Forwarded-Proto": "http",
             },
@@ -294,8 +301,7 @@ class Visitors:
         answer = connection.getresponse()
         answer.read()
         connection.close()
-        if answer.status != status:
-            raise Problem(f"{path} answers HTTP {answer.status} instead of {status}.")
+        return answer.status
 
     def rate(
         self, path: str, content: Callable[[int], Any], status: int, count: int

@@ -10,8 +10,9 @@ import itertools
 import statistics
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,9 @@ from .server import Server
 # Odoo's lightest public JSON route: it reads one field of the website.
 _LIGHTEST_ROUTE = "/website/google_maps_api_key"
 _BEACONS_PER_SECOND = 15
+# One client may send one beacon a second.
+_FLOOD_PER_SECOND = 20
+_FLOODER = "198.19.0.1"
 
 # A path, the content that makes a request another visitor's, and the answer's status.
 Route = tuple[str, Callable[[int], Any], int]
@@ -52,6 +56,7 @@ class Size:
     burst: int
     in_memory: int
     requests: int
+    pages: int
 
 
 FULL = Size(
@@ -67,6 +72,7 @@ FULL = Size(
     burst=1000,
     in_memory=100_000,
     requests=40,
+    pages=15,
 )
 MEDIUM = Size(
     name="medium",
@@ -81,6 +87,7 @@ MEDIUM = Size(
     burst=400,
     in_memory=30_000,
     requests=40,
+    pages=15,
 )
 SMOKE = Size(
     name="smoke",
@@ -95,6 +102,7 @@ SMOKE = Size(
     burst=6,
     in_memory=100,
     requests=4,
+    pages=2,
 )
 SIZES = {size.name: size for size in (FULL, MEDIUM, SMOKE)}
 
@@ -429,7 +437,11 @@ def disk(rig: Rig, size: Size) -> list[Figure]:
 def served(rig: Rig, size: Size) -> list[Figure]:
     """Ask a real server, with the queue's runner running."""
     with rig.serving() as server:
-        return [*_burst(rig, server, size), *_beacons(rig, server, size)]
+        return [
+            *_burst(rig, server, size),
+            *_beacons(rig, server, size),
+            *_flood(server, size),
+        ]
 
 
 def _burst(rig: Rig, server: Server, size: Size) -> list[Figure]:
@@ -491,10 +503,10 @@ def _beacons(rig: Rig, server: Server, size: Size) -> list[Figure]:
         )
         rate.pairs.append((mine, others))
         sent += 2 * (size.requests // 2)
-        with _traffic(visitors, collect) as count:
+        with _traffic(_BEACONS_PER_SECOND, lambda: visitors.post(*collect)) as count:
             mine = statistics.median(visitors.get("/shop") for _n in range(5))
         sent += count[0]
-        with _traffic(visitors, other):
+        with _traffic(_BEACONS_PER_SECOND, lambda: visitors.post(*other)):
             others = statistics.median(visitors.get("/shop") for _n in range(5))
         page.pairs.append((1 / mine, 1 / others))
     (recorded,) = rig.sql(
@@ -505,18 +517,61 @@ def _beacons(rig: Rig, server: Server, size: Size) -> list[Figure]:
     return [rate, page]
 
 
+def _flood(server: Server, size: Size) -> list[Figure]:
+    """Ask for a page alone, and while one client is refused again and again."""
+    figure = Figure(
+        "11c",
+        f"pages of the shop while one client floods, {_FLOOD_PER_SECOND} beacons a second",
+        "pages of the shop",
+        "pages/s",
+        1 / 1.1,
+        False,
+    )
+    visitors = Visitors(server.url)
+    statuses: Counter[int] = Counter()
+
+    def knock() -> int:
+        beacon = _beacon(_numbers(1))
+        status = visitors.post_from(_FLOODER, "/meta_capi/collect", beacon)
+        statuses[status] += 1
+        return status
+
+    for _n in range(size.requests):  # each worker has its caches to fill
+        visitors.get("/shop")
+    for number in range(size.rounds):
+        times = {}
+        for is_flooded in (True, False) if number % 2 else (False, True):
+            if is_flooded:  # no more of the burst that is free
+                refused = 0
+                while refused < 20:
+                    refused = refused + 1 if knock() == 429 else 0
+                statuses.clear()
+            traffic = (
+                _traffic(_FLOOD_PER_SECOND, knock) if is_flooded else nullcontext()
+            )
+            with traffic:
+                pages = [visitors.get("/shop") for _n in range(size.pages)]
+            times[is_flooded] = statistics.median(pages)
+        figure.pairs.append((1 / times[True], 1 / times[False]))
+        if statuses[429] < statuses[204]:
+            raise Problem(f"The flood is let through: {statuses}.")
+    return [figure]
+
+
 @contextmanager
-def _traffic(visitors: Visitors, route: Route) -> Iterator[list[int]]:
+def _traffic(per_second: int, ask: Callable[[], Any]) -> Iterator[list[int]]:
     """Have requests come in the background, at an even pace; count them."""
     over = threading.Event()
     count = [0]
 
-    def ask() -> None:
-        while not over.wait(1 / _BEACONS_PER_SECOND):
-            visitors.post(*route)
+    def come() -> None:
+        due = time.monotonic()
+        while not over.wait(max(0, due - time.monotonic())):
+            ask()
             count[0] += 1
+            due += 1 / per_second
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=come)
     thread.start()
     try:
         yield count
