@@ -19,11 +19,17 @@ from psycopg2.extras import Json
 
 from odoo import SUPERUSER_ID, api, sql_db
 
+from ..capi.event import read_event
 from . import bench_data
 
 _ADDON = "ih_meta_conversions_api"
 # Columns that Odoo fills in itself.
 _LOG_COLUMNS = ("create_uid", "create_date", "write_uid", "write_date")
+_LOOK_FOR_JOBS = """
+SELECT identity_key, eta FROM queue_job
+ WHERE identity_key IN ('meta_capi.deliver:1:0', 'meta_capi.deliver:1:1')
+   AND state IN ('pending', 'enqueued')
+"""
 
 
 # ------------------------------------------------------------------------- the workers
@@ -98,7 +104,7 @@ def configure(registry, parameters):
 
 def record_single(registry, first, count):
     """Record events one by one, and do what it is compared with, in turn."""
-    seconds = {"send_event": [], "create": [], "with_delay": [], "insert": []}
+    seconds = {"send_event": [], "create": [], "with_delay": [], "by_hand": []}
     for number in range(first, first + count):
         arguments = bench_data.purchase(number)
         values = _stored_values(registry, number)
@@ -113,10 +119,15 @@ def record_single(registry, first, count):
         def with_delay(env, arguments=arguments):
             env["meta.conversions.api"].with_delay().send_event(**arguments)
 
-        def insert(env, statement=statement):
+        def by_hand(env, arguments=arguments, statement=statement):
+            # What cannot be left out, with nothing of Odoo but its cursor.
+            read_event(arguments, now=time.time())
+            env.cr.execute("SAVEPOINT by_hand")
             env.cr.execute(statement)
+            env.cr.execute("RELEASE SAVEPOINT by_hand")
+            env.cr.execute(_LOOK_FOR_JOBS)
 
-        for function in (send_event, create, with_delay, insert):
+        for function in (send_event, create, with_delay, by_hand):
             seconds[function.__name__].append(_timed(registry, function))
         with _transaction(registry) as env:
             _run_due_jobs(env)
