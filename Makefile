@@ -36,7 +36,7 @@ shell:  ## A Python prompt inside Odoo, on the demo's database
 odoo:  ## Odoo itself with the private PostgreSQL up (ARGS="-d name -u module")
 	@$(DEV) odoo -- $(ARGS)
 
-screenshots:  ## The pictures of docs/images, of a shop with a past (TARGET=folder)
+screenshots:  ## The pictures of static/description/images, of a shop with a past (TARGET=folder)
 	@$(DEV) screenshots $(if $(TARGET),--target '$(TARGET)')
 
 pot:  ## Export i18n/ih_meta_conversions_api.pot

@@ -7,6 +7,7 @@
     "license": "LGPL-3",
     "depends": ["website_sale", "base_automation", "queue_job"],
     "external_dependencies": {"python": ["requests", "tenacity", "phonenumbers"]},
+    "images": ["static/description/images/overview.png"],
     "data": [
         "security/meta_capi_groups.xml",
         "security/ir.model.access.csv",

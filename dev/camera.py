@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 from playwright.sync_api import FloatRect, Page, sync_playwright
@@ -9,6 +10,7 @@ from playwright.sync_api import FloatRect, Page, sync_playwright
 MODULE = "ih_meta_conversions_api"
 # Width and height of the window, and whether the name of the picture tells.
 WINDOWS = (("", 1400, 900), ("-phone", 390, 844))
+ARABIC = "ar_001"
 _CALL = """
 async ([model, method, args]) => {
     const answer = await fetch("/web/dataset/call_kw/" + model + "/" + method, {
@@ -52,19 +54,35 @@ class Camera:
         assert isinstance(ids, list) and ids, f"nothing in {model} for {domain}"
         return int(ids[0])
 
-    def open(self, action: str, record: int | None = None) -> None:
-        """Open one of our actions, or a record in its form."""
+    def open(
+        self, action: str, record: int | None = None, view: str | None = None
+    ) -> None:
+        """Open one of our actions: its first view, another, or a record's form."""
         name = f"{MODULE}.{action}" if "." not in action else action
         if self.series == "17.0":
             place = f"/web#action={name}"
             if record:
                 place += f"&id={record}&view_type=form"
+            elif view:
+                place += f"&view_type={view}"
             # A change of the part after the # alone loads nothing anew.
             self.page.goto("about:blank")
         else:
-            place = f"/odoo/action-{name}" + (f"/{record}" if record else "")
+            place = f"/odoo/action-{name}"
+            if record:
+                place += f"/{record}"
+            elif view:
+                place += f"?view_type={view}"
         self.page.goto(self.url + place)
         self.settle()
+
+    def open_settings(self) -> None:
+        self.open("website.action_website_configuration")
+        self.page.wait_for_timeout(2500)  # it is a long page
+
+    def speak(self, language: str) -> None:
+        admin = self.find("res.users", [("login", "=", "admin")])
+        self.call("res.users", "write", [admin], {"lang": language})
 
     def open_record(self, model: str, record: int) -> None:
         if self.series == "17.0":
@@ -111,10 +129,7 @@ class Camera:
 
 
 def take(camera: Camera, suffix: str) -> None:
-    camera.open("meta_capi_overview_action")
-    camera.shoot(f"overview{suffix}", whole=True)
-    camera.open("meta_capi_event_action")
-    camera.shoot(f"list{suffix}")
+    take_main(camera, suffix)
     failed = [("state", "=", "failed"), ("error_subcode", "=", 2804023)]
     camera.open("meta_capi_event_action", camera.find("meta.capi.event", failed))
     camera.shoot(f"form{suffix}", whole=True)
@@ -129,12 +144,27 @@ def take(camera: Camera, suffix: str) -> None:
     pixel = camera.find("meta.capi.pixel", [("state", "=", "stopped")])
     camera.open("meta_capi_pixel_action", pixel)
     camera.shoot(f"pixel{suffix}")
-    camera.open("website.action_website_configuration")
-    camera.page.wait_for_timeout(2500)  # it is a long page
-    camera.shoot(f"settings{suffix}", around="div[name=meta_capi_pixel_id]")
+    for view in ("pivot", "graph"):
+        camera.open("meta_capi_event_action", view=view)
+        camera.shoot(f"{view}{suffix}")
+    camera.open_settings()
+    camera.shoot(f"bridge{suffix}", around="div[name=meta_capi_bridge_enabled]")
+    action = camera.find("ir.actions.server", [("state", "=", "meta_capi")])
+    camera.open_record("ir.actions.server", action)
+    camera.shoot(f"action{suffix}", whole=True)
     customer = camera.find("res.partner", [("name", "=", "Jane Doe")])
     camera.open_record("res.partner", customer)
     camera.shoot(f"customer{suffix}")
+
+
+def take_main(camera: Camera, suffix: str) -> None:
+    """Take the pages that are looked at in a language from right to left, too."""
+    camera.open("meta_capi_overview_action")
+    camera.shoot(f"overview{suffix}", whole=True)
+    camera.open("meta_capi_event_action")
+    camera.shoot(f"list{suffix}")
+    camera.open_settings()
+    camera.shoot(f"settings{suffix}", around="div[name=meta_capi_pixel_id]")
 
 
 def main(url: str, series: str, target: str, chromium: str, *chosen: str) -> None:
@@ -148,6 +178,11 @@ def main(url: str, series: str, target: str, chromium: str, *chosen: str) -> Non
             camera = Camera(page, url, series, target, set(chosen))
             camera.log_in()
             take(camera, suffix)
+            # Without rtlcss Odoo leaves the pages as they are, from left to right.
+            if not chosen and shutil.which("rtlcss"):
+                camera.speak(ARABIC)
+                take_main(camera, f"{suffix}-{ARABIC}")
+                camera.speak("en_US")
             page.close()
         browser.close()
 

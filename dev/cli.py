@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     add(_shell, "shell")
     add(_odoo, "odoo").add_argument("arguments", nargs="*", help="what Odoo is told")
     pictures = add(_screenshots, "screenshots")
-    pictures.add_argument("--target", type=Path, help="a folder (default: docs/images)")
+    pictures.add_argument(
+        "--target", type=Path, help="a folder (default: static/description/images)"
+    )
     add(_pot, "pot")
     add(_dist, "dist")
     add(_clean, "clean").add_argument("--cache", action="store_true")

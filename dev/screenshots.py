@@ -15,7 +15,7 @@ from .server import serving
 
 _SEED = Path(__file__).with_name("seed_screenshots.py")
 _CAMERA = Path(__file__).with_name("camera.py")
-_TARGET = ROOT / "docs" / "images"
+_TARGET = ROOT / "static" / "description" / "images"
 # What the README shows; with a folder of one's own all pages are taken.
 _SHOWN = ("overview", "overview-phone", "list", "form", "settings")
 

@@ -15,11 +15,17 @@ admin = env.ref("base.user_admin")
 admin.write({"tz": "Europe/Berlin"})
 if "odoobot_state" in admin._fields:  # who would talk into the pictures
     admin.odoobot_state = "disabled"
+# One that is written from right to left.
+env["res.lang"]._activate_lang("ar_001")
+env["ir.module.module"].search([("state", "=", "installed")])._update_translations(
+    ["ar_001"]
+)
 parameters = env["ir.config_parameter"]
 for key, value in {
     "enabled": "True",
     "pixel_id": PIXEL,
     "access_token": "EAAB-this-is-no-token",
+    "bridge_enabled": "True",
     # Nobody listens there, so that nothing ever leaves.
     "graph_url": "http://127.0.0.1:9",
 }.items():
@@ -193,6 +199,10 @@ fail(
     sent_at=None,
     error_message="Meta takes no event this old; it was not sent.",
 )
+env.cr.execute(
+    "UPDATE meta_capi_event SET custom_data = custom_data - 'currency' WHERE id IN %s",
+    [tuple(poison.ids)],
+)
 fail(
     [*sent, ("event_name", "=", "Lead")],
     2,
@@ -203,8 +213,8 @@ fail(
     error_code=987654,
     error_message="Something went wrong",
 )
-for number in range(9):
-    api.send_event("Lead", user_data={"ct": "Berlin"}, event_id=f"weak-{number}")
+for city in ("Berlin", "Lyon"):
+    api.send_event("Lead", user_data={"ct": city}, event_id=f"weak-{city}")
 api.send_event("Purchase", user_data={"em": "a@b.example"}, custom_data={"value": 9})
 api.send_event("Lead", user_data={"em": "a@b.example"}, event_time="yesterday")
 env.cr.execute("DELETE FROM queue_job")
