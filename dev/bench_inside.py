@@ -547,7 +547,11 @@ def _steps(env, number, pixel_id):
     }
     if "meta.capi.overview" in env:
         overview = env["meta.capi.overview"].with_user(admin)
+        week = [("event_time", ">=", overview._week_start())]
         found["overview"] = lambda: overview.search([], limit=1).read()
+        found["graph of 7 days"] = lambda: events._read_group(
+            week, ["event_time:day", "event_name"], ["__count"]
+        )
     return found
 
 

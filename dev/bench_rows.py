@@ -353,7 +353,7 @@ def large_log(rig: Rig, size: Size) -> list[Figure]:
             pixel_id=PIXEL,
         )
         calls = max(size.calls // 10, 1)
-        for letter, step in zip("abcd", worker.call("steps"), strict=False):
+        for letter, step in zip("abcde", worker.call("steps"), strict=False):
             figure = Figure(
                 f"8{letter}",
                 f"{step} with {size.large_log:,} finished rows",
