@@ -192,8 +192,7 @@ def weaknesses(event: ServerEvent) -> list[InvalidParameter]:
     >>> for weakness in weaknesses(event):
     ...     print(weakness)
     event_source_url: is missing: Meta wants the page's URL of events of a website
-    user_data.client_user_agent: is missing: Meta wants the browser's of events of a \
-website
+    user_data.client_user_agent: is missing: Meta wants it of events of a website
     """
     return [
         *_weaknesses_of_browser(event),
@@ -212,7 +211,7 @@ def _weaknesses_of_browser(event: ServerEvent) -> Iterator[InvalidParameter]:
         if "client_user_agent" not in event.user_data:
             yield InvalidParameter(
                 "user_data.client_user_agent",
-                "is missing: Meta wants the browser's of events of a website",
+                "is missing: Meta wants it of events of a website",
             )
     if not is_too_broad(event.user_data) and not _STRONG_KEYS & event.user_data.keys():
         yield InvalidParameter(

@@ -39,7 +39,7 @@ class IrActionsServer(models.Model):
         "What Meta Would Get", compute="_compute_meta_capi_preview"
     )
     meta_capi_preview_trouble = fields.Text(
-        "Why Not", compute="_compute_meta_capi_preview"
+        "What Prevents It", compute="_compute_meta_capi_preview"
     )
     meta_capi_preview_advice = fields.Text(
         "Remarks", compute="_compute_meta_capi_preview"
@@ -99,7 +99,7 @@ class IrActionsServer(models.Model):
         if event.required:
             lines.append(_("Required: %s.", self._meta_capi_tell_keys(event.required)))
         if event.taken:
-            lines.append(_("Taken: %s.", self._meta_capi_tell_keys(event.taken)))
+            lines.append(_("Optional: %s.", self._meta_capi_tell_keys(event.taken)))
         if event.is_about_products:
             lines.append(_("For ads of a catalogue: the products, or their IDs."))
         if not (event.required or event.taken):
@@ -184,7 +184,9 @@ class IrActionsServer(models.Model):
                 " trigger is a date."
             )
         elif self.binding_model_id:
-            yield _("When somebody runs it on records of a list, from the Action menu.")
+            yield _(
+                "When somebody runs it on records of a list, from the Actions menu."
+            )
         else:
             yield _("When it is run on records: by hand, or by another action.")
         if self.meta_capi_paid_only:
@@ -205,7 +207,7 @@ class IrActionsServer(models.Model):
         domains = DomainWords(self.env, self.env[automation.model_id.model or "base"])
         before = domains.tell(automation.filter_pre_domain)
         if before:
-            yield _("Before: %s", before)
+            yield _("Before the change: %s", before)
         only = domains.tell(automation.filter_domain)
         if only:
             yield _("Only if: %s", only)

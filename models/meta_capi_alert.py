@@ -2,6 +2,7 @@ from datetime import datetime, time, timedelta
 
 from odoo import _, api, fields, models
 from odoo.tools import SQL
+from odoo.tools.misc import format_date
 
 # Minutes an event may wait, while its pixel runs, before somebody is told.
 STUCK_MINUTES = 60
@@ -24,8 +25,10 @@ class MetaCapiPixel(models.Model):
 
     _inherit = "meta.capi.pixel"
 
-    is_stuck_told = fields.Boolean(readonly=True, copy=False)
-    missing_told_day = fields.Date(readonly=True, copy=False)
+    is_stuck_told = fields.Boolean("Stuck Events Reported", readonly=True, copy=False)
+    missing_told_day = fields.Date(
+        "Last Day Reported as Missing", readonly=True, copy=False
+    )
 
     @api.model
     def _look_after_alerts(self):
@@ -97,9 +100,9 @@ class MetaCapiPixel(models.Model):
             names = ", ".join(orders[:_MAX_NAMES].mapped("name"))
             pixel._notify_managers(
                 _(
-                    "%(count)s orders of %(day)s have no Purchase at Meta",
+                    "Orders of %(day)s without a Purchase at Meta: %(count)s",
                     count=len(orders),
-                    day=fields.Date.to_string(day),
+                    day=format_date(self.env, day),
                 ),
                 _(
                     "%s. Website ▸ Reporting ▸ Meta Events ▸ Overview shows them all.",

@@ -46,7 +46,7 @@ class MetaCapiBrowser(models.Model):
         "Document ID", model_field="res_model", readonly=True, required=True
     )
     consent = fields.Boolean(readonly=True)
-    client_ip_address = fields.Char(readonly=True)
+    client_ip_address = fields.Char("Client IP Address", readonly=True)
     client_user_agent = fields.Char(readonly=True)
     fbc = fields.Char(readonly=True)
     fbp = fields.Char(readonly=True)

@@ -10,7 +10,7 @@ CAUSES = [
     ("token_expired", "Access token expired"),
     ("token", "Access token not valid"),
     ("no_token", "No access token"),
-    ("signature", "Meta's app asks for a signature"),
+    ("signature", "App requires a signature"),
     ("permission", "No permission for the pixel"),
     ("blocked", "Blocked for breaking a policy"),
     ("pixel_id", "Pixel not found"),
@@ -22,24 +22,24 @@ CAUSES = [
     ("unreachable", "Meta not reached"),
     ("no_runner", "Nothing delivers"),
     ("off", "Switched off"),
-    ("unknown", "Answer nobody documents"),
+    ("unknown", "Undocumented answer"),
     ("exhausted", "Given up after ten tries"),
     ("expired", "Too late for Meta"),
-    ("event_time", "Time too old, or ahead"),
+    ("event_time", "Time too old or in the future"),
     ("event_name", "Name or ID not usable"),
-    ("user_data", "Could be anybody's"),
+    ("user_data", "Person cannot be matched"),
     ("user_data_key", "Customer data not usable"),
     ("currency", "Currency missing or wrong"),
     ("value", "Value missing or wrong"),
     ("contents", "Products not usable"),
     ("custom_data", "Event data not usable"),
     ("url", "URL not usable"),
-    ("origin", "Record gone, or not told"),
+    ("origin", "Record gone or not named"),
     ("ldu", "Limited Data Use not usable"),
     ("lead_id", "Lead not known to Meta"),
     ("channel", "Not an event of a website"),
     ("too_large", "Too large"),
-    ("argument", "Not usable as it is"),
+    ("argument", "Argument not usable"),
     ("unprepared", "Error while recording"),
     ("refused", "Refused by Meta"),
     ("cancelled", "Not to be sent"),
@@ -64,7 +64,7 @@ class MetaCapiCause(models.Model):
     name = fields.Char("Cause", compute="_compute_name")
     cure = fields.Text("What to Do", compute="_compute_name")
     failed_count = fields.Integer(
-        "Failed in 7 Days",
+        "Failed in the Last 7 Days",
         compute="_compute_failed_count",
         help="Events of the last 7 days that have failed for this.",
     )
@@ -180,9 +180,9 @@ class MetaCapiCause(models.Model):
                 " Settings. What waits is then sent by itself."
             ),
             "token": _(
-                "The token was withdrawn, was cut off when it was copied, or is another"
-                " one's. In Meta's Events Manager open the pixel's Settings, generate a"
-                " new token under Conversions API, and paste it in Website ▸ Configuration"
+                "The token was withdrawn, was cut off when it was copied, or belongs to"
+                " another pixel. In Meta's Events Manager open the pixel's Settings, generate"
+                " a new token under Conversions API, and paste it in Website ▸ Configuration"
                 " ▸ Settings. What waits is then sent by itself."
             ),
             "no_token": _(
@@ -220,7 +220,7 @@ class MetaCapiCause(models.Model):
                 " be used. Correct it, or delete it: then the addon's own is used."
             ),
             "no_reason": _(
-                "Mostly a permission: generate a new token in the pixel's own Settings in"
+                "Usually a permission: generate a new token in the pixel's own Settings in"
                 " Events Manager and paste it in Website ▸ Configuration ▸ Settings."
                 " Otherwise show the trace ID to Meta's support."
             ),
@@ -277,7 +277,7 @@ class MetaCapiCause(models.Model):
                 " currency in the server action, or pass it in custom_data."
             ),
             "value": _(
-                "A Purchase needs what it is worth, as a number. Pick the amount in the"
+                "A Purchase needs what it is worth, as a number. Pick the value in the"
                 " server action, or pass it in custom_data."
             ),
             "contents": _(
@@ -320,7 +320,7 @@ class MetaCapiCause(models.Model):
                 "Meta's own words are in the message. Correct the record or the action that"
                 " sends the event, and press Retry."
             ),
-            "cancelled": _("Nothing to do: it is not sent on purpose."),
+            "cancelled": _("Nothing to do: it is deliberately not sent."),
         }
 
     @api.model
@@ -356,7 +356,7 @@ class MetaCapiCause(models.Model):
                 "On purpose: No Events to Meta is ticked on the customer, or on the company"
                 " the customer buys for."
             ),
-            "No browser made this document, and the settings send none such.": settings,
+            "No browser made this document, and the settings exclude such.": settings,
             "The customer is an internal user.": settings,
             "The customer has the tag %s.": settings,
             "There is nothing to pay.": settings,

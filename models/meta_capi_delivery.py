@@ -235,7 +235,7 @@ class MetaCapiDelivery(models.AbstractModel):
                 break
             step = SHORT_RETRY.copy()(self._deliver_batch, pixel_id)
             sent += step.sent
-        return _("%(count)s events sent to Meta.", count=sent)
+        return _("Events sent to Meta: %(count)s.", count=sent)
 
     @api.model
     def _is_registry_outdated(self):

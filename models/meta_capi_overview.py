@@ -32,8 +32,8 @@ class MetaCapiOverview(models.Model):
 
     name = fields.Char(compute="_compute_name")
     sent_today = fields.Integer(compute="_compute_events")
-    sent_week = fields.Integer("Sent in 7 Days", compute="_compute_events")
-    failed_week = fields.Integer("Failed in 7 Days", compute="_compute_events")
+    sent_week = fields.Integer("Sent in the Last 7 Days", compute="_compute_events")
+    failed_week = fields.Integer("Failed in the Last 7 Days", compute="_compute_events")
     success_rate = fields.Char(compute="_compute_events")
     events_table = fields.Html("Events", compute="_compute_events", sanitize=False)
     cause_ids = fields.Many2many(
@@ -42,16 +42,16 @@ class MetaCapiOverview(models.Model):
     pending_count = fields.Integer("Waiting", compute="_compute_pending")
     oldest_pending = fields.Char("Oldest Waiting", compute="_compute_pending")
     stopped_pixel_ids = fields.Many2many(
-        "meta.capi.pixel", string="Held Pixels", compute="_compute_pixels"
+        "meta.capi.pixel", string="Stopped Pixels", compute="_compute_pixels"
     )
     held_count = fields.Integer("Held Events", compute="_compute_pixels")
-    held_cures = fields.Text("Cures of Held Pixels", compute="_compute_pixels")
+    held_cures = fields.Text("Cures of Stopped Pixels", compute="_compute_pixels")
     match_table = fields.Html("Match Keys", compute="_compute_match", sanitize=False)
     orders_table = fields.Html("Orders", compute="_compute_orders", sanitize=False)
     missing_count = fields.Integer(
         "Orders Without a Purchase", compute="_compute_orders"
     )
-    shows_orders = fields.Boolean("Sees Orders", compute="_compute_orders")
+    shows_orders = fields.Boolean("Shows Orders", compute="_compute_orders")
     notice = fields.Text(compute="_compute_notice")
 
     @api.depends_context("lang")
@@ -205,7 +205,7 @@ class MetaCapiOverview(models.Model):
             "fn": _("First name"),
             "ln": _("Last name"),
             "ct": _("City"),
-            "st": _("State"),
+            "st": _("State or province"),
             "zp": _("Postcode"),
             "country": _("Country"),
             "external_id": _("Customer ID"),

@@ -558,7 +558,7 @@ class MetaConversionsApi(models.AbstractModel):
             return _("The visitor has not consented to optional cookies.")
         config = self.env["meta.capi.config"]
         if origin and not browser and not config._sends_without_browser():
-            return _("No browser made this document, and the settings send none such.")
+            return _("No browser made this document, and the settings exclude such.")
         return told.exclusion
 
     def _complete(self, given, told, browser, problems):

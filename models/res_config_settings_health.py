@@ -229,7 +229,7 @@ class ResConfigSettings(models.TransientModel):
                     "warning",
                     _(
                         "%(website)s loads the Pixel %(other)s, but its events go to %(ours)s."
-                        " Meta tells copies only within one: use the same ID.",
+                        " Meta recognises copies only within one pixel: use the same ID.",
                         website=website.name,
                         other=other,
                         ours=", ".join(sorted(ours)),

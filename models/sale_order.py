@@ -27,7 +27,9 @@ class SaleOrder(models.Model):
         copy=False,
         help="The order's Purchase is recorded once, whatever happens to its log entry.",
     )
-    meta_capi_event_count = fields.Integer(compute="_compute_meta_capi_event_count")
+    meta_capi_event_count = fields.Integer(
+        "Meta Events", compute="_compute_meta_capi_event_count"
+    )
 
     def _auto_init(self):
         """Give the orders that exist an id each; a default would give all the same."""

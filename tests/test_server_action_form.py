@@ -118,7 +118,7 @@ class TestActionCondition(ActionFormCase):
                 "By the automation rule Sold:",
                 f"When: {trigger['on_create_or_write']}",
                 f"Watched: {status}",
-                f"Before: {status} is not {sale}",
+                f"Before the change: {status} is not {sale}",
                 f"Only if: {status} is {sale}",
             ],
         )
@@ -158,7 +158,7 @@ class TestActionCondition(ActionFormCase):
         action = self.action(event_name="Lead")
         self.assertIn("When it is run on records", action.meta_capi_condition)
         action.create_action()
-        self.assertIn("Action menu", action.meta_capi_condition)
+        self.assertIn("Actions menu", action.meta_capi_condition)
 
     def test_a_scheduled_action_says_that_it_never_sends(self):
         cron = self.env["ir.cron"].create(
