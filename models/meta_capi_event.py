@@ -11,7 +11,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 from odoo.tools.misc import babel_locale_parse, get_lang
 
-from ..capi.event import ServerEvent
+from ..capi.event import ServerEvent, read_event
 from ..capi.schedule import closes_at, window_closes_at
 from .meta_capi_cause import CAUSES
 
@@ -411,8 +411,19 @@ class MetaCapiEvent(models.Model):
         return events._retry()
 
     def _retry(self):
-        """Make these failed events pending, due at once, and let their pixels try."""
+        """Make these failed events pending, due at once, and let their pixels try.
+
+        Much may have changed since they failed: a customer may object by now, or tell
+        more than the event did.
+        """
         locked = self._lock_rows("failed")
+        objecting = locked.filtered(
+            lambda event: event.sudo().partner_id._meta_capi_objects()
+        )
+        self._refuse(objecting.ids, _("The customer objects to events for Meta."))
+        locked -= objecting
+        for event in locked.filtered(lambda event: event.cause == "user_data"):
+            event._complete_user_data()
         locked._update(
             locked.ids,
             state="pending",
@@ -420,13 +431,33 @@ class MetaCapiEvent(models.Model):
             attempt_count=0,
             next_attempt_at=fields.Datetime.now(),
             isolation_part=None,
+            # Of a pending event they would tell why it waits. The requests keep them.
+            **dict.fromkeys(
+                ("http_status", "error_code", "error_subcode", "error_message")
+            ),
         )
         pixels = self.env["meta.capi.pixel"].sudo()
         for pixel_id in set(locked.mapped("pixel_id")):
             pixels.search([("pixel_id", "=", pixel_id)])._release()
             self.env["meta.capi.delivery"]._schedule(pixel_id, delay=0)
         return self._notification(
-            _("%(count)s events are pending again.", count=len(locked)), "success"
+            _("Events pending again: %(count)s.", count=len(locked)), "success"
+        )
+
+    def _complete_user_data(self):
+        """Add to an event that could be anybody's what its customer tells by now."""
+        self.ensure_one()
+        customer = self.sudo().partner_id
+        event, _problems = read_event(
+            {"user_data": {**self.user_data, **customer._meta_capi_user_data()}},
+            now=time.time(),
+            default_country=self.company_id.country_code or None,
+            withheld=self.env["meta.capi.config"]._withheld_user_data(),
+        )
+        self._update(
+            self.ids,
+            user_data=Json(event.user_data),
+            user_data_keys=",".join(sorted(event.user_data)) or None,
         )
 
     def action_cancel(self):
@@ -450,7 +481,7 @@ class MetaCapiEvent(models.Model):
                 "warning",
             )
         return self._notification(
-            _("%(count)s events cancelled.", count=len(locked)), "success"
+            _("Events cancelled: %(count)s.", count=len(locked)), "success"
         )
 
     def action_open_document(self):

@@ -532,6 +532,32 @@ class TestByHand(DeliveryCase):
         self.deliver()
         self.assertEqual(event.state, "sent")
 
+    def test_a_retried_event_tells_what_its_customer_has_told_since(self):
+        self.parameters.set_param("meta_capi.user_data_keys", "em,ph,ct,country")
+        customer = self.env["res.partner"].create({"name": "Jane", "city": "Berlin"})
+        event = self.record(user_data=None, origin=customer)
+        self.assertEqual((event.state, event.cause), ("failed", "user_data"))
+        customer.email = "jane@example.com"
+        event.action_retry()
+        self.assertFalse(event.cause or event.error_message)
+        self.deliver()
+        self.assertEqual(event.state, "sent")
+        self.assertEqual(event.user_data_keys, "ct,em")
+        (received,) = self.graph.events
+        self.assertEqual(received.event["user_data"].keys(), {"ct", "em"})
+
+    @muted
+    def test_a_retried_event_of_a_customer_who_objects_by_now_is_not_sent(self):
+        event = self.record(origin=self.customer)
+        self.graph.poison({event.event_id})
+        self.deliver()
+        self.graph.cure()
+        self.customer.meta_capi_opt_out = True
+        event.action_retry()
+        self.deliver()
+        self.assertEqual((event.state, event.user_data), ("cancelled", {}))
+        self.assertFalse(self.graph.events)
+
     @muted
     def test_the_wizard_sends_again_what_meta_would_still_take(self):
         events = self.record_many(3)
