@@ -45,7 +45,7 @@ class ResConfigSettings(models.TransientModel):
         inverse="_inverse_meta_capi_access_token",
         groups="base.group_system",
     )
-    meta_capi_access_token_set = fields.Boolean(readonly=True)
+    meta_capi_access_token_set = fields.Boolean("Access Token Set", readonly=True)
     meta_capi_test_event_code = fields.Char(
         "Test Event Code", config_parameter=config.TEST_EVENT_CODE
     )
@@ -113,7 +113,7 @@ class ResConfigSettings(models.TransientModel):
     meta_capi_limited_data_use = fields.Selection(
         [
             ("off", "Never"),
-            ("state", "For customers in US states that have a law"),
+            ("state", "For customers in US states that have a privacy law"),
             ("always", "Always"),
         ],
         "Limited Data Use",
@@ -125,14 +125,14 @@ class ResConfigSettings(models.TransientModel):
     meta_capi_send_without_browser = fields.Boolean(
         "Send events of documents that no browser made",
         help="Orders taken by phone, entered in the back office or imported: no visitor"
-        " was asked for consent. In the EU and the UK, and elsewhere, you need another"
+        " was asked for consent. In the EU, the UK and other countries you need another"
         " legal basis to send them, such as a consent that you have on file. That is for"
-        " you to judge. Customers with 'No Events to Meta' are never sent.",
+        " you to judge. Orders of customers with “No Events to Meta” are never sent.",
     )
     meta_capi_exclude_internal_users = fields.Boolean(
         "Customers who are internal users"
     )
-    meta_capi_exclude_zero_orders = fields.Boolean("Purchases of nothing to pay")
+    meta_capi_exclude_zero_orders = fields.Boolean("Orders with nothing to pay")
     meta_capi_exclude_test_payments = fields.Boolean(
         "Purchases paid through a provider in test mode"
     )
@@ -236,8 +236,10 @@ class ResConfigSettings(models.TransientModel):
             )
         else:
             message = _("Meta refuses: %s", answer.error_message)
-        return self.env["meta.capi.event"]._notification(
-            message, "success" if answer.outcome is Outcome.ACCEPTED else "warning"
+        return self._meta_capi_stay_here(
+            self.env["meta.capi.event"]._notification(
+                message, "success" if answer.outcome is Outcome.ACCEPTED else "warning"
+            )
         )
 
     def action_meta_capi_send_test_event(self):
@@ -261,7 +263,18 @@ class ResConfigSettings(models.TransientModel):
             sent_ids = {event.pixel_id: event.ids} if event else {}
         if not sent_ids:
             raise UserError(_("The Meta Conversions API is switched off."))
-        return self.env["meta.capi.event"]._send_and_tell(sent_ids)
+        return self._meta_capi_stay_here(
+            self.env["meta.capi.event"]._send_and_tell(sent_ids)
+        )
+
+    @api.model
+    def _meta_capi_stay_here(self, notification):
+        """Have the form read anew in its place.
+
+        Opened anew, it would show the top of a page on which ours are far below.
+        """
+        notification["params"]["next"] = {"type": "ir.actions.act_window_close"}
+        return notification
 
     def _meta_capi_credentials(self):
         """Return the pixel and the token of the website at hand."""
@@ -294,7 +307,7 @@ class ResConfigSettings(models.TransientModel):
             if active and len(automations) < len(names):
                 raise UserError(
                     _(
-                        "The automation rule for it was deleted. Update the app Meta"
+                        "The automation rule behind this choice was deleted. Update the app Meta"
                         " Conversions API Integration to have it again."
                     )
                 )
