@@ -51,7 +51,7 @@ class MetaCapiOverview(models.Model):
     missing_count = fields.Integer(
         "Orders Without a Purchase", compute="_compute_orders"
     )
-    shows_orders = fields.Boolean("Shows Orders", compute="_compute_orders")
+    shows_orders = fields.Boolean(compute="_compute_orders")
     notice = fields.Text(compute="_compute_notice")
 
     @api.depends_context("lang")
