@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from odoo.tests.common import HOST, ChromeBrowser
@@ -11,7 +12,10 @@ from odoo.tests.common import HOST, ChromeBrowser
 FACEBOOK = "https://connect.facebook.net/"
 # Nothing of ours needs them, and building them takes seconds.
 ASSETS = ("/web/assets/", "/web/image/", "/website/image/", "/web/static/")
-# Seconds a page may take; the first one compiles its templates.
+# Of the back office's bus, which nobody listens to in a test.
+BUS = "/bus/"
+# Seconds a page may take unless a test says otherwise; the first one compiles its
+# templates.
 TIMEOUT = 30
 
 
@@ -19,11 +23,16 @@ class Browser:
     """Chromium, driven page by page from the test.
 
     ``pixel`` has what Meta's script would have sent, ``errors`` what the console showed.
+    While the test does something itself, a page that ``waits`` asks nothing of the server:
+    both use the one connection that the test's data is on.
     """
 
     def __init__(self, test):
         self.chrome = ChromeBrowser(test)
         self.host = test.base_url()
+        self.timeout = TIMEOUT
+        self.waits = False
+        self._gate, self._is_shut, self._held = threading.RLock(), False, []
         self._script = (Path(__file__).parent / "fbevents.js").read_bytes()
         self._loaded = threading.Event()
         self.chrome._handlers.update(
@@ -44,10 +53,16 @@ class Browser:
         self.send("Log.enable")
         self.send("Runtime.addBinding", name="pixelReport")
         self.send("Fetch.enable")
+        # What a service worker asks for does not come by here.
+        self.send(
+            "Page.addScriptToEvaluateOnNewDocument",
+            source="delete Navigator.prototype.serviceWorker",
+        )
         self.reset()
 
     def reset(self):
         """Become another visitor, who has never been here."""
+        self.waits = False
         self.blocks_pixel = False
         self.loads_assets = False
         self.theme = ""
@@ -62,7 +77,9 @@ class Browser:
         self.pixel.clear()
 
     def send(self, method, **params):
-        return self.chrome._websocket_request(method, params=params, timeout=TIMEOUT)
+        return self.chrome._websocket_request(
+            method, params=params, timeout=self.timeout
+        )
 
     def stop(self):
         self.chrome.stop()
@@ -74,54 +91,79 @@ class Browser:
 
     def leave(self):
         """Leave the shop."""
-        self._loaded.clear()
+        self._start_page()
         self.send("Page.navigate", url="about:blank")
         self._wait_for_page()
 
     def open(self, path):
         """Open a page and wait until it has said all that it says by itself."""
-        self._loaded.clear()
+        self._start_page()
         self.send("Page.navigate", url=self.host + path)
         self._wait_for_page()
 
     def reload(self):
-        self._loaded.clear()
+        self._start_page()
         self.send("Page.reload")
         self._wait_for_page()
 
     def back(self):
         history = self.send("Page.getNavigationHistory")
         entry = history["entries"][history["currentIndex"] - 1]
-        self._loaded.clear()
+        self._start_page()
         self.send("Page.navigateToHistoryEntry", entryId=entry["id"])
         self._wait_for_page()
 
+    def _start_page(self):
+        self._loaded.clear()
+        self._open_gate()
+
     def _wait_for_page(self):
-        if not self._loaded.wait(TIMEOUT):
+        if not self._loaded.wait(self.timeout):
             raise TimeoutError("The page does not load")
         self.settle()
 
     def settle(self):
         """Wait until no request is under way, and none follows."""
-        end, quiet = time.monotonic() + TIMEOUT, 0
-        while quiet < 3:
+        end, quiet = time.monotonic() + self.timeout, 0
+        while quiet < 3 or not self._shut_gate():
             if time.monotonic() > end:
                 raise TimeoutError(f"Requests do not end: {self._running}")
             time.sleep(0.03)
             quiet = 0 if self._running else quiet + 1
 
+    def _shut_gate(self):
+        """Let no request through from now on; tell whether none is under way."""
+        with self._gate:
+            self._is_shut = self.waits and not self._running
+            return not self._running
+
+    def _open_gate(self):
+        with self._gate:
+            self._is_shut = False
+            held, self._held = self._held, []
+        for paused in held:
+            self._on_request(**paused)
+
     def run(self, code):
         """Return what a piece of JavaScript returns, and wait as for a page."""
+        self._open_gate()
         answer = self.send(
             "Runtime.evaluate",
             expression=f"(async () => {{ {code} }})()",
             awaitPromise=True,
             returnByValue=True,
         )
+        self.settle()
         if "exceptionDetails" in answer:
             raise AssertionError(answer["exceptionDetails"])
-        self.settle()
         return answer["result"].get("value")
+
+    def follow(self, code):
+        """Run a piece of JavaScript that leads to another page, and wait for that."""
+        self._start_page()
+        # Not for its end: the page takes that with it.
+        self.send("Runtime.evaluate", expression=f"(async () => {{ {code} }})()")
+        self._wait_for_page()
 
     def rpc(self, path, **params):
         """Call a JSON route of the shop's, as its own scripts do."""
@@ -137,7 +179,14 @@ class Browser:
 
     # ------------------------------------------------------------------ what is heard
 
-    def _on_request(self, requestId, request, **_params):
+    def _on_request(self, **paused):
+        with self._gate:
+            if self._is_shut:
+                self._held.append(paused)
+            else:
+                self._answer(**paused)
+
+    def _answer(self, requestId, request, networkId=None, **_params):
         url = request["url"]
         path = url.removeprefix(self.host)
         if url.startswith(FACEBOOK) and self.blocks_pixel:
@@ -148,10 +197,16 @@ class Browser:
             answer = self._fulfil(self.theme.encode())
         elif path in self.fails:
             answer = ("Fetch.failRequest", {"errorReason": "ConnectionReset"})
-        elif path == url or (path.startswith(ASSETS) and not self.loads_assets):
+        elif (
+            path == url
+            or (path.startswith(ASSETS) and not self.loads_assets)
+            or path.startswith(BUS)
+        ):
             answer = self._fulfil(b"")
         else:
             self.requests.append((path, request.get("postData")))
+            if self.waits:
+                self._running[networkId] = url
             answer = ("Fetch.continueRequest", {})
         command, params = answer
         self.chrome._websocket_send(command, params={"requestId": requestId, **params})
@@ -190,3 +245,32 @@ class Browser:
     def _on_log(self, entry):
         if entry["level"] in ("error", "warning"):
             self.errors.append(f"{entry['text']} {entry.get('url')}")
+
+
+class BrowserMixin:
+    """A test class with a browser, which is started once for all of its tests."""
+
+    def setUp(self):
+        super().setUp()
+        cls = type(self)
+        # A parent's was stopped with the parent.
+        if "browser" not in vars(cls):
+            cls.browser = Browser(self)
+            cls.addClassCleanup(cls.browser.stop)
+        self.browser = cls.browser
+        self.browser.chrome.test_case = self
+        self.browser.reset()
+        # Odoo 19 lets no request in but those a test has announced.
+        allow = getattr(self, "allow_requests", None)
+        self.enter(allow(browser=self.browser.chrome) if allow else nullcontext())
+        self.addCleanup(self.browser.leave)
+
+    def log_in_browser(self, login, password):
+        self.authenticate(login, password)
+        self.browser.set_cookie("session_id", self.session.sid)
+
+    def flush(self):
+        """Let the browser's requests see what the test has done."""
+        self.env.flush_all()
+        self.env.cr.flush()
+        self.env.cr.clear()

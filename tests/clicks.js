@@ -11,7 +11,7 @@ async function until(what, find) {
         }
         await pause(100);
     }
-    throw new Error(`Not there: ${what}`);
+    throw new Error(`Not there: ${what}\n${document.body.innerText.slice(0, 3000)}`);
 }
 
 const isShown = (element) => element.offsetParent !== null;
@@ -29,6 +29,7 @@ async function click(selector, label) {
     const what = `${selector} ${label || ""}`;
     const match = (element) => !label || text(element) === label;
     const element = await until(what, () => shown(selector).find(match));
+    element.scrollIntoView({ block: "nearest" });
     element.click();
     await pause(100);
 }
@@ -72,35 +73,18 @@ async function choose(name, label) {
     await pause(300);
 }
 
-/** Return what a field shows, once that matches. */
-async function read(name, pattern) {
+/** Return the text of what is selected, once that matches. */
+async function see(selector, pattern) {
     const shows = (element) => pattern.test(element.textContent);
-    const element = await until(`${name} ${pattern}`, () =>
-        shown(`.o_field_widget[name="${name}"]`).find(shows)
+    return text(
+        await until(`${selector} ${pattern}`, () => shown(selector).find(shows))
     );
-    return text(element);
 }
 
-/** Let the test read what was shown. */
-async function keep(key, value) {
-    const params = {
-        model: "ir.config_parameter",
-        method: "set_param",
-        args: [key, value],
-        kwargs: {},
-    };
-    await fetch("/web/dataset/call_kw", {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ jsonrpc: "2.0", method: "call", params }),
-    });
-}
+/** Return what a field shows, once that matches. */
+const read = (name, pattern) => see(`.o_field_widget[name="${name}"]`, pattern);
 
-async function play(scene) {
-    try {
-        await scene();
-        console.log("test successful");
-    } catch (error) {
-        console.error(`${error.message}\n${document.body.innerText.slice(0, 3000)}`);
-    }
+async function openApp(app) {
+    await click(".o_navbar_apps_menu button");
+    await click(".o_app", app);
 }

@@ -1,11 +1,10 @@
 import json
 from collections import Counter
-from contextlib import nullcontext
 
 from odoo.http import root
 from odoo.tests import new_test_user, tagged
 
-from .browser import Browser
+from .browser import BrowserMixin
 from .test_bridge import FBP, BridgeCase
 
 OTHER_PIXEL = "555000111222333"
@@ -56,10 +55,8 @@ window._fbq = fbq;
 """
 
 
-class BrowserCase(BridgeCase):
+class BrowserCase(BrowserMixin, BridgeCase):
     """A shop, and a visitor with a browser."""
-
-    browser = None
 
     @classmethod
     def setUpClass(cls):
@@ -72,22 +69,10 @@ class BrowserCase(BridgeCase):
 
     def setUp(self):
         super().setUp()
-        cls = type(self)
-        if not cls.browser:
-            cls.browser = Browser(self)
-            cls.addClassCleanup(cls.browser.stop)
-        self.browser = cls.browser
-        self.browser.chrome.test_case = self
-        self.browser.reset()
-        # Odoo 19 lets no request in but those a test has announced.
-        allow = getattr(self, "allow_requests", None)
-        self.enter(allow(browser=self.browser.chrome) if allow else nullcontext())
-        self.addCleanup(self.browser.leave)
         self.set_visitor()
 
     def set_visitor(self, login=None):
-        self.authenticate(login, "test-password" if login else None)
-        self.browser.set_cookie("session_id", self.session.sid)
+        self.log_in_browser(login, "test-password" if login else None)
         self.browser.set_cookie("_fbp", FBP)
 
     def set_snippet(self, pixel_id=None):
@@ -102,11 +87,6 @@ class BrowserCase(BridgeCase):
     def run_js(self, code):
         self.flush()
         return self.browser.run(code)
-
-    def flush(self):
-        self.env.flush_all()
-        self.env.cr.flush()
-        self.env.cr.clear()
 
     def server(self):
         """Return how often the server has each event, by name and id."""

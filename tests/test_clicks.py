@@ -4,12 +4,11 @@ from pathlib import Path
 
 from odoo.tests import HttpCase, new_test_user, tagged
 
+from .browser import BrowserMixin
 from .common import MetaCapiCase
 
 CLICKS = (Path(__file__).parent / "clicks.js").read_text()
 _NOT_IN_DEBIAN = "static/lib/selfie_segmentation/selfie_segmentation.js"
-SHOWN = "shown.in.the.browser"
-READY = "odoo.isReady || document.querySelector('.o_action_manager .o_view_controller')"
 
 # A person who has not written a line makes an automation rule and its action.
 AUTOMATION = """
@@ -22,11 +21,12 @@ await click("[name=state] :is(span, button)", "Send Meta Event");
 await choose("meta_capi_standard_event", "Purchase");
 await read("meta_capi_event_rules", /Required: value, currency/);
 await read("meta_capi_condition", /Tell Meta of what is sold.*State is set to: Sales Order/s);
-await keep("KEY", await read("meta_capi_preview", /"Purchase"/));
+const preview = await read("meta_capi_preview", /"Purchase"/);
 await click(".modal-footer .o_form_button_save");
 await until("the end of the dialog", () => !document.querySelector(".modal"));
 await click(".o_form_button_save");
 await until("the saved rule", () => shown(".o_form_saved")[0]);
+return preview;
 """
 
 # And one who wants to see each choice before it is saved.
@@ -42,15 +42,15 @@ await choose("meta_capi_preview_ref", "OTHER");
 await read("meta_capi_preview_advice", /Tried on OTHER/);
 await choose("meta_capi_amount_field_id", "UNTAXED");
 await read("meta_capi_preview", /"value": 300/);
-await keep("KEY", await read("meta_capi_preview", /"order_id": "OTHER"/));
+const preview = await read("meta_capi_preview", /"order_id": "OTHER"/);
 await click(".o_form_button_save");
 await until("the saved action", () => shown(".o_form_saved")[0]);
+return preview;
 """
 
 
-@tagged("post_install", "-at_install")
-class TestClicks(MetaCapiCase, HttpCase):
-    """Actions that are made by clicks alone, in a real browser."""
+class ClicksCase(BrowserMixin, MetaCapiCase, HttpCase):
+    """An admin, who acts by clicks alone, in a real browser."""
 
     @classmethod
     def setUpClass(cls):
@@ -66,26 +66,47 @@ class TestClicks(MetaCapiCase, HttpCase):
                 }
             )
 
-    def play(self, action, scene):
-        """Open a new form and click; return what the scene has kept, as JSON."""
-        action = self.env.ref(action)
-        code = scene.replace("KEY", SHOWN)
-        self.browser_js(
-            f"/web#action={action.id}&model={action.res_model}&view_type=form",
-            f"{CLICKS}\nplay(async () => {{{code}}});",
-            READY,
-            login="admin",
-            timeout=120,
-        )
+    def setUp(self):
+        super().setUp()
+        self.browser.waits = self.browser.loads_assets = True
+        # The first page builds the assets of the whole back office.
+        self.browser.timeout = 120
+        self.log_in_browser("admin", "admin")
+
+    def open(self, path):
+        self.flush()
+        self.browser.open(path)
+
+    def play(self, scene):
+        """Click through a scene on the page at hand; return what it returns."""
+        self.flush()
+        shown = self.browser.run(f"{CLICKS}\n{scene}")
         self.env.invalidate_all()
-        return json.loads(self.parameters.get_param(SHOWN))
+        return shown
+
+    def follow(self, scene):
+        """Click through a scene that ends on another page."""
+        self.flush()
+        self.browser.follow(f"{CLICKS}\n{scene}")
+        self.env.invalidate_all()
+
+
+@tagged("post_install", "-at_install")
+class TestClicks(ClicksCase):
+    """Actions that are made by clicks alone."""
+
+    def play_on_new_form(self, action, scene):
+        """Open a new form and click; return the preview that was shown."""
+        action = self.env.ref(action)
+        self.open(f"/web#action={action.id}&model={action.res_model}&view_type=form")
+        return json.loads(self.play(scene))
 
     def test_an_automation_made_by_clicks_sends_what_its_preview_shows(self):
         salesperson = new_test_user(
             self.env, "seller", groups="sales_team.group_sale_salesman_all_leads"
         )
         order = self.order()
-        shown = self.play("base_automation.base_automation_act", AUTOMATION)
+        shown = self.play_on_new_form("base_automation.base_automation_act", AUTOMATION)
         order.with_user(salesperson).action_confirm()
         self.deliver()
         event = self.env["meta.capi.event"].search([("res_id", "=", order.id)])
@@ -101,7 +122,7 @@ class TestClicks(MetaCapiCase, HttpCase):
         before = self.env["ir.actions.server"].search([])
         untaxed = order._fields["amount_untaxed"]._description_string(self.env)
         scene = ACTION.replace("OTHER", order.name).replace("UNTAXED", untaxed)
-        shown = self.play("base.action_server_action", scene)
+        shown = self.play_on_new_form("base.action_server_action", scene)
         action = self.env["ir.actions.server"].search([]) - before
         self.assertEqual(action.meta_capi_event_name, "Ordered")
         self.assertEqual(action.meta_capi_amount_field, "amount_untaxed")
