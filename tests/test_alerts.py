@@ -149,7 +149,7 @@ class TestMissingAlert(AlertCase):
         self.look()
         activity = self.activities(MISSING)
         self.assertEqual(len(activity), 1)
-        self.assertIn("2 orders", activity.summary)
+        self.assertIn("without a Purchase at Meta: 2", activity.summary)
         self.assertIn(orders[0].name, activity.note)
         self.look()
         self.assertEqual(self.activities(MISSING), activity)
