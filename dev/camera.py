@@ -83,6 +83,8 @@ class Camera:
     def speak(self, language: str) -> None:
         admin = self.find("res.users", [("login", "=", "admin")])
         self.call("res.users", "write", [admin], {"lang": language})
+        # The session learns of it with one page, and shows it on the next.
+        self.open("meta_capi_overview_action")
 
     def open_record(self, model: str, record: int) -> None:
         if self.series == "17.0":
