@@ -180,13 +180,18 @@ class Browser:
     # ------------------------------------------------------------------ what is heard
 
     def _on_request(self, **paused):
+        request_id = paused["requestId"]
+        if "responseStatusCode" in paused or "responseErrorReason" in paused:
+            self._command("Fetch.continueRequest", requestId=request_id)
+            self._running.pop(request_id, None)
+            return
         with self._gate:
             if self._is_shut:
                 self._held.append(paused)
             else:
                 self._answer(**paused)
 
-    def _answer(self, requestId, request, networkId=None, **_params):
+    def _answer(self, requestId, request, **_params):
         url = request["url"]
         path = url.removeprefix(self.host)
         if url.startswith(FACEBOOK) and self.blocks_pixel:
@@ -206,10 +211,16 @@ class Browser:
         else:
             self.requests.append((path, request.get("postData")))
             if self.waits:
-                self._running[networkId] = url
-            answer = ("Fetch.continueRequest", {})
+                # Until it is paused again at its answer: of the end of some requests
+                # the network's own events do not tell.
+                self._running[requestId] = url
+            answer = ("Fetch.continueRequest", {"interceptResponse": self.waits})
         command, params = answer
-        self.chrome._websocket_send(command, params={"requestId": requestId, **params})
+        self._command(command, requestId=requestId, **params)
+
+    def _command(self, method, **params):
+        """Have Chromium do something while it tells us of something."""
+        self.chrome._websocket_send(method, params=params)
 
     def _fulfil(self, body):
         headers = [{"name": "Content-Type", "value": "text/javascript"}]
