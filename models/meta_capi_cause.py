@@ -318,7 +318,7 @@ class MetaCapiCause(models.Model):
             ),
             "refused": _(
                 "Meta's own words are in the message. Correct the record or the action that"
-                " sends the event, and press Retry."
+                " sends the event: those to come are then taken."
             ),
             "cancelled": _("Nothing to do: it is deliberately not sent."),
         }
