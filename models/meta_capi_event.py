@@ -447,18 +447,32 @@ class MetaCapiEvent(models.Model):
     def _complete_user_data(self):
         """Add to an event that could be anybody's what its customer tells by now."""
         self.ensure_one()
-        customer = self.sudo().partner_id
+        user_data = {
+            **self.user_data,
+            **self.sudo().partner_id._meta_capi_user_data(),
+        }
+        config = self.env["meta.capi.config"]
         event, _problems = read_event(
-            {"user_data": {**self.user_data, **customer._meta_capi_user_data()}},
+            {"user_data": user_data},
             now=time.time(),
             default_country=self.company_id.country_code or None,
-            withheld=self.env["meta.capi.config"]._withheld_user_data(),
+            withheld=config._withheld_user_data(),
         )
-        self._update(
-            self.ids,
-            user_data=Json(event.user_data),
-            user_data_keys=",".join(sorted(event.user_data)) or None,
-        )
+        columns = {
+            "user_data": Json(event.user_data),
+            "user_data_keys": ",".join(sorted(event.user_data)) or None,
+        }
+        if self.data_processing_options in (None, False):
+            # The place of the customer, which may be known only now, decides.
+            api = self.env["meta.conversions.api"]
+            event = api._limit_data_use(config, event, user_data)
+            if event.data_processing_options is not None:
+                columns.update(
+                    data_processing_options=Json(event.data_processing_options),
+                    data_processing_options_country=event.data_processing_options_country,
+                    data_processing_options_state=event.data_processing_options_state,
+                )
+        self._update(self.ids, **columns)
 
     def action_cancel(self):
         """Take the pending ones of these events out of the queue."""
@@ -587,6 +601,7 @@ class MetaCapiEvent(models.Model):
         self._update(
             event_ids,
             state="cancelled",
+            failure_reason=None,
             next_attempt_at=None,
             isolation_part=None,
             error_message=message,

@@ -546,6 +546,25 @@ class TestByHand(DeliveryCase):
         (received,) = self.graph.events
         self.assertEqual(received.event["user_data"].keys(), {"ct", "em"})
 
+    def test_a_retried_event_limits_data_use_where_its_customer_turns_out_to_live(self):
+        self.parameters.set_param("meta_capi.limited_data_use", "state")
+        self.parameters.set_param("meta_capi.user_data_keys", "em,ph,ct,st,country")
+        customer = self.env["res.partner"].create({"name": "Jane", "city": "Menlo"})
+        event = self.record(user_data=None, origin=customer)
+        self.assertFalse(event.data_processing_options)
+        customer.write(
+            {
+                "email": "jane@example.com",
+                "country_id": self.env.ref("base.us").id,
+                "state_id": self.env.ref("base.state_us_5").id,
+            }
+        )
+        event.action_retry()
+        self.deliver()
+        (received,) = self.graph.events
+        self.assertEqual(received.event["data_processing_options"], ["LDU"])
+        self.assertEqual(received.event["data_processing_options_state"], 1000)
+
     @muted
     def test_a_retried_event_of_a_customer_who_objects_by_now_is_not_sent(self):
         event = self.record(origin=self.customer)
