@@ -211,7 +211,7 @@ class MetaCapiBrowser(models.Model):
 
     @api.model
     def _withdraw(self, partner, fbc=None, fbp=None):
-        """Cancel what is pending of this browser, or this partner, and forget it."""
+        """Cancel what is still to be sent of this browser or partner, and forget it."""
         self.env.cr.execute(
             SQL(
                 "UPDATE meta_capi_browser SET consent = false, %s,"
@@ -222,21 +222,24 @@ class MetaCapiBrowser(models.Model):
                 fbc,
             )
         )
-        self.env.cr.execute(
-            SQL(
-                "SELECT id FROM meta_capi_event WHERE state = 'pending' AND"
-                " (user_data ->> 'fbp' = %s OR user_data ->> 'fbc' = %s"
-                "  OR partner_id = %s AND action_source = 'website')"
-                " FOR NO KEY UPDATE SKIP LOCKED",
-                fbp,
-                fbc,
-                partner.id or None,
+        ids = []
+        # Each has an index of its own; a failed one could be retried.
+        for state in ("pending", "failed"):
+            self.env.cr.execute(
+                SQL(
+                    "SELECT id FROM meta_capi_event WHERE state = %s AND"
+                    " (user_data ->> 'fbp' = %s OR user_data ->> 'fbc' = %s"
+                    "  OR partner_id = %s AND action_source = 'website')"
+                    " FOR NO KEY UPDATE SKIP LOCKED",
+                    state,
+                    fbp,
+                    fbc,
+                    partner.id or None,
+                )
             )
-        )
-        events = self.env["meta.capi.event"].sudo()
-        events._refuse(
-            [event_id for (event_id,) in self.env.cr.fetchall()],
-            _("The visitor has withdrawn the consent to optional cookies."),
+            ids += [event_id for (event_id,) in self.env.cr.fetchall()]
+        self.env["meta.capi.event"].sudo()._refuse(
+            ids, _("The visitor has withdrawn the consent to optional cookies.")
         )
         self.env["meta.capi.browser"].invalidate_model(flush=False)
 

@@ -66,6 +66,15 @@ class TestConsent(VisitCase):
         (received,) = self.graph.events
         self.assertEqual(received.event["event_id"], stranger.event_id)
 
+    def test_withdrawn_consent_reaches_what_has_failed_and_could_be_retried(self):
+        with self.visit():
+            failed = self.api.send_event("PageView", custom_data={"value": "?"})
+        self.assertEqual(failed.state, "failed")
+        with self.visit(consent=False):
+            self.env["meta.capi.browser"]._follow()
+        self.assertEqual((failed.state, failed.user_data), ("cancelled", {}))
+        self.assertFalse(failed.failure_reason)
+
     def test_a_logged_in_customers_withdrawal_reaches_events_of_other_browsers(self):
         user = new_test_user(self.env, "jane", groups="base.group_portal")
         with self.visit(user=user, cookies={"_fbp": "fb.1.1700000000000.5555555555"}):
