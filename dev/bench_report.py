@@ -96,10 +96,11 @@ def _number(value: float) -> str:
 def keep(series: str, run: dict[str, Any]) -> None:
     """Add a run to the results that are kept, and write the pages anew.
 
-    A run of some rows replaces those alone.
+    A run of some rows replaces those alone; the others keep their own date.
     """
     runs = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    rows = {row["row"]: row for row in runs.get(series, {}).get("rows", [])}
+    before = runs.get(series, {"rows": []})
+    rows = {row["row"]: {"date": before["date"], **row} for row in before["rows"]}
     rows |= {row["row"]: row for row in run["rows"]}
     run["rows"] = sorted(rows.values(), key=lambda row: _order(row["row"]))
     runs[series] = run
@@ -141,6 +142,7 @@ def _page(runs: Mapping[str, Any]) -> str:
             "",
             *table(run["rows"]),
             "",
+            *_older(run),
             *(
                 f"- Row {row['row']}: {row['notes']['remark']}."
                 for row in run["rows"]
@@ -150,6 +152,19 @@ def _page(runs: Mapping[str, Any]) -> str:
         ]
         lines += _plans(run["rows"])
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _older(run: Mapping[str, Any]) -> list[str]:
+    """Tell which rows were not measured when the others were."""
+    rows: dict[str, list[str]] = {}
+    for row in run["rows"]:
+        day = row.get("date", run["date"])
+        if day != run["date"]:
+            rows.setdefault(day, []).append(row["row"])
+    return [
+        f"- Measured on {day}, by the same means: rows {', '.join(rows[day])}."
+        for day in sorted(rows)
+    ]
 
 
 def _plans(rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -193,7 +208,7 @@ def _computed(runs: Mapping[str, Any]) -> str:
     lines = [
         "",
         f"Measured on Odoo {series}, {run['machine']['cores']} cores of"
-        f" {run['machine']['cpu']}, {run['date']}:",
+        f" {run['machine']['cpu']} ([when and how](benchmarks.md)):",
         "",
         "| | |",
         "|---|---|",
