@@ -30,7 +30,7 @@ PAUSE_AT_LIMIT = 300.0
 
 
 class Outcome(str, Enum):
-    """What an answer means, and so what becomes of its events."""
+    """What an answer means, and so what becomes of its events; see ``decision``."""
 
     ACCEPTED = "accepted"  # all events counted by Meta
     TRANSIENT = "transient"  # passes by itself: retry
@@ -39,6 +39,7 @@ class Outcome(str, Enum):
     STOPPED = "stopped"  # token, permission, configuration: a person must act
     REFUSED = "refused"  # something in the payload: find the event and drop it
     AMBIGUOUS = "ambiguous"  # REFUSED or STOPPED, it cannot be told from one answer
+    EARLY = "early"  # an event's time has not come by Meta's clock: wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Answer:
     """One request's answer, or why there is none. Holds no token, safe to store."""
 
     outcome: Outcome
+    # Why the events are not with Meta: a key of ``causes``. None after a success.
+    cause: str | None = None
     http_status: int | None = None
     # Meta's body, the token cut out, at most MAX_BODY characters.
     body: str = ""
@@ -62,6 +65,8 @@ class Answer:
     slow_down: float | None = None
     # Meta may have taken the events although it did not say so.
     arrived: bool = False
+    # Unix time by the clock of whoever answered.
+    server_time: int | None = None
     duration_ms: int = 0
 
 
@@ -69,9 +74,25 @@ class Answer:
 
 _ANY = range(-(2**31), 2**31)
 _NO_SUBCODE = (0,)
+# The Conversions API's own, all about the payload.
+_PAYLOAD = range(2804000, 2805000)
 
-# Codes and subcodes only: texts change and are localised, and `type` is
-# "OAuthException" for nearly everything. The first row that matches counts.
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Graph errors that mean the same: to the program by outcome, to a person by cause."""
+
+    codes: Container[int]
+    subcodes: Container[int]  # a subcode of 0 is none
+    outcome: Outcome
+    cause: str
+
+    def matches(self, code: int, subcode: int) -> bool:
+        return code in self.codes and subcode in self.subcodes
+
+
+# The first rule that matches counts. Codes and subcodes only: texts change and are
+# localised, and `type` is "OAuthException" for nearly everything.
 #
 # ADS  https://developers.facebook.com/documentation/ads-commerce/marketing-api
 # EH   https://developers.facebook.com/docs/graph-api/guides/error-handling
@@ -81,95 +102,149 @@ _NO_SUBCODE = (0,)
 # RUD  rudderlabs/rudder-transformer, its table of the Conversions API's errors
 # WOO  facebook/facebook-for-woocommerce
 # seen: in a real answer of the Graph API, documented nowhere
-_TABLE: tuple[tuple[Container[int], Container[int], Outcome], ...] = (
+RULES: tuple[Rule, ...] = (
     # internal errors (ER)
-    (range(-(2**31), 0), _ANY, Outcome.TRANSIENT),
+    Rule(range(-(2**31), 0), _ANY, Outcome.TRANSIENT, "meta_down"),
+    # an OAuthException that says no more (seen)
+    Rule((0,), _ANY, Outcome.STOPPED, "token"),
     # 1 unknown, possibly downtime; 2 service (EH). 1/99 too: RUD retries it
-    ((1, 2), _ANY, Outcome.TRANSIENT),
+    Rule((1, 2), _ANY, Outcome.TRANSIENT, "meta_down"),
     # method or capability (EH)
-    ((3,), _ANY, Outcome.STOPPED),
+    Rule((3,), _ANY, Outcome.STOPPED, "permission"),
     # too many calls of the app, also 1504022 and 1504039 (EH, RL)
-    ((4,), _ANY, Outcome.THROTTLED),
+    Rule((4,), _ANY, Outcome.THROTTLED, "rate_limit"),
     # temporary (RUD)
-    ((5,), _ANY, Outcome.TRANSIENT),
+    Rule((5,), _ANY, Outcome.TRANSIENT, "meta_down"),
     # permission denied (EH)
-    ((10,), _ANY, Outcome.STOPPED),
-    # too many calls of the user, also 2446079 (EH, RL)
-    ((17,), _ANY, Outcome.THROTTLED),
-    # too many calls of the page (GRL, WOO)
-    ((32,), _ANY, Outcome.THROTTLED),
+    Rule((10,), _ANY, Outcome.STOPPED, "permission"),
+    # deprecated call (EH)
+    Rule((12,), _ANY, Outcome.STOPPED, "version"),
+    # too many calls of the user, also 2446079 (EH, RL), of the page (GRL, WOO)
+    Rule((17, 32), _ANY, Outcome.THROTTLED, "rate_limit"),
     # documented as a subcode of 100 only; read alike as a code
-    ((33,), _ANY, Outcome.STOPPED),
+    Rule((33,), _ANY, Outcome.STOPPED, "pixel_id"),
     # no such object, or the token may not use it: pixel id or token (ER, RUD)
-    ((100,), (33,), Outcome.STOPPED),
+    Rule((100,), (33,), Outcome.STOPPED, "pixel_id"),
     # "Missing Permission" (seen) or a bad parameter
-    ((100,), _NO_SUBCODE, Outcome.AMBIGUOUS),
-    # a bad parameter; 2804xxx are the Conversions API's own (seen, RUD)
-    ((100,), _ANY, Outcome.REFUSED),
-    # session, also 463 (EH)
-    ((102,), _ANY, Outcome.STOPPED),
+    Rule((100,), _NO_SUBCODE, Outcome.AMBIGUOUS, "no_reason"),
+    # the Conversions API's own (seen, RUD)
+    Rule((100,), (2804004,), Outcome.EARLY, "event_time"),
+    Rule((100,), (2804003,), Outcome.REFUSED, "event_time"),
+    Rule((100,), (2804008,), Outcome.REFUSED, "contents"),
+    Rule((100,), (2804009,), Outcome.REFUSED, "value"),
+    Rule((100,), (2804010, 2804023), Outcome.REFUSED, "currency"),
+    Rule((100,), (2804030,), Outcome.REFUSED, "ldu"),
+    Rule((100,), (2804036,), Outcome.REFUSED, "lead_id"),
+    Rule((100,), (2804050,), Outcome.REFUSED, "user_data"),
+    Rule(
+        (100,),
+        (
+            *(2804043, 2804063, 2804066, 2804069, 2804079, 2804087),
+            *(2804116, 2804117, 2804118, 2804132),
+        ),
+        Outcome.REFUSED,
+        "channel",
+    ),
+    # a bad parameter
+    Rule((100,), _ANY, Outcome.REFUSED, "refused"),
+    # the app's key (EH)
+    Rule((101,), _ANY, Outcome.STOPPED, "token"),
+    # session (EH) or token, expired
+    Rule((102, 190), (463,), Outcome.STOPPED, "token_expired"),
+    # session (EH); token: 452 session mismatch, 464 and 465 (WOO), 458-460, 467, 492 (EH)
+    Rule((102, 190), _ANY, Outcome.STOPPED, "token"),
     # incorrect signature (ER)
-    ((104,), _ANY, Outcome.STOPPED),
+    Rule((104,), _ANY, Outcome.STOPPED, "signature"),
     # too many parameters (RUD)
-    ((105,), _ANY, Outcome.REFUSED),
-    # token: 452 session mismatch, 464 and 465 (WOO), 458-460, 463, 467, 492 (EH)
-    ((190,), _ANY, Outcome.STOPPED),
+    Rule((105,), _ANY, Outcome.REFUSED, "refused"),
     # permission, 294 too (EH, ER)
-    (range(200, 300), _ANY, Outcome.STOPPED),
+    Rule(range(200, 300), _ANY, Outcome.STOPPED, "permission"),
     # limit of the app, or downtime (EH)
-    ((341,), _ANY, Outcome.THROTTLED),
+    Rule((341,), _ANY, Outcome.THROTTLED, "rate_limit"),
     # blocked for breaking a policy (EH)
-    ((368,), _ANY, Outcome.STOPPED),
+    Rule((368,), _ANY, Outcome.STOPPED, "blocked"),
+    # subcodes of 190 (EH), should they come as a code
+    Rule((459, 467), _ANY, Outcome.STOPPED, "token"),
+    Rule((463,), _ANY, Outcome.STOPPED, "token_expired"),
     # duplicate post (EH)
-    ((506,), _ANY, Outcome.REFUSED),
+    Rule((506,), _ANY, Outcome.REFUSED, "refused"),
     # custom limit, also 1996, 1487742 and 5044001 (GRL, RL)
-    ((613,), _ANY, Outcome.THROTTLED),
+    Rule((613,), _ANY, Outcome.THROTTLED, "rate_limit"),
     # no such id or alias: the pixel id (third parties only)
-    ((803,), _ANY, Outcome.STOPPED),
+    Rule((803,), _ANY, Outcome.STOPPED, "pixel_id"),
     # unknown path or bad query (seen)
-    ((2500,), _ANY, Outcome.STOPPED),
+    Rule((2500,), _ANY, Outcome.STOPPED, "pixel_id"),
     # this version of the API has been retired (Marketing API reference)
-    ((2635,), _ANY, Outcome.STOPPED),
-    # unknown (RUD)
-    ((5000,), _ANY, Outcome.TRANSIENT),
-    # "data set upload temporarily not ready" (RUD)
-    ((21009,), _ANY, Outcome.TRANSIENT),
+    Rule((2635,), _ANY, Outcome.STOPPED, "version"),
+    # unknown; "data set upload temporarily not ready" (RUD)
+    Rule((5000, 21009), _ANY, Outcome.TRANSIENT, "meta_down"),
     # limits of a business use case: 80000-80006, 80008, 80009, 80014 (GRL, RL)
-    (range(80000, 80100), _ANY, Outcome.THROTTLED),
+    Rule(range(80000, 80100), _ANY, Outcome.THROTTLED, "rate_limit"),
     # error posting a link (EH)
-    ((1609005,), _ANY, Outcome.REFUSED),
+    Rule((1609005,), _ANY, Outcome.REFUSED, "refused"),
     # the Conversions API's subcodes, should they come as a code
-    (range(2804000, 2805000), _ANY, Outcome.REFUSED),
+    Rule((2804004,), _ANY, Outcome.EARLY, "event_time"),
+    Rule(_PAYLOAD, _ANY, Outcome.REFUSED, "refused"),
 )
+UNKNOWN_RULE = Rule(_ANY, _ANY, Outcome.UNKNOWN, "unknown")
+# What an app that wants its calls signed answers, with code 100 and no subcode. Meta
+# translates what it says to people, not this.
+_SIGNATURE = "appsecret_proof"
 
 
-def classify(code: int, subcode: int | None = None) -> Outcome:
-    """Return what a Graph error means. A subcode of 0 is none.
+def classify(
+    code: int,
+    subcode: int | None = None,
+    *,
+    is_transient: bool = False,
+    message: str = "",
+) -> tuple[Outcome, str]:
+    """Return what a Graph error means, and its cause. A subcode of 0 is none.
 
-    >>> classify(100, 2804003).value, classify(100).value, classify(987654).value
+    :param is_transient: Meta's own word that a retry may succeed. It counts, but for
+        what Meta says of the payload, which does not change, and of limits, which have
+        waits of their own.
+    :param message: the words of the error that are not translated
+
+    >>> classify(100, 2804003)[0].value, classify(100)[0].value, classify(987654)[1]
     ('refused', 'ambiguous', 'unknown')
     """
-    for codes, subcodes, outcome in _TABLE:
-        if code in codes and (subcode or 0) in subcodes:
-            return outcome
-    return Outcome.UNKNOWN
+    number = subcode or 0
+    rules = (rule for rule in RULES if rule.matches(code, number))
+    rule = next(rules, UNKNOWN_RULE)
+    is_payload = code in _PAYLOAD or number in _PAYLOAD
+    if is_transient and not is_payload and rule.outcome is not Outcome.THROTTLED:
+        return Outcome.TRANSIENT, "meta_down"
+    if rule.outcome is Outcome.AMBIGUOUS and _SIGNATURE in message:
+        return Outcome.STOPPED, "signature"
+    return rule.outcome, rule.cause
 
 
-def _classify_status(http_status: int, is_json: bool) -> Outcome:
+def _classify_status(
+    http_status: int, is_json: bool, *, is_bare: bool, is_oauth: bool
+) -> tuple[Outcome, str]:
     """Return what an answer without an error code means, unless it is a success.
 
     Meta documents 2xx for valid and 4xx for invalid requests
     (conversions-api/support); the rest is HTTP's own meaning.
+
+    :param is_bare: JSON or nothing: a page is from something before Meta
+    :param is_oauth: an error of Meta's about who we are, that says no more
     """
+    if is_oauth or (http_status == 401 and is_bare):
+        return Outcome.STOPPED, "token"
+    if http_status == 403 and is_bare:
+        return Outcome.STOPPED, "permission"
     if http_status == 429:
-        return Outcome.THROTTLED
+        return Outcome.THROTTLED, "rate_limit"
     if http_status == 413:
-        return Outcome.REFUSED
+        return Outcome.REFUSED, "too_large"
     if http_status == 408 or http_status >= 500:
-        return Outcome.TRANSIENT
+        return Outcome.TRANSIENT, "meta_down"
     if 300 <= http_status < 400 or is_json:
-        return Outcome.UNKNOWN
-    return Outcome.TRANSIENT  # HTML, cut short or empty: from something before Meta
+        return Outcome.UNKNOWN, "unknown"
+    # HTML, cut short or empty: from something before Meta.
+    return Outcome.TRANSIENT, "meta_down"
 
 
 # --- Reading an answer --------------------------------------------------------------
@@ -240,15 +315,31 @@ def _read(
 
     arrived = False
     message: str | None = None
+    cause: str | None
     if code is not None:  # also inside a 2xx
-        outcome = classify(code, subcode)
+        outcome, cause = classify(
+            code,
+            subcode,
+            is_transient=fields.get("is_transient") is True,
+            message=_text(fields.get("message")) or "",
+        )
         message = _words(fields) or f"Meta answered with error {code} and no words"
     elif 200 <= http_status < 300 and is_json and not error:
         message = objection(content)
-        outcome = Outcome.TRANSIENT if message else Outcome.ACCEPTED
-        arrived = outcome is Outcome.TRANSIENT
+        arrived = message is not None
+        outcome, cause = Outcome.ACCEPTED, None
+        if message:
+            outcome, cause = Outcome.TRANSIENT, "meta_down"
     else:
-        outcome = _classify_status(http_status, is_json)
+        # A code that cannot be read is one that nobody documented.
+        is_oauth = (
+            fields.get("type") == "OAuthException"
+            and "code" not in fields
+            and http_status < 500
+        )
+        outcome, cause = _classify_status(
+            http_status, is_json, is_bare=is_json or not body.strip(), is_oauth=is_oauth
+        )
         message = _words(fields) or _text(error)
         message = message or (
             f"Meta answered HTTP {http_status}"
@@ -258,9 +349,11 @@ def _read(
         arrived = not 300 <= http_status < 500
 
     accepted = outcome is Outcome.ACCEPTED
-    asked, pause = _read_limits(headers, throttled=outcome is Outcome.THROTTLED)
+    values = {str(name).lower(): value for name, value in headers.items()}
+    asked, pause = _read_limits(values, throttled=outcome is Outcome.THROTTLED)
     return Answer(
         outcome=outcome,
+        cause=cause,
         http_status=http_status,
         body=_storable(body, token, MAX_BODY) or "",
         fbtrace_id=_storable(
@@ -273,6 +366,7 @@ def _read(
         wait=None if accepted else asked,
         slow_down=(max(asked or 0, pause or 0) or None) if accepted else None,
         arrived=arrived,
+        server_time=_http_date(values.get("date")),
         duration_ms=duration_ms,
     )
 
@@ -327,6 +421,7 @@ def no_answer(error: OSError | HTTPError, *, duration_ms: int = 0) -> Answer:
         message = "The connection broke before Meta answered"
     return Answer(
         Outcome.TRANSIENT,
+        "unreachable",
         error_message=message,
         arrived=arrived,
         duration_ms=duration_ms,
@@ -368,12 +463,13 @@ def _read_limits(
     The longest of all the headers' times counts (GRL, RL); malformed ones are as good
     as absent. An ad account's ``reset_time_duration`` is there at any time, so it
     counts only when throttled or near the limit.
+
+    :param headers: by their names in lower case
     """
-    values = {str(name).lower(): value for name, value in headers.items()}
-    waits = [_retry_after(values.get("retry-after"))]
+    waits = [_retry_after(headers.get("retry-after"))]
     used = 0.0
     for name in _USAGE_HEADERS:
-        for entry in _objects(_read_json(values.get(name))[1]):
+        for entry in _objects(_read_json(headers.get(name))[1]):
             share = max(_positive(entry.get(key)) for key in _PERCENTS)
             used = max(used, share)
             minutes = _positive(entry.get("estimated_time_to_regain_access"))
@@ -390,10 +486,16 @@ def _retry_after(value: Any) -> float:
     """Return the seconds that Retry-After, a number or an HTTP date, asks for."""
     if seconds := _positive(value):
         return seconds
+    date = _http_date(value)
+    return max(date - time.time(), 0.0) if date is not None else 0.0
+
+
+def _http_date(value: Any) -> int | None:
+    """Return the Unix time of an HTTP date, or None."""
     try:
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+        return int(parsedate_to_datetime(value).timestamp())
     except (TypeError, ValueError, OverflowError, IndexError, AttributeError):
-        return 0.0
+        return None
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

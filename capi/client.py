@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import ipaddress
 import json
 import os
@@ -92,10 +94,11 @@ class GraphClient:
     """Sends events to one Graph base URL.
 
     I/O only: returns a value, writes and logs nothing, and never raises for what the
-    network or Meta does. Holds no token. ``timeout`` is in seconds, for the connection
-    and for each silence; a body that keeps dripping is left after twice as long.
-    ``session`` is for tests; by default each thread keeps one, with its connection, per
-    base URL.
+    network or Meta does. Holds no token. With ``app_secret`` each request proves that
+    it comes from the app, which an app can be set to require. ``timeout`` is in seconds,
+    for the connection and for each silence; a body that keeps dripping is left after
+    twice as long. ``session`` is for tests; by default each thread keeps one, with its
+    connection, per base URL.
 
     Raises ``InvalidParameter`` for a ``graph_url`` or an ``api_version`` that a token
     must not be sent to.
@@ -106,6 +109,7 @@ class GraphClient:
         graph_url: str = GRAPH_URL,
         api_version: str = API_VERSION,
         *,
+        app_secret: str = "",
         timeout: float = 10.0,
         session: requests.Session | None = None,
     ) -> None:
@@ -114,6 +118,7 @@ class GraphClient:
             raise InvalidParameter("api_version", "must look like v26.0")
         self._graph_url = graph_url.rstrip("/")
         self._api_version = api_version
+        self._app_secret = app_secret
         self._timeout = timeout
         self._session = session
 
@@ -128,7 +133,7 @@ class GraphClient:
 
         {DOCS}/using-the-api. The token goes into a header only: a URL ends up in logs.
         """
-        envelope = {"partner_agent": PARTNER_AGENT}
+        envelope = {"partner_agent": PARTNER_AGENT, **self._proof(token)}
         if test_event_code:
             envelope["test_event_code"] = test_event_code
         return self._request(
@@ -154,8 +159,18 @@ class GraphClient:
             token,
             partial(read_pixel, pixel_id=pixel_id),
             headers=_HEADERS,
-            params={"fields": "id,name"},
+            params={"fields": "id,name", **self._proof(token)},
         )
+
+    def _proof(self, token: str) -> dict[str, str]:
+        """Return the parameter that proves whose app a call is, if that is wanted.
+
+        https://developers.facebook.com/docs/graph-api/guides/secure-requests
+        """
+        if not self._app_secret:
+            return {}
+        digest = hmac.new(self._app_secret.encode(), token.encode(), hashlib.sha256)
+        return {"appsecret_proof": digest.hexdigest()}
 
     def _request(
         self,
@@ -169,7 +184,8 @@ class GraphClient:
         """Perform one request; ``read`` makes an ``Answer`` of what comes back."""
         objection = _object_to(pixel_id, token)
         if objection:
-            return Answer(Outcome.STOPPED, error_message=objection)
+            cause, message = objection
+            return Answer(Outcome.STOPPED, cause, error_message=message)
         started = time.monotonic()
         try:
             response = self._get_session().request(
@@ -292,14 +308,14 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _object_to(pixel_id: str, token: str) -> str | None:
-    """Return why no request can be made with this pixel and token, or None."""
+def _object_to(pixel_id: str, token: str) -> tuple[str, str] | None:
+    """Return the cause and the words of why no request can be made, or None."""
     if not re.fullmatch(r"[0-9]+", pixel_id or ""):
-        return "The pixel id is not a number"
+        return "pixel_id", "The pixel id is not a number"
     if not token:
-        return "There is no access token"
+        return "no_token", "There is no access token"
     if not re.fullmatch(r"[!-~]+", token):
-        return "The access token holds a character that no token has"
+        return "token", "The access token holds a character that no token has"
     return None
 
 

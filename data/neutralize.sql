@@ -1,6 +1,6 @@
 -- A copied database must never send.
 DELETE FROM ir_config_parameter
- WHERE key IN ('meta_capi.access_token', 'meta_capi.test_event_code');
+ WHERE key IN ('meta_capi.access_token', 'meta_capi.app_secret', 'meta_capi.test_event_code');
 
 UPDATE ir_config_parameter
    SET value = 'False'
@@ -12,5 +12,6 @@ UPDATE website
 
 UPDATE meta_capi_event
    SET state = 'cancelled',
+       cause = 'cancelled',
        next_attempt_at = NULL
  WHERE state = 'pending';

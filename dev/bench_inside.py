@@ -19,6 +19,7 @@ from psycopg2.extras import Json
 
 from odoo import SUPERUSER_ID, api, sql_db
 
+from ..capi.decision import Plan
 from ..capi.event import read_event
 from . import bench_data
 
@@ -398,11 +399,11 @@ def disk(registry):
         (events,) = env.cr.fetchone()
         # What a claim would read, had they not been sent.
         env.cr.execute("UPDATE meta_capi_event SET state = 'pending'")
-        delivery = env["meta.capi.delivery"]
         env.cr.execute("SELECT min(pixel_id) FROM meta_capi_event")
         (pixel_id,) = env.cr.fetchone()
-        claimed = delivery._lock(pixel_id, len(ids), event_ids=ids)
-        size = sum(len(one.encoded) for one in claimed) / len(claimed)
+        outbox = env["meta.capi.pixel"]._outbox(pixel_id)
+        claimed, _more = outbox.claim(Plan(len(ids)), int(time.time()), ids)
+        size = sum(len(one.body) for one in claimed) / len(claimed)
         env.cr.rollback()
     return {"on_disk": on_disk, "events": events, "body": size}
 
@@ -535,12 +536,12 @@ def _steps(env, number, pixel_id):
     # What a person's session has read before.
     events = env["meta.capi.event"].with_user(admin)
     fields = _list_fields(events)
-    pixel = env["meta.capi.pixel"]._get(pixel_id) if pixel_id else None
+    outbox = env["meta.capi.pixel"]._outbox(pixel_id)
     found = {
         "recording": lambda: env["meta.conversions.api"].send_event(
             **bench_data.purchase(10_000_000 + number)
         ),
-        "claiming": lambda: env["meta.capi.delivery"]._claim(pixel, 1000, None),
+        "claiming": lambda: outbox.claim(Plan(1000), int(time.time()), None),
         "first list page": lambda: events.web_search_read(
             [], fields, limit=80, count_limit=10_001
         ),

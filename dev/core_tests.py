@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 import types
@@ -38,6 +39,7 @@ def main() -> int:
     The addon's own `__init__` imports its models, hence Odoo. So it and `tests` are
     registered as empty packages: `from ..capi import x` then finds just `capi`.
     """
+    os.environ.setdefault("SIMULATION_COUNT", "20000")
     for name, folder in ((ADDON, ROOT), (f"{ADDON}.tests", ROOT / "tests")):
         package = types.ModuleType(name)
         package.__path__ = [str(folder)]

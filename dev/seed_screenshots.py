@@ -168,7 +168,7 @@ env.invalidate_all()
 def fail(domain, count, **values):
     """Let some events fail, and return them."""
     events = env["meta.capi.event"].search(domain, limit=count)
-    events._update(events.ids, **values)
+    EventTable(env).set_values(events.ids, **values)
     return events
 
 

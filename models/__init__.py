@@ -12,6 +12,7 @@ from . import meta_capi_cause
 from . import meta_capi_config
 from . import meta_capi_delivery
 from . import meta_capi_event
+from . import meta_capi_once
 from . import meta_capi_overview
 from . import meta_capi_pixel
 from . import meta_capi_reconciliation

@@ -1,6 +1,7 @@
 from odoo import _, models
 
 from ..capi.money import allocate, unit_price
+from .refusal import Refusal
 
 # Where models that are not among our dependencies keep what a record is worth, and in
 # which currency: CRM's opportunities.
@@ -104,6 +105,8 @@ class Base(models.AbstractModel):
     def _meta_capi_exclusion(self, event_name):
         """Return why an event about this record is not to be sent, or None.
 
+        A ``Refusal``, or your own reason in words.
+
         Judged by the customer and the record, never by who happens to confirm it.
         """
         self.ensure_one()
@@ -113,13 +116,16 @@ class Base(models.AbstractModel):
         """Return why a payment of this amount by these transactions is none, or None."""
         config = self.env["meta.capi.config"]
         if config._excludes_zero_orders() and currency.compare_amounts(amount, 0) <= 0:
-            return _("There is nothing to pay.")
+            return Refusal("nothing_to_pay", _("There is nothing to pay."))
         if config._excludes_test_payments() and any(
             transaction.provider_id.state == "test"
             for transaction in transactions
             if transaction.state in ("pending", "authorized", "done")
         ):
-            return _("It was paid through a payment provider in test mode.")
+            return Refusal(
+                "test_payment",
+                _("It was paid through a payment provider in test mode."),
+            )
         return None
 
     def _meta_capi_subjects(self, event_name):

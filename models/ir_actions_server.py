@@ -195,8 +195,8 @@ class IrActionsServer(models.Model):
         """Return what the picked fields of ``origin`` tell.
 
         Each key comes in place of what the record tells by itself: ``partner``,
-        ``custom_data``, which is added to the record's, and ``arguments``, those of
-        ``send_event`` that are known.
+        ``event_id``, ``custom_data``, which is added to the record's, and ``arguments``,
+        those of ``send_event`` that are known.
 
         :param problems: takes note of the fields that cannot be used
         """
@@ -217,7 +217,7 @@ class IrActionsServer(models.Model):
             arguments["event_time"] = self._meta_capi_time(origin[names["date"]])
         if self.meta_capi_once and origin._meta_capi_event_id(event_name) is None:
             key = (origin._name, origin.id, event_name)
-            arguments["event_id"] = hmac(self.env(su=True), "meta_capi", key)
+            picked["event_id"] = hmac(self.env(su=True), "meta_capi", key)
         picked["arguments"] = arguments
         return picked
 

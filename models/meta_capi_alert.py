@@ -1,8 +1,11 @@
+import logging
 from datetime import datetime, time, timedelta
 
 from odoo import _, api, fields, models
 from odoo.tools import SQL
 from odoo.tools.misc import format_date
+
+_logger = logging.getLogger("meta.conversions.api")
 
 # Minutes an event may wait, while its pixel runs, before somebody is told.
 STUCK_MINUTES = 60
@@ -33,8 +36,18 @@ class MetaCapiPixel(models.Model):
     @api.model
     def _look_after_alerts(self):
         """Make the activities that are due, and take away those whose cause is gone."""
-        self._look_after_stuck()
-        self._look_after_missing()
+        pixels = self.search([])
+        for look_after in (
+            pixels._look_after_stopped,
+            self._look_after_stuck,
+            self._look_after_missing,
+        ):
+            try:
+                with self.env.cr.savepoint():
+                    look_after()
+            except Exception:
+                # The border: one notice must not be in the way of another.
+                _logger.exception("The managers could not be told what is wrong")
 
     @api.model
     def _look_after_stuck(self):
@@ -72,7 +85,7 @@ class MetaCapiPixel(models.Model):
     def _look_after_missing(self):
         """Tell of days on which orders have no Purchase though one was to be sent."""
         reconciliation = self.env["meta.capi.reconciliation"]
-        kind = self.env.ref(MISSING)
+        kind = self._activity_type(MISSING)
         open_activities = self.search([]).activity_ids.filtered(
             lambda activity: activity.activity_type_id == kind
         )
@@ -126,10 +139,3 @@ class MetaCapiPixel(models.Model):
                     key = self._get(pixel_id).id, day
                     found[key] = found.get(key, orders.browse()) | orders
         return found
-
-    def _unlink_activities(self, activity_type):
-        """Take away the activities of a type, whoever they are for."""
-        kind = self.env.ref(activity_type)
-        self.sudo().activity_ids.filtered(
-            lambda activity: activity.activity_type_id == kind
-        ).unlink()

@@ -36,6 +36,7 @@ class MetaCapiAttempt(models.Model):
             ("stopped", "Token or permission"),
             ("refused", "Refused"),
             ("ambiguous", "Refused without a reason"),
+            ("early", "Time in the future"),
         ],
         readonly=True,
         help="Empty: the request began, and the process ended before its answer.",
@@ -60,8 +61,8 @@ class MetaCapiAttempt(models.Model):
         )
 
     @api.model
-    def _begin(self, pixel_id, event_ids):
-        """Return the row of a request that is about to leave."""
+    def _begin(self, pixel_id, event_ids, now):
+        """Return the row of a request that leaves at ``now``, a datetime."""
         # By SQL: of a thousand events, the ORM would make a thousand rows of its own.
         self.env.cr.execute(
             SQL(
@@ -80,7 +81,7 @@ class MetaCapiAttempt(models.Model):
                 )
                 SELECT id FROM attempt
                 """,
-                now=fields.Datetime.now(),
+                now=now,
                 pixel_id=pixel_id,
                 count=len(event_ids),
                 uid=self.env.uid,

@@ -7,6 +7,8 @@ from odoo.tools import SQL
 
 from ..capi import browser, const
 from ..capi.url import is_same_host, without_personal_data
+from .outbox import EventTable
+from .refusal import Refusal
 
 # Keys of user_data that a browser's request tells, and what it tells besides.
 TRACES = ("client_ip_address", "client_user_agent", "fbc", "fbp")
@@ -222,25 +224,12 @@ class MetaCapiBrowser(models.Model):
                 fbc,
             )
         )
-        ids = []
-        # Each has an index of its own; a failed one could be retried.
-        for state in ("pending", "failed"):
-            self.env.cr.execute(
-                SQL(
-                    "SELECT id FROM meta_capi_event WHERE state = %s AND"
-                    " (user_data ->> 'fbp' = %s OR user_data ->> 'fbc' = %s"
-                    "  OR partner_id = %s AND action_source = 'website')"
-                    " FOR NO KEY UPDATE SKIP LOCKED",
-                    state,
-                    fbp,
-                    fbc,
-                    partner.id or None,
-                )
-            )
-            ids += [event_id for (event_id,) in self.env.cr.fetchall()]
-        self.env["meta.capi.event"].sudo()._refuse(
-            ids, _("The visitor has withdrawn the consent to optional cookies.")
+        ids = EventTable(self.env).lock_of_visitor(fbp, fbc, partner.id or None)
+        refusal = Refusal(
+            "consent_withdrawn",
+            _("The visitor has withdrawn the consent to optional cookies."),
         )
+        self.env["meta.capi.event"].sudo()._refuse(ids, refusal)
         self.env["meta.capi.browser"].invalidate_model(flush=False)
 
     # -------------------------------------------------------------- kept with a record

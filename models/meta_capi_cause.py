@@ -1,9 +1,4 @@
-import re
-
 from odoo import _, api, fields, models
-from odoo.tools.translate import code_translations
-
-from ..capi.causes import CODE_RULES, FIELD_RULES
 
 # Why an event is not with Meta, in a few words: they have to fit a line of a list.
 CAUSES = [
@@ -25,6 +20,7 @@ CAUSES = [
     ("unknown", "Undocumented answer"),
     ("exhausted", "Given up after ten tries"),
     ("expired", "Too late for Meta"),
+    ("expired_copy", "Too late for a second copy"),
     ("event_time", "Time too old or in the future"),
     ("event_name", "Name or ID not usable"),
     ("user_data", "Person cannot be matched"),
@@ -42,6 +38,17 @@ CAUSES = [
     ("argument", "Argument not usable"),
     ("unprepared", "Error while recording"),
     ("refused", "Refused by Meta"),
+    ("no_consent", "No consent to cookies"),
+    ("consent_withdrawn", "Consent withdrawn"),
+    ("objection", "Customer objects"),
+    ("no_browser", "Made without a browser"),
+    ("internal_user", "Customer is an internal user"),
+    ("excluded_tag", "Customer has an excluded tag"),
+    ("nothing_to_pay", "Nothing to pay"),
+    ("test_payment", "Paid in test mode"),
+    ("deleted", "Customer deleted"),
+    ("anonymised", "Customer anonymised"),
+    ("cancelled_by_hand", "Cancelled by somebody"),
     ("cancelled", "Not to be sent"),
 ]
 
@@ -49,9 +56,9 @@ CAUSES = [
 class MetaCapiCause(models.Model):
     """What keeps events from Meta, and what to do about it: the words, in one place.
 
-    There is one row for each key of ``CAUSES``. Which of them an event has is a column
-    of ``meta.capi.event`` that PostgreSQL fills in by ``_expression``, so that it can be
-    counted and grouped.
+    There is one row for each key of ``CAUSES``. Which of them an event has is kept with
+    the event by whatever learns it: an answer of Meta (``capi.answer``), a refusal of
+    ours (``capi.causes``, ``refusal``) or a person's click.
     """
 
     _name = "meta.capi.cause"
@@ -114,50 +121,6 @@ class MetaCapiCause(models.Model):
         )
         return action
 
-    # ------------------------------------------------------------------ which it is
-
-    @api.model
-    def _expression(self):
-        """Return the SQL that tells the cause of an event from its other columns."""
-        codes = "\n".join(
-            f"WHEN error_code BETWEEN {rule.first} AND {rule.last}"
-            + (
-                f" AND coalesce(error_subcode, 0) IN ({', '.join(map(str, rule.subcodes))})"
-                if rule.subcodes is not None
-                else ""
-            )
-            + f" THEN '{rule.key}'"
-            for rule in CODE_RULES
-        )
-        named = "split_part(error_message, ':', 1)"
-        names = "\n".join(
-            (
-                f"WHEN starts_with({named}, '{rule.field}') THEN '{rule.key}'"
-                if rule.is_prefix
-                else f"WHEN {named} = '{rule.field}' THEN '{rule.key}'"
-            )
-            for rule in FIELD_RULES
-        )
-        return f"""
-            CASE
-            WHEN state = 'sent' THEN NULL
-            WHEN state = 'cancelled' THEN 'cancelled'
-            WHEN state = 'failed' AND failure_reason IN ('expired', 'exhausted')
-                THEN failure_reason
-            WHEN error_message IS NULL THEN NULL
-            WHEN error_code <> 0 THEN CASE {codes} END
-            WHEN http_status = 413 THEN 'too_large'
-            WHEN http_status = 429 THEN 'rate_limit'
-            WHEN http_status = 408 OR http_status NOT BETWEEN 300 AND 499
-                THEN 'meta_down'
-            WHEN http_status > 0 THEN 'unknown'
-            WHEN state = 'pending' THEN 'unreachable'
-            {names}
-            WHEN strpos(error_message, ':') > 0 THEN 'argument'
-            ELSE 'unprepared'
-            END
-        """
-
     # -------------------------------------------------------------------- the words
 
     @api.model
@@ -173,7 +136,35 @@ class MetaCapiCause(models.Model):
 
     @api.model
     def _cures(self):
+        no_consent = _(
+            "Nothing to do: it is the visitor's choice in the cookies bar. Consent given"
+            " later counts from then on."
+        )
+        settings = _(
+            "On purpose. To send such events, change it in Website ▸ Configuration ▸"
+            " Settings, under Data Sent to Meta."
+        )
+        gone = _("Nothing to do: nothing about this person is kept or sent.")
         return {
+            "no_consent": no_consent,
+            "consent_withdrawn": no_consent,
+            "objection": _(
+                "On purpose: No Events to Meta is ticked on the customer, or on the company"
+                " the customer buys for."
+            ),
+            **dict.fromkeys(
+                (
+                    "no_browser",
+                    "internal_user",
+                    "excluded_tag",
+                    "nothing_to_pay",
+                    "test_payment",
+                ),
+                settings,
+            ),
+            "deleted": gone,
+            "anonymised": gone,
+            "cancelled_by_hand": _("Nothing to do: somebody took it out."),
             "token_expired": _(
                 "In Meta's Events Manager open the pixel's Settings, generate a new token"
                 " under Conversions API, and paste it in Website ▸ Configuration ▸"
@@ -192,8 +183,9 @@ class MetaCapiCause(models.Model):
             ),
             "signature": _(
                 "The token belongs to an app of yours at Meta that wants each call signed."
-                " Switch off Require App Secret in the app's advanced settings, or use a"
-                " token generated in Events Manager."
+                " Enter the app's secret in Website ▸ Configuration ▸ Settings, switch off"
+                " Require App Secret in the app's advanced settings, or use a token"
+                " generated in Events Manager."
             ),
             "permission": _(
                 "The token may not send to this pixel. In Meta's Business Settings give"
@@ -252,8 +244,13 @@ class MetaCapiCause(models.Model):
                 " support. Then press Retry."
             ),
             "expired": _(
-                "It cannot be sent any more: Meta takes events for 7 days, and a second"
-                " copy for 48 hours. See why it waited so long, so that no others follow."
+                "It cannot be sent any more: Meta takes events for 7 days. See why it waited"
+                " so long, so that no others follow."
+            ),
+            "expired_copy": _(
+                "Meta may have a copy from more than 48 hours ago and would count another"
+                " one again, so it was not sent. See why it waited so long, so that no"
+                " others follow."
             ),
             "event_time": _(
                 "Meta takes events of the last 7 days, and none of the future. Correct the"
@@ -322,53 +319,3 @@ class MetaCapiCause(models.Model):
             ),
             "cancelled": _("Nothing to do: it is deliberately not sent."),
         }
-
-    @api.model
-    def _cure_of_refusal(self, message):
-        """Return what to do about an event that is not to be sent.
-
-        It was said in the language of whoever was there.
-        """
-        refusals = self._refusals()
-        languages = [code for code, _name in self.env["res.lang"].get_installed()]
-        for source, cure in refusals.items():
-            for said in (source, *(_translated(source, lang) for lang in languages)):
-                pattern = re.escape(said).replace("%s", ".*")
-                if re.fullmatch(pattern, message or "", re.DOTALL):
-                    return cure
-        return self._cure("cancelled")
-
-    @api.model
-    def _refusals(self):
-        no_consent = _(
-            "Nothing to do: it is the visitor's choice in the cookies bar. Consent given"
-            " later counts from then on."
-        )
-        settings = _(
-            "On purpose. To send such events, change it in Website ▸ Configuration ▸"
-            " Settings, under Data Sent to Meta."
-        )
-        gone = _("Nothing to do: nothing about this person is kept or sent.")
-        return {
-            "The visitor has not consented to optional cookies.": no_consent,
-            "The visitor has withdrawn the consent to optional cookies.": no_consent,
-            "The customer objects to events for Meta.": _(
-                "On purpose: No Events to Meta is ticked on the customer, or on the company"
-                " the customer buys for."
-            ),
-            "No browser made this document, and the settings exclude such.": settings,
-            "The customer is an internal user.": settings,
-            "The customer has the tag %s.": settings,
-            "There is nothing to pay.": settings,
-            "It was paid through a payment provider in test mode.": settings,
-            "The customer was deleted.": gone,
-            "The customer was anonymised.": gone,
-            "Cancelled by %s.": _("Nothing to do: somebody took it out."),
-        }
-
-
-def _translated(source, lang):
-    translations = code_translations.get_python_translations(
-        "ih_meta_conversions_api", lang
-    )
-    return translations.get(source, source)

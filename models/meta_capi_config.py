@@ -8,6 +8,7 @@ ENABLED = "meta_capi.enabled"
 PIXEL_ID = "meta_capi.pixel_id"
 EXTRA_PIXEL_IDS = "meta_capi.extra_pixel_ids"
 ACCESS_TOKEN = "meta_capi.access_token"
+APP_SECRET = "meta_capi.app_secret"
 TEST_EVENT_CODE = "meta_capi.test_event_code"
 API_VERSION = "meta_capi.api_version"
 GRAPH_URL = "meta_capi.graph_url"
@@ -136,6 +137,7 @@ class MetaCapiConfig(models.AbstractModel):
         return GraphClient(
             self._get(GRAPH_URL, const.GRAPH_URL),
             self._get(API_VERSION, const.API_VERSION),
+            app_secret=self._get(APP_SECRET),
         )
 
     @api.model

@@ -1,6 +1,4 @@
-import hashlib
 import json
-import time
 from datetime import timedelta, timezone
 
 from babel.dates import format_timedelta
@@ -12,29 +10,15 @@ from odoo.tools import SQL
 from odoo.tools.misc import babel_locale_parse, get_lang
 
 from ..capi.event import ServerEvent, read_event
-from ..capi.schedule import closes_at, window_closes_at
+from ..capi.schedule import closes_at
 from .meta_capi_cause import CAUSES
+from .outbox import NOTHING_PERSONAL, EventTable
+from .refusal import Refusal
 
 MANAGER = "ih_meta_conversions_api.group_meta_capi_manager"
 # Events deleted by one run of the retention; the next run goes on.
 PURGE_LIMIT = 50_000
 MAX_EVENTS_AT_A_CLICK = 5_000
-# What is written on an event whose person is to be forgotten.
-_NOTHING_PERSONAL = {
-    "user_data": Json({}),
-    "event_source_url": None,
-    "referrer_url": None,
-    "partner_id": None,
-}
-# Columns that PostgreSQL fills in from others, so that whoever writes a row need not.
-_GENERATED = {
-    "value": (
-        "double precision",
-        "CASE WHEN jsonb_typeof(custom_data -> 'value') = 'number'"
-        " THEN (custom_data ->> 'value')::double precision END",
-    ),
-    "currency": ("varchar", "custom_data ->> 'currency'"),
-}
 # Minutes after which an event that is due and was never tried tells that nothing runs.
 _NEVER_TRIED_MINUTES = 15
 
@@ -43,9 +27,8 @@ class MetaCapiEvent(models.Model):
     """An event for Meta: first in the outbox, then in the log.
 
     Rows are written by ``meta.conversions.api`` in the transaction in which the event
-    happens, and from then on by ``meta.capi.delivery`` alone, with one SQL statement
-    for a whole batch: the ORM can neither lock with SKIP LOCKED nor insert with
-    ON CONFLICT, and none of its services is needed here.
+    happens, and from then on by ``meta.capi.delivery`` and the buttons below, all by
+    way of ``outbox``.
     """
 
     _name = "meta.capi.event"
@@ -95,6 +78,16 @@ class MetaCapiEvent(models.Model):
     )
     browser_twin = fields.Boolean(
         readonly=True, help="The browser sends the same event with the same ID."
+    )
+    is_from_browser = fields.Boolean(
+        readonly=True, help="A visitor's browser told of it, and nobody else has."
+    )
+    is_copy = fields.Boolean(
+        readonly=True, help="The same event goes to the main pixel of its website."
+    )
+    happens_once = fields.Boolean(
+        readonly=True,
+        help="The one event of its name about its document; remembered for good.",
     )
 
     state = fields.Selection(
@@ -164,12 +157,15 @@ class MetaCapiEvent(models.Model):
         help="Events of a refused batch are sent in ever smaller parts until the one"
         " that Meta refuses is alone. Those with the same number travel together.",
     )
+    unknown_count = fields.Integer(
+        readonly=True, help="Undocumented answers to this event alone."
+    )
+    first_refusal_id = fields.Integer(
+        readonly=True, help="The first request refused without a reason that had it."
+    )
 
     def init(self):
         cr = self.env.cr
-        cause = ("varchar", self.env["meta.capi.cause"]._expression())
-        for column, (kind, expression) in {**_GENERATED, "cause": cause}.items():
-            self._generate_column(column, kind, expression)
         # Idempotence: one row for what Meta would count once.
         cr.execute(
             "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_event_unique"
@@ -202,36 +198,6 @@ class MetaCapiEvent(models.Model):
             " ON meta_capi_event (event_time) INCLUDE (event_name, website_id,"
             " company_id, state, cause, user_data_keys)"
         )
-
-    @api.model
-    def _generate_column(self, name, kind, expression):
-        """Have PostgreSQL fill in a column; anew when what it is made of has changed."""
-        cr = self.env.cr
-        mark = f"generated {hashlib.sha256(expression.encode()).hexdigest()[:16]}"
-        cr.execute(
-            SQL(
-                "SELECT col_description(attrelid, attnum) FROM pg_attribute"
-                " WHERE attrelid = 'meta_capi_event'::regclass AND attname = %s"
-                " AND attgenerated = 's'",
-                name,
-            )
-        )
-        if cr.fetchone() == (mark,):
-            return
-        column = SQL.identifier(name)
-        cr.execute(
-            SQL("ALTER TABLE meta_capi_event DROP COLUMN IF EXISTS %s", column),
-        )
-        cr.execute(
-            SQL(
-                "ALTER TABLE meta_capi_event ADD COLUMN %s %s"
-                " GENERATED ALWAYS AS (%s) STORED",
-                column,
-                SQL(kind),
-                SQL(expression),
-            )
-        )
-        cr.execute(SQL("COMMENT ON COLUMN meta_capi_event.%s IS %s", column, mark))
 
     def _compute_document_name(self):
         """Name the record the event is about, for those who may see the log."""
@@ -307,14 +273,12 @@ class MetaCapiEvent(models.Model):
         )
         pixel_of = {pixel.pixel_id: pixel for pixel in pixels}
         for event in self:
-            if event.state == "cancelled":
-                event.short_cause = (event.error_message or "").partition("\n")[0]
-                event.cure = causes._cure_of_refusal(event.error_message)
-                continue
             key = event.cause
             if event.state == "pending":
                 key = event._cause_of_waiting(pixel_of.get(event.pixel_id, pixels[:0]))
             event.short_cause = causes._label(key)
+            if key == "cancelled":  # whoever wanted it so says why
+                event.short_cause = (event.error_message or "").partition("\n")[0]
             event.cure = causes._cure(key)
 
     def _cause_of_waiting(self, pixel):
@@ -377,31 +341,31 @@ class MetaCapiEvent(models.Model):
     def _send_and_tell(self, ids_by_pixel):
         """Send these events now and return Meta's last answer as a notification."""
         delivery = self.env["meta.capi.delivery"]
-        answer, sent = None, 0
-        for pixel_id, event_ids in ids_by_pixel.items():
-            more = True
-            while more:
-                step = delivery._deliver_batch(pixel_id, event_ids)
-                answer, sent = step.answer or answer, sent + step.sent
-                more = step.more and step.answer
+        runs = [
+            delivery._deliver_chosen(pixel_id, event_ids)
+            for pixel_id, event_ids in ids_by_pixel.items()
+        ]
         self.env.invalidate_all()
-        if answer is None:
+        sent = sum(run.sent for run in runs)
+        answers = [answer for run in runs for answer in run.answers]
+        objections = [answer for answer in answers if answer.error_message]
+        if not answers:
             message = _(
                 "Nothing was sent: the events are being sent right now, or sending is"
-                " switched off or has no access token."
+                " switched off."
             )
-        elif answer.error_message:
+        elif objections:
             message = _(
                 "%(sent)s sent. Meta's last answer: %(answer)s",
                 sent=sent,
-                answer=answer.error_message,
+                answer=objections[-1].error_message,
             )
         else:
             message = _(
-                "%(sent)s sent. Meta: %(answer)s", sent=sent, answer=answer.body
+                "%(sent)s sent. Meta: %(answer)s", sent=sent, answer=answers[-1].body
             )
         return self._notification(
-            message, "success" if sent and not answer.error_message else "warning"
+            message, "success" if sent and not objections else "warning"
         )
 
     def action_retry(self):
@@ -416,26 +380,19 @@ class MetaCapiEvent(models.Model):
         Much may have changed since they failed: a customer may object by now, or tell
         more than the event did.
         """
-        locked = self._lock_rows("failed")
+        table = EventTable(self.env)
+        locked = self.browse(table.lock(self.ids, "failed"))
         objecting = locked.filtered(
             lambda event: event.sudo().partner_id._meta_capi_objects()
         )
-        self._refuse(objecting.ids, _("The customer objects to events for Meta."))
+        objection = Refusal("objection", _("The customer objects to events for Meta."))
+        self._refuse(objecting.ids, objection)
         locked -= objecting
-        for event in locked.filtered(lambda event: event.cause == "user_data"):
+        # A copy that Meta may have is told from this one by what it says of the person.
+        may_differ = locked - self.browse(table.first_copies(locked.ids))
+        for event in may_differ.filtered(lambda event: event.cause == "user_data"):
             event._complete_user_data()
-        locked._update(
-            locked.ids,
-            state="pending",
-            failure_reason=None,
-            attempt_count=0,
-            next_attempt_at=fields.Datetime.now(),
-            isolation_part=None,
-            # Of a pending event they would tell why it waits. The requests keep them.
-            **dict.fromkeys(
-                ("http_status", "error_code", "error_subcode", "error_message")
-            ),
-        )
+        table.retry(locked.ids, self.env["meta.capi.delivery"]._now())
         pixels = self.env["meta.capi.pixel"].sudo()
         for pixel_id in set(locked.mapped("pixel_id")):
             pixels.search([("pixel_id", "=", pixel_id)])._release()
@@ -454,7 +411,7 @@ class MetaCapiEvent(models.Model):
         config = self.env["meta.capi.config"]
         event, _problems = read_event(
             {"user_data": user_data},
-            now=time.time(),
+            now=self.env["meta.capi.delivery"]._now(),
             default_country=self.company_id.country_code or None,
             withheld=config._withheld_user_data(),
         )
@@ -472,19 +429,16 @@ class MetaCapiEvent(models.Model):
                     data_processing_options_country=event.data_processing_options_country,
                     data_processing_options_state=event.data_processing_options_state,
                 )
-        self._update(self.ids, **columns)
+        EventTable(self.env).set_values(self.ids, **columns)
 
     def action_cancel(self):
         """Take the pending ones of these events out of the queue."""
         self._check_manager()
         events = self._to_act_on("pending", _("Only pending events can be cancelled."))
-        locked = events._lock_rows("pending")
-        locked._update(
-            locked.ids,
-            state="cancelled",
-            next_attempt_at=None,
-            error_message=_("Cancelled by %s.", self.env.user.name),
-        )
+        table = EventTable(self.env)
+        locked = table.lock(events.ids, "pending")
+        message = _("Cancelled by %s.", self.env.user.name)
+        table.cancel(locked, "cancelled_by_hand", message)
         if len(locked) < len(events):
             return self._notification(
                 _(
@@ -535,16 +489,15 @@ class MetaCapiEvent(models.Model):
 
     def _still_sendable(self):
         """Return those of these events that Meta would still take, and count once."""
-        now = time.time()
-        arrivals = self.env["meta.capi.delivery"]._first_arrivals(self.ids)
+        now = self.env["meta.capi.delivery"]._now()
+        copies = EventTable(self.env).first_copies(self.ids)
         return self.filtered(
             lambda event: (
                 now
                 < closes_at(
                     int(event.event_time.replace(tzinfo=timezone.utc).timestamp()),
                     event.action_source,
-                    arrived_at=arrivals.get(event.id),
-                    browser_twin=event.browser_twin,
+                    first_copy_at=copies.get(event.id),
                 )
             )
         )
@@ -569,18 +522,6 @@ class MetaCapiEvent(models.Model):
             raise UserError(refusal)
         return events.sudo()
 
-    def _lock_rows(self, state):
-        """Return those in ``state`` that no delivery holds at this moment, locked."""
-        self.env.cr.execute(
-            SQL(
-                "SELECT id FROM meta_capi_event WHERE id = ANY(%s) AND state = %s"
-                " FOR NO KEY UPDATE SKIP LOCKED",
-                self.ids,
-                state,
-            )
-        )
-        return self.browse(event_id for (event_id,) in self.env.cr.fetchall())
-
     def _notification(self, message, kind):
         return {
             "type": "ir.actions.client",
@@ -593,163 +534,25 @@ class MetaCapiEvent(models.Model):
             },
         }
 
-    # ------------------------------------------------------------- state transitions
+    # ----------------------------------------------------------- whom it is not about
 
     @api.model
-    def _refuse(self, event_ids, message):
+    def _refuse(self, event_ids, refusal):
         """Cancel these events because their person may not be told of, and forget it."""
-        self._update(
-            event_ids,
-            state="cancelled",
-            failure_reason=None,
-            next_attempt_at=None,
-            isolation_part=None,
-            error_message=message,
-            **_NOTHING_PERSONAL,
-        )
+        if event_ids:
+            EventTable(self.env).cancel(event_ids, *refusal, **NOTHING_PERSONAL)
 
     @api.model
-    def _forget_partners(self, partner_ids, message):
+    def _forget_partners(self, partner_ids, refusal):
         """Remove what leads to these persons, and cancel what is pending about them.
 
-        The browsers that made their documents go too. An event that is being sent at
-        this moment is waited for.
+        The browsers that made their documents go too.
         """
-        self.env.flush_all()
-        self.env.cr.execute(
-            SQL(
-                "SELECT id, res_model, res_id FROM meta_capi_event"
-                " WHERE partner_id = ANY(%s) OR res_model = 'res.partner' AND res_id = ANY(%s)",
-                list(partner_ids),
-                list(partner_ids),
-            )
-        )
-        rows = self.env.cr.fetchall()
-        self._update(
-            [event_id for event_id, _model, _id in rows],
-            state=SQL("CASE state WHEN 'pending' THEN 'cancelled' ELSE state END"),
-            error_message=SQL(
-                "CASE state WHEN 'pending' THEN %s ELSE error_message END", message
-            ),
-            next_attempt_at=None,
-            isolation_part=None,
-            res_id=SQL("CASE res_model WHEN 'res.partner' THEN NULL ELSE res_id END"),
-            **_NOTHING_PERSONAL,
-        )
+        documents = EventTable(self.env).forget_partners(partner_ids, *refusal)
         orders = self.env["sale.order"].sudo().with_context(active_test=False)
         orders = orders.search([("partner_id", "in", list(partner_ids))])
-        documents = {("sale.order", order.id) for order in orders}
-        documents |= {(model, res_id) for _id, model, res_id in rows if model}
+        documents |= {("sale.order", order.id) for order in orders}
         self.env["meta.capi.browser"].sudo()._forget(documents)
-
-    @api.model
-    def _settle(self, event_ids, answer, **values):
-        """Write Meta's answer to a request on its events, with what it makes of them."""
-        self._update(
-            event_ids,
-            attempt_count=SQL("coalesce(attempt_count, 0) + 1"),
-            http_status=answer.http_status,
-            fbtrace_id=answer.fbtrace_id,
-            error_code=answer.error_code,
-            error_subcode=answer.error_subcode,
-            error_message=answer.error_message,
-            response=answer.body,
-            **values,
-        )
-
-    @api.model
-    def _fail(self, event_ids, answer, failure_reason):
-        """Give up on these events because of Meta's answer."""
-        self._settle(
-            event_ids,
-            answer,
-            state="failed",
-            failure_reason=failure_reason,
-            next_attempt_at=None,
-            isolation_part=None,
-        )
-
-    @api.model
-    def _expire(self, event_ids, message):
-        """Give up on these events because their time has passed."""
-        self._update(
-            event_ids,
-            state="failed",
-            failure_reason="expired",
-            next_attempt_at=None,
-            isolation_part=None,
-            error_message=message,
-        )
-
-    @api.model
-    def _expire_overdue(self):
-        """Give up on what Meta takes no longer, also where nothing is being sent."""
-        for condition, action_source in (
-            (SQL("action_source <> %s", "physical_store"), "website"),
-            (SQL("action_source = %s", "physical_store"), "physical_store"),
-        ):
-            window = window_closes_at(0, action_source)
-            self.env.cr.execute(
-                SQL(
-                    """
-                    SELECT id
-                      FROM meta_capi_event
-                     WHERE state = 'pending' AND event_time <= %s AND %s
-                       FOR NO KEY UPDATE SKIP LOCKED
-                    """,
-                    fields.Datetime.now() - timedelta(seconds=window),
-                    condition,
-                )
-            )
-            overdue = [event_id for (event_id,) in self.env.cr.fetchall()]
-            self._expire(overdue, _("Meta takes no event this old; it was not sent."))
-
-    @api.model
-    def _make_due(self, pixel_id):
-        """End the waiting of the pixel's events that were to be retried later."""
-        now = fields.Datetime.now()
-        self.env.cr.execute(
-            SQL(
-                """
-                UPDATE meta_capi_event
-                   SET next_attempt_at = %s
-                 WHERE id IN (
-                    SELECT id
-                      FROM meta_capi_event
-                     WHERE state = 'pending' AND pixel_id = %s AND next_attempt_at > %s
-                       FOR NO KEY UPDATE SKIP LOCKED
-                 )
-                """,
-                now,
-                pixel_id,
-                now,
-            )
-        )
-
-    @api.model
-    def _update(self, event_ids, **values):
-        """Write the same values on all these events with one statement.
-
-        :param values: by column; an ``SQL`` is taken as an expression
-        """
-        if not event_ids:
-            return
-        values = {
-            **values,
-            "write_uid": self.env.uid,
-            "write_date": SQL("now() AT TIME ZONE 'UTC'"),
-        }
-        self.env.cr.execute(
-            SQL(
-                "UPDATE meta_capi_event SET %s WHERE id = ANY(%s)",
-                SQL(", ").join(
-                    SQL("%s = %s", SQL.identifier(column), value)
-                    for column, value in values.items()
-                ),
-                list(event_ids),
-            )
-        )
-        self.browse(event_ids).invalidate_recordset(flush=False)
 
     # -------------------------------------------------------------------- retention
 
@@ -759,18 +562,8 @@ class MetaCapiEvent(models.Model):
         days = self.env["meta.capi.config"]._user_data_retention_days()
         if days < 0:
             return
-        self.env.cr.execute(
-            SQL(
-                "SELECT id FROM meta_capi_event WHERE state <> 'pending'"
-                " AND create_date < %s AND user_data <> '{}'::jsonb LIMIT %s",
-                fields.Datetime.now() - timedelta(days=days),
-                PURGE_LIMIT,
-            )
-        )
-        self._update(
-            [event_id for (event_id,) in self.env.cr.fetchall()],
-            **_NOTHING_PERSONAL,
-        )
+        before = fields.Datetime.now() - timedelta(days=days)
+        EventTable(self.env).forget_old(before, PURGE_LIMIT)
 
     @api.autovacuum
     def _gc_finished(self):
@@ -778,20 +571,5 @@ class MetaCapiEvent(models.Model):
         days = self.env["meta.capi.config"]._retention_days()
         if days < 0:
             return
-        limit = fields.Datetime.now() - timedelta(days=days)
-        self.search(
-            [("state", "!=", "pending"), ("create_date", "<", limit)],
-            limit=PURGE_LIMIT,
-            order="create_date",
-        ).unlink()
-        self.env.cr.execute(
-            SQL(
-                """
-                DELETE FROM meta_capi_attempt attempt
-                 WHERE started_at < %s
-                   AND NOT EXISTS (SELECT FROM meta_capi_attempt_event_rel rel
-                                    WHERE rel.attempt_id = attempt.id)
-                """,
-                limit,
-            )
-        )
+        before = fields.Datetime.now() - timedelta(days=days)
+        EventTable(self.env).purge(before, PURGE_LIMIT)

@@ -1,14 +1,9 @@
-from datetime import timedelta
-
 from odoo import _, api, fields, models
-from odoo.tools import SQL
 
-from ..capi.causes import cause_of_code
-from ..capi.const import MAX_EVENTS
+from ..capi.decision import Pixel, Wake
 from .meta_capi_cause import CAUSES
+from .outbox import PixelOutbox
 
-PROBE_HOURS = 1
-PROBE_SIZE = 10
 STOPPED = "mail.mail_activity_data_warning"
 EVENTS_MANAGER = "https://business.facebook.com/events_manager2/list/pixel/{}/overview"
 
@@ -17,7 +12,8 @@ class MetaCapiPixel(models.Model):
     """The state of a pixel: what stops or slows its delivery, and until when.
 
     A row exists for every pixel something was delivered to. Events are never held one
-    by one: the pending events of a stopped pixel are held.
+    by one: the pending events of a stopped pixel are held. What a delivery learns is
+    written by ``outbox``; what managers are told of it is no part of that.
     """
 
     _name = "meta.capi.pixel"
@@ -30,11 +26,13 @@ class MetaCapiPixel(models.Model):
     state = fields.Selection(
         [("running", "Running"), ("stopped", "Stopped")],
         readonly=True,
-        tracking=True,
         required=True,
         default="running",
     )
     stopped_at = fields.Datetime(readonly=True)
+    stopped_told_at = fields.Datetime(
+        "Stop Reported", readonly=True, help="The stop that managers were told of."
+    )
     next_probe_at = fields.Datetime(
         "Next Probe",
         readonly=True,
@@ -46,14 +44,23 @@ class MetaCapiPixel(models.Model):
     failing_since = fields.Datetime(
         readonly=True, help="No request has succeeded since; events are retried."
     )
-    witness_wanted = fields.Boolean(
+    trouble = fields.Selection(
+        CAUSES, readonly=True, help="What stopped it, or what its requests fail for."
+    )
+    doubt = fields.Json(
         readonly=True,
-        help="An event was refused without a reason; the next request tells whether"
-        " that is the event's fault or the pixel's.",
+        help="An event was refused alone and without a reason; the next request tells"
+        " whether that is the event's fault or the pixel's.",
+    )
+    clock_skew = fields.Integer(
+        "Clock Ahead (s)",
+        readonly=True,
+        help="Meta found events to be of the future: this server's clock is ahead by so"
+        " many seconds. Events wait until their time has come by Meta's clock.",
     )
     error_code = fields.Integer(readonly=True)
     error_subcode = fields.Integer(readonly=True)
-    error_message = fields.Text("Reason", readonly=True, tracking=True)
+    error_message = fields.Text("Reason", readonly=True)
     fbtrace_id = fields.Char("Trace ID", readonly=True)
     pending_count = fields.Integer("Pending Events", compute="_compute_pending_count")
     cause = fields.Selection(
@@ -100,17 +107,10 @@ class MetaCapiPixel(models.Model):
     def _find_cause(self):
         """Return what stops or slows the delivery to this pixel, or False."""
         if self.state == "stopped":
-            if self.error_code:
-                return cause_of_code(self.error_code, self.error_subcode)
-            token = self.env["meta.capi.config"]._access_token(self.pixel_id)
-            return "setting" if token else "no_token"
+            return self.trouble
         if self.wait_until and self.wait_until > fields.Datetime.now():
             return "rate_limit"
-        if not self.failing_since:
-            return False
-        pending = [("state", "=", "pending"), ("pixel_id", "=", self.pixel_id)]
-        tried = [*pending, ("cause", "!=", False)]
-        return self.env["meta.capi.event"].search(tried, limit=1).cause or "meta_down"
+        return self.failing_since and self.trouble
 
     def action_open(self):
         """Open the pixel on a page of its own."""
@@ -145,134 +145,67 @@ class MetaCapiPixel(models.Model):
 
     @api.model
     def _get(self, pixel_id):
-        """Return the row of ``pixel_id``, created at first sight."""
-        pixel = self.search([("pixel_id", "=", pixel_id)])
-        if not pixel:
-            # Several workers may see a pixel for the first time at once. Committed on its
-            # own, the row does not make them wait for the request of the first one.
-            with self.env["meta.capi.delivery"]._delivery_cursor() as cr:
-                cr.execute(
-                    SQL(
-                        "INSERT INTO meta_capi_pixel (pixel_id, state, create_uid,"
-                        " create_date, write_uid, write_date)"
-                        " VALUES (%s, 'running', %s, now() AT TIME ZONE 'UTC', %s,"
-                        " now() AT TIME ZONE 'UTC') ON CONFLICT DO NOTHING",
-                        pixel_id,
-                        self.env.uid,
-                        self.env.uid,
-                    )
-                )
-            pixel = self.search([("pixel_id", "=", pixel_id)])
-        return pixel
+        """Return the row of ``pixel_id``, made at first sight."""
+        self._outbox(pixel_id).pixel()
+        return self.search([("pixel_id", "=", pixel_id)])
 
-    def _batch_limit(self):
-        """Return how many events may be sent to this pixel now; 0: none."""
-        self.ensure_one()
-        now = fields.Datetime.now()
-        if self.wait_until and self.wait_until > now:
-            return 0
-        if self.state == "stopped":
-            return PROBE_SIZE if self._take_probe(now) else 0
-        return 1 if self.witness_wanted else MAX_EVENTS
-
-    def _take_probe(self, now):
-        """Tell whether this hour's probe is ours, and put off the next one.
-
-        Committed on its own: it is one probe, also for other workers and if this one
-        dies on it.
-        """
-        with self.env["meta.capi.delivery"]._delivery_cursor() as cr:
-            cr.execute(
-                SQL(
-                    "UPDATE meta_capi_pixel SET next_probe_at = %s"
-                    " WHERE id = %s AND next_probe_at <= %s",
-                    now + timedelta(hours=PROBE_HOURS),
-                    self.id,
-                    now,
-                )
-            )
-            taken = bool(cr.rowcount)
-        self.invalidate_recordset(["next_probe_at"], flush=False)
-        return taken
-
-    def _wants_witness(self):
-        """Tell whether the newest events tell more than the oldest.
-
-        What stopped the pixel, or made us doubt it, may lie in the oldest ones alone.
-        """
-        self.ensure_one()
-        return self.state == "stopped" or self.witness_wanted
-
-    def _is_troubled(self):
-        self.ensure_one()
-        return bool(
-            self.state == "stopped" or self.failing_since or self.witness_wanted
-        )
-
-    def _wait(self, seconds):
-        """Send nothing to this pixel for ``seconds``."""
-        self.ensure_one()
-        self.wait_until = fields.Datetime.now() + timedelta(seconds=seconds)
-
-    def _stop(self, message, *, code=None, subcode=None, fbtrace_id=None):
-        """Hold the events of this pixel until its cause is gone; tell the managers."""
-        self.ensure_one()
-        now = fields.Datetime.now()
-        first = self.state != "stopped"
-        self.write(
-            {
-                "state": "stopped",
-                "stopped_at": now if first else self.stopped_at,
-                "next_probe_at": now + timedelta(hours=PROBE_HOURS),
-                "witness_wanted": False,
-                "error_code": code,
-                "error_subcode": subcode,
-                "error_message": message,
-                "fbtrace_id": fbtrace_id,
-            }
-        )
-        if first:
-            self._notify_managers(
-                _("Meta takes no events of pixel %s", self.pixel_id),
-                message,
-                activity_type=STOPPED,
-            )
+    @api.model
+    def _outbox(self, pixel_id):
+        cursor = self.env["meta.capi.delivery"]._delivery_cursor
+        return PixelOutbox(self.env, pixel_id, cursor)
 
     def _release(self):
         """Let the stopped ones among these pixels send again, starting at once."""
         for pixel in self.filtered(lambda pixel: pixel.state == "stopped"):
-            pixel._set_running()
-            self.env["meta.capi.event"]._make_due(pixel.pixel_id)
+            running = Pixel(clock_skew=pixel.clock_skew)
+            outbox = self._outbox(pixel.pixel_id)
+            now = self.env["meta.capi.delivery"]._now()
+            outbox.write_pixel(running, Wake(everything=True), now)
             self.env["meta.capi.delivery"]._schedule(pixel.pixel_id)
+            pixel._look_after_stopped()
 
-    def _set_running(self):
-        self.write(
-            {
-                "state": "running",
-                "stopped_at": False,
-                "next_probe_at": False,
-                "failing_since": False,
-                "witness_wanted": False,
-                "error_code": False,
-                "error_subcode": False,
-                "error_message": False,
-                "fbtrace_id": False,
-            }
-        )
-        self._unlink_activities(STOPPED)
+    def _look_after_stopped(self):
+        """Tell managers once of each stop; what they were told goes when it is over."""
+        for pixel in self:
+            if pixel.state != "stopped":
+                if pixel.stopped_told_at:
+                    pixel.stopped_told_at = False
+                    pixel._unlink_activities(STOPPED)
+            elif pixel.stopped_told_at != pixel.stopped_at:
+                pixel.stopped_told_at = pixel.stopped_at
+                pixel._notify_managers(
+                    _("Meta takes no events of pixel %s", pixel.pixel_id),
+                    pixel.error_message or pixel.cure,
+                    activity_type=STOPPED,
+                )
 
     def _notify_managers(self, summary, note, activity_type, deadline=None):
         """Leave one activity with every manager; it goes away with its cause."""
         users = self.env["res.users"]
         # Since Odoo 19 a user's own groups and the implied ones are two fields.
         groups = "all_group_ids" if "all_group_ids" in users._fields else "groups_id"
+        kind = self._activity_type(activity_type)
         manager = self.env.ref("ih_meta_conversions_api.group_meta_capi_manager")
         for user in users.search([(groups, "in", manager.ids)]):
             # quick_update: a notice in Odoo; an e-mail would leave this transaction.
             self.with_context(mail_activity_quick_update=True).activity_schedule(
-                activity_type,
+                activity_type_id=kind.id,
                 date_deadline=deadline,
                 user_id=user.id,
                 summary=summary,
                 note=note,
             )
+
+    def _unlink_activities(self, activity_type):
+        """Take away the activities of a type, whoever they are for."""
+        kind = self._activity_type(activity_type)
+        self.sudo().activity_ids.filtered(
+            lambda activity: activity.activity_type_id == kind
+        ).unlink()
+
+    @api.model
+    def _activity_type(self, xml_id):
+        """Return the type of an activity, or any other where somebody deleted it."""
+        kinds = self.env["mail.activity.type"]
+        kind = self.env.ref(xml_id, raise_if_not_found=False)
+        return kind or kinds.search([], limit=1)

@@ -11,12 +11,12 @@ from datetime import datetime, timezone
 
 import psycopg2
 from psycopg2.errors import SerializationFailure
-from psycopg2.extras import Json
 
 from odoo import _, api, models
 from odoo.exceptions import AccessError, MissingError, UserError
-from odoo.tools import SQL, ormcache
+from odoo.tools import ormcache
 
+from ..capi.causes import cause_of_field
 from ..capi.const import MAX_NAME_LENGTH
 from ..capi.errors import InvalidParameter
 from ..capi.event import ServerEvent, read_event, weaknesses
@@ -25,11 +25,12 @@ from ..capi.reading import Problems, read_mapping
 from ..capi.user_data import needs_country
 from .ir_actions_server import ORIGIN_KEY, ActionOrigin
 from .meta_capi_browser import TRACES
+from .outbox import EventTable
+from .refusal import Refusal, to_refusal
 
 _logger = logging.getLogger("meta.conversions.api")
 
 _EVENT_FIELDS = tuple(field.name for field in dataclasses.fields(ServerEvent))
-_JSON_COLUMNS = ("user_data", "custom_data", "data_processing_options")
 _to_json = json.JSONEncoder(default=datetime.isoformat).encode
 # What a rebuilt row must not keep of its former life.
 _STATE_COLUMNS = (
@@ -42,6 +43,14 @@ _STATE_COLUMNS = (
     "error_message",
     "response",
     "isolation_part",
+    "unknown_count",
+    "first_refusal_id",
+    "cause",
+    "value",
+    "currency",
+    "is_from_browser",
+    "is_copy",
+    "happens_once",
     "website_id",
     "company_id",
     "res_model",
@@ -132,7 +141,7 @@ class _Draft:
     origin: models.BaseModel | None = None
     # Whether this is the one event of its name that can happen to its origin.
     is_natural: bool = False
-    # Whether that one is on record, even if its row has been purged since.
+    # Whether that one is known to be on record, even if its row has been purged since.
     is_recorded: bool = False
     # Pixels that get a copy of the event.
     extra_pixel_ids: tuple = ()
@@ -256,7 +265,7 @@ class MetaConversionsApi(models.AbstractModel):
         draft = self._draft(given)
         if not draft:
             return self.env["meta.capi.event"]
-        draft.columns["browser_twin"] = browser_twin
+        draft.columns.update(browser_twin=browser_twin, is_from_browser=True)
         return self.env["meta.capi.event"].browse(self._record([draft]))
 
     @api.model
@@ -398,18 +407,26 @@ class MetaConversionsApi(models.AbstractModel):
             event = replace(
                 event, user_data={}, event_source_url=None, referrer_url=None
             )
-            columns.update(state="cancelled", error_message=refusal)
+            columns.update(
+                state="cancelled", cause=refusal.cause, error_message=refusal.message
+            )
         else:
             columns["partner_id"] = told.partner.id if told.partner else None
             columns["user_data_keys"] = ",".join(sorted(event.user_data)) or None
             columns["weakness"] = "\n".join(map(str, weaknesses(event))) or None
             if problems:
-                columns.update(_failed("\n".join(map(str, problems))))
+                columns.update(
+                    _failed(
+                        "\n".join(map(str, problems)), cause_of_field(problems[0].field)
+                    )
+                )
+        is_natural = bool(told.event_id) and event.event_id == told.event_id
+        columns["happens_once"] = is_natural or None
         return _Draft(
             event,
             columns,
             origin,
-            is_natural=bool(told.event_id) and event.event_id == told.event_id,
+            is_natural=is_natural,
             is_recorded=told.is_recorded,
             extra_pixel_ids=config._extra_pixel_ids(website),
         )
@@ -422,7 +439,7 @@ class MetaConversionsApi(models.AbstractModel):
         kept = {key: given.get(key) for key in ("event_name", "event_id")}
         event, _refused = read_event(kept, now=time.time())
         message = _("The event could not be prepared; the server's log tells why.")
-        return _Draft(event, {"pixel_id": pixel_id, **_failed(message)})
+        return _Draft(event, {"pixel_id": pixel_id, **_failed(message, "unprepared")})
 
     def _read_origin(self, value):
         """Return the record that ``value`` is, as superuser, or None."""
@@ -553,13 +570,18 @@ class MetaConversionsApi(models.AbstractModel):
     def _refusal(self, origin, told, browser):
         """Return why the event must not be sent, whoever asks for it, or None."""
         if told.partner and told.partner._meta_capi_objects():
-            return _("The customer objects to events for Meta.")
+            return Refusal("objection", _("The customer objects to events for Meta."))
         if browser and not browser.get("consent"):
-            return _("The visitor has not consented to optional cookies.")
+            return Refusal(
+                "no_consent", _("The visitor has not consented to optional cookies.")
+            )
         config = self.env["meta.capi.config"]
         if origin and not browser and not config._sends_without_browser():
-            return _("No browser made this document, and the settings exclude such.")
-        return told.exclusion
+            return Refusal(
+                "no_browser",
+                _("No browser made this document, and the settings exclude such."),
+            )
+        return to_refusal(told.exclusion)
 
     def _complete(self, given, told, browser, problems):
         """Fill in what the caller left out: from the origin, then from the browser."""
@@ -651,22 +673,17 @@ class MetaConversionsApi(models.AbstractModel):
         """Tell whether the event was on record once and its row is gone since."""
         if not (draft.is_natural and draft.is_recorded):
             return False
-        self.env.cr.execute(
-            SQL(
-                "SELECT pixel_id FROM meta_capi_event"
-                " WHERE res_model = %s AND res_id = %s AND event_name = %s"
-                " AND event_id = %s LIMIT 1",
-                draft.origin._name,
-                draft.origin.id,
-                draft.event.event_name,
-                draft.event.event_id,
-            )
+        pixel_id = EventTable(self.env).pixel_of_natural(
+            draft.origin._name,
+            draft.origin.id,
+            draft.event.event_name,
+            draft.event.event_id,
+            draft.columns["pixel_id"],
         )
-        row = self.env.cr.fetchone()
-        if row:
+        if pixel_id:
             # The pixel may be another one by now; the event stays one.
-            draft.columns["pixel_id"] = row[0]
-        return not row
+            draft.columns["pixel_id"] = pixel_id
+        return not pixel_id
 
     def _insert(self, drafts):
         """Insert these rows in a savepoint; return the new ids by key.
@@ -700,7 +717,12 @@ class MetaConversionsApi(models.AbstractModel):
         copies = [
             replace(
                 draft,
-                columns={**draft.columns, "pixel_id": pixel_id},
+                columns={
+                    **draft.columns,
+                    "pixel_id": pixel_id,
+                    "is_copy": True,
+                    "happens_once": None,
+                },
                 is_natural=False,
             )
             for draft in drafts
@@ -716,7 +738,10 @@ class MetaConversionsApi(models.AbstractModel):
         draft.event = replace(draft.event, user_data={}, custom_data=None)
         draft.columns = {
             "pixel_id": draft.columns["pixel_id"],
-            **_failed(_("The event could not be stored; the server's log tells why.")),
+            **_failed(
+                _("The event could not be stored; the server's log tells why."),
+                "unprepared",
+            ),
         }
         with self.env.cr.savepoint(flush=False):
             return self._execute_insert([draft])
@@ -725,21 +750,9 @@ class MetaConversionsApi(models.AbstractModel):
         rows = [self._to_row(draft) for draft in drafts]
         # Most columns are for later.
         used = [c for c in rows[0] if any(row[c] is not None for row in rows)]
-        columns = SQL(", ").join(map(SQL.identifier, used))
-        # As one parameter: thousands of them take longer than all the rest.
-        self.env.cr.execute(
-            SQL(
-                "INSERT INTO meta_capi_event (%s) SELECT %s"
-                " FROM json_populate_recordset(NULL::meta_capi_event, %s)"
-                " ON CONFLICT (pixel_id, event_name, event_id) DO NOTHING"
-                " RETURNING id, pixel_id, event_name, event_id",
-                columns,
-                columns,
-                _to_json([{column: row[column] for column in used} for row in rows]),
-            ),
-            log_exceptions=False,
+        return EventTable(self.env).insert(
+            _to_json([{column: row[column] for column in used} for row in rows]), used
         )
-        return {tuple(key): event_id for event_id, *key in self.env.cr.fetchall()}
 
     def _to_row(self, draft):
         """Return the values of all columns, in an order that is always the same."""
@@ -755,6 +768,7 @@ class MetaConversionsApi(models.AbstractModel):
             attempt_count=0,
             next_attempt_at=now,
             browser_twin=False,
+            **_worth(draft.event.custom_data),
             create_uid=self.env.uid,
             create_date=now,
             write_uid=self.env.uid,
@@ -768,30 +782,27 @@ class MetaConversionsApi(models.AbstractModel):
     def _is_recorded_elsewhere(self, draft):
         """Tell whether another transaction has committed this event since ours began."""
         with self.env.registry.cursor() as cr:
-            cr.execute(SQL("SELECT FROM meta_capi_event WHERE %s", _key_is(draft.key)))
-            return bool(cr.rowcount)
+            return EventTable(self.env(cr=cr)).find(draft.key) is not None
 
     def _reuse(self, draft):
         """Return the row of an event that is on record, and whether it was rebuilt.
 
-        One that was invalid is tried again with what is known now. Any other stays.
+        One that was invalid is tried again with what is known now, and so is one that
+        only a browser told of, where the server tells of it now. Any other stays.
         """
-        self.env.cr.execute(
-            SQL(
-                "SELECT id, failure_reason = 'invalid' FROM meta_capi_event WHERE %s",
-                _key_is(draft.key),
-            )
-        )
-        event_id, invalid = self.env.cr.fetchone() or (None, False)
-        if invalid:
-            row = self._to_row(draft)
-            for column in ("create_uid", "create_date", "write_uid", "write_date"):
-                del row[column]
-            for column in _JSON_COLUMNS:
-                if row[column] is not None:
-                    row[column] = Json(row[column])
-            self.env["meta.capi.event"]._update([event_id], **row)
-        return event_id, bool(invalid)
+        table = EventTable(self.env)
+        event_id = table.find(draft.key)
+        by_browser = bool(draft.columns.get("is_from_browser"))
+        if not event_id or not table.lock_replaceable(event_id, by_browser):
+            return event_id, False
+        row = self._to_row(draft)
+        for column in ("create_uid", "create_date", "write_uid", "write_date"):
+            del row[column]
+        if not by_browser:
+            # Whether the browser has sent its own is not for us to tell.
+            del row["browser_twin"]
+        table.replace(event_id, row)
+        return event_id, True
 
 
 def _read_items(events):
@@ -846,13 +857,17 @@ def _log_error(message, error):
     _logger.error("%s:\n%s%s", message, frames, type(error).__name__)
 
 
-def _failed(message):
+def _worth(custom_data):
+    """Return the columns of what an event is worth, so that it can be summed up."""
+    value, currency = map((custom_data or {}).get, ("value", "currency"))
+    is_number = type(value) in (int, float)
+    return {"value": value if is_number else None, "currency": currency}
+
+
+def _failed(message, cause):
     return {
         "state": "failed",
         "failure_reason": "invalid",
+        "cause": cause,
         "error_message": message,
     }
-
-
-def _key_is(key):
-    return SQL("pixel_id = %s AND event_name = %s AND event_id = %s", *key)

@@ -1,6 +1,8 @@
 from odoo import _, fields, models
 
 from .base import split_name
+from .outbox import EventTable
+from .refusal import Refusal
 
 # How a partner is reached: with none of these left, nobody is.
 _REACH = ("email", "phone", "mobile")
@@ -57,14 +59,18 @@ class ResPartner(models.Model):
         reachable = says_who and self._meta_capi_reachable()
         result = super().write(vals)
         if vals.get("meta_capi_opt_out"):
-            self._meta_capi_cancel(_("The customer objects to events for Meta."))
+            self._meta_capi_cancel(
+                Refusal("objection", _("The customer objects to events for Meta."))
+            )
         if reachable:
             anonymised = reachable - reachable._meta_capi_reachable()
-            anonymised._meta_capi_forget(_("The customer was anonymised."))
+            anonymised._meta_capi_forget(
+                Refusal("anonymised", _("The customer was anonymised."))
+            )
         return result
 
     def unlink(self):
-        self._meta_capi_forget(_("The customer was deleted."))
+        self._meta_capi_forget(Refusal("deleted", _("The customer was deleted.")))
         return super().unlink()
 
     def _meta_capi_reachable(self):
@@ -76,7 +82,7 @@ class ResPartner(models.Model):
         """Tell whether the customer, or the company the customer buys for, opted out."""
         return any((self | self.commercial_partner_id).mapped("meta_capi_opt_out"))
 
-    def _meta_capi_cancel(self, reason):
+    def _meta_capi_cancel(self, refusal):
         """Cancel what is pending about these customers and those who buy for them."""
         events = self.env["meta.capi.event"].sudo()
         persons = self.sudo().with_context(active_test=False)
@@ -84,12 +90,13 @@ class ResPartner(models.Model):
         pending = events.search(
             [("state", "=", "pending"), ("partner_id", "in", persons.ids)]
         )
-        events._refuse(pending._lock_rows("pending").ids, reason)
+        locked = EventTable(self.env).lock(pending.ids, "pending")
+        events._refuse(locked, refusal)
 
-    def _meta_capi_forget(self, reason):
+    def _meta_capi_forget(self, refusal):
         """Leave nothing in the log that leads to these persons; cancel what waits."""
         if self.ids:
-            self.env["meta.capi.event"].sudo()._forget_partners(self.ids, reason)
+            self.env["meta.capi.event"].sudo()._forget_partners(self.ids, refusal)
 
     # ------------------------------------------------------------ what Meta is told
 
@@ -101,11 +108,13 @@ class ResPartner(models.Model):
         config = self.env["meta.capi.config"]
         is_internal = any(not user.share for user in self.user_ids)
         if is_internal and config._excludes_internal_users():
-            return _("The customer is an internal user.")
+            return Refusal("internal_user", _("The customer is an internal user."))
         tags = (self | self.commercial_partner_id).category_id
         tags = tags.filtered(lambda tag: tag.id in config._excluded_tag_ids())
         if tags:
-            return _("The customer has the tag %s.", tags[0].name)
+            return Refusal(
+                "excluded_tag", _("The customer has the tag %s.", tags[0].name)
+            )
         return None
 
     def _meta_capi_user_data(self):

@@ -9,6 +9,8 @@ from . import test_capi_answer
 from . import test_capi_browser
 from . import test_capi_causes
 from . import test_capi_client
+from . import test_capi_decision
+from . import test_capi_delivery
 from . import test_capi_differential
 from . import test_capi_event
 from . import test_capi_money
@@ -16,6 +18,7 @@ from . import test_capi_normalize
 from . import test_capi_privacy
 from . import test_capi_properties
 from . import test_capi_schedule
+from . import test_capi_simulation
 from . import test_capi_url
 from . import test_capi_versions
 from . import test_causes

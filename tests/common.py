@@ -1,3 +1,4 @@
+import contextlib
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -6,12 +7,26 @@ from odoo.tools import SQL
 
 from odoo.addons.queue_job.tests.common import trap_jobs
 
-from ..capi.schedule import SHORT_RETRY
 from ..dev.graph_sandbox import GraphSandbox
-from ..models import meta_capi_browser, meta_capi_delivery
+from ..models import meta_capi_browser
+from ..models.outbox import EventTable
 
 FBP = "fb.1.1700000000000.1234567890"
 FBC = "fb.1.1700000000000.AbCdEf"
+
+
+def set_values(events, **values):
+    """Write columns of events as they are, whatever state they are in."""
+    EventTable(events.env).set_values(events.ids, **values)
+
+
+@contextlib.contextmanager
+def own_cursor(delivery):
+    """Stand in for a cursor of its own: only the test's sees what the test has made."""
+    delivery.env.flush_all()
+    yield delivery.env.cr
+    delivery.env.flush_all()
+    delivery.env.invalidate_all()
 
 
 class MetaCapiCase(TransactionCase):
@@ -58,8 +73,10 @@ class MetaCapiCase(TransactionCase):
         self.graph.heal()
         self.graph.cure()
         self.naps = []
-        short_retry = SHORT_RETRY.copy(sleep=self.nap)
-        self.enter(patch.object(meta_capi_delivery, "SHORT_RETRY", short_retry))
+        delivery = type(self.delivery)
+        self.enter(patch.object(delivery, "_sleep", lambda _self, s: self.nap(s)))
+        self.enter(patch.object(delivery, "_delivery_cursor", own_cursor))
+        self.enter(patch.object(delivery, "_is_registry_outdated", lambda _self: False))
         self.jobs = self.enter(trap_jobs())
 
     def enter(self, context):

@@ -7,6 +7,7 @@ from odoo.tools import mute_logger
 
 from ..dev import graph_sandbox as sandbox
 from ..models.meta_capi_alert import MISSING, STUCK
+from .common import set_values
 from .test_overview import MODULE, OverviewCase
 
 HOUR = 3600
@@ -81,7 +82,7 @@ class TestStuckAlert(AlertCase):
     def test_an_old_event_that_is_retried_by_hand_is_given_its_time(self):
         event = self.record()
         self.wait(30)
-        event._update(event.ids, state="failed", failure_reason="exhausted")
+        set_values(event, state="failed", failure_reason="exhausted")
         event.action_retry()
         self.look()
         self.assertFalse(self.activities(STUCK))

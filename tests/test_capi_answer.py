@@ -24,6 +24,7 @@ from ..capi.answer import (
     PAUSE_AT_LIMIT,
     PAUSE_NEAR_LIMIT,
     Outcome,
+    classify,
     no_answer,
     read_answer,
     read_pixel,
@@ -65,7 +66,9 @@ class TestClassification(BaseCase):
         ("stopped", 33, (None,)),
         ("stopped", 100, (33,)),
         ("ambiguous", 100, (None, 0)),
-        ("refused", 100, (2804001, 2804003, 2804004, 2804007, 2804008, 2804009)),
+        ("early", 100, (2804004,)),
+        ("early", 2804004, (None,)),
+        ("refused", 100, (2804001, 2804003, 2804007, 2804008, 2804009)),
         ("refused", 100, (2804010, 2804016, 2804017, 2804019, 2804023, 2804030)),
         ("refused", 100, (2804036, 2804043, 2804048, 2804050, 2804063, 2804066)),
         ("refused", 100, (2804069, 2804079, 2804087, 2804116, 2804117, 2804118)),
@@ -89,7 +92,12 @@ class TestClassification(BaseCase):
         *(("throttled", 80000 + n, (None,)) for n in (0, 1, 2, 3, 4, 5, 6, 8, 9, 14)),
         ("refused", 1609005, (None,)),
         ("refused", 2804003, (None,)),
-        ("unknown", 0, (None,)),
+        ("stopped", 0, (None,)),
+        ("stopped", 12, (None,)),
+        ("stopped", 101, (None,)),
+        ("stopped", 459, (None,)),
+        ("stopped", 463, (None,)),
+        ("stopped", 467, (None,)),
         ("unknown", 199, (None,)),
         ("unknown", 300, (None,)),
         ("unknown", 987654, (None, 33)),
@@ -112,6 +120,67 @@ class TestClassification(BaseCase):
                 self.assertIs(answer.outcome, Outcome.STOPPED)
                 self.assertEqual(answer.http_status, status)
                 self.assertFalse(answer.arrived)
+
+    def test_meta_says_itself_that_a_retry_may_succeed(self):
+        transient = {"is_transient": True}
+        for code, subcode, outcome in (
+            (190, 463, "transient"),
+            (10, None, "transient"),
+            (100, None, "transient"),
+            (100, 33, "transient"),
+            (987654, None, "transient"),
+            (2, None, "transient"),
+            # limits have waits of their own
+            (4, None, "throttled"),
+            (80004, None, "throttled"),
+            # the payload does not change
+            (100, 2804050, "refused"),
+            (100, 2804004, "early"),
+            (2804003, None, "refused"),
+        ):
+            with self.subTest(code=code, subcode=subcode):
+                body = error_body(code, subcode, **transient)
+                self.assertEqual(read(body, 400).outcome.value, outcome)
+                body = error_body(code, subcode, is_transient=False)
+                stays = classify(code, subcode)[0]
+                self.assertIs(read(body, 400).outcome, stays)
+
+    def test_an_app_that_wants_its_calls_signed_is_told_from_a_bad_parameter(self):
+        for message in (
+            "API calls from the server require an appsecret_proof argument",
+            "Invalid appsecret_proof provided in the API argument",
+        ):
+            answer = read(error_body(100, message=message))
+            with self.subTest(message=message):
+                self.assertIs(answer.outcome, Outcome.STOPPED)
+                self.assertEqual(answer.cause, "signature")
+        answer = read(error_body(100, 2804050, message="appsecret_proof"))
+        self.assertIs(answer.outcome, Outcome.REFUSED)
+
+    def test_an_error_of_who_we_are_without_a_code_stops_the_pixel(self):
+        oauth = '{"error": {"type": "OAuthException", "message": "No"}}'
+        for status, body, outcome, cause in (
+            (400, oauth, "stopped", "token"),
+            (200, oauth, "stopped", "token"),
+            (401, "", "stopped", "token"),
+            (401, "{}", "stopped", "token"),
+            (403, "", "stopped", "permission"),
+            (403, "{}", "stopped", "permission"),
+            (500, oauth, "transient", "meta_down"),
+            (401, "<html>Proxy</html>", "transient", "meta_down"),
+            (403, '{"error": {"co', "transient", "meta_down"),
+        ):
+            answer = read(body, status)
+            with self.subTest(status=status, body=body):
+                found = answer.outcome.value, answer.cause
+                self.assertEqual(found, (outcome, cause))
+
+    def test_the_date_of_the_answer_is_kept(self):
+        headers = {"DATE": "Sat, 28 Nov 2026 00:00:00 GMT"}
+        self.assertEqual(read("{}", 200, headers=headers).server_time, 1795824000)
+        for value in ("yesterday", "", None, 7):
+            answer = read("{}", 200, headers={"Date": value})
+            self.assertIsNone(answer.server_time)
 
     def test_neither_type_nor_text_nor_is_transient_decides(self):
         body = error_body(

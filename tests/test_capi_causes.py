@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import doctest
 
-from ..capi import answer, causes
-from ..capi.answer import Outcome, classify
-from ..capi.causes import cause_of_code
+from ..capi import causes
+from ..capi.answer import RULES, UNKNOWN_RULE, Outcome, classify
+from ..capi.causes import cause_of_field
 
 try:
     from odoo.tests import BaseCase
@@ -24,32 +24,40 @@ CAUSES = {
         *("lead_id", "user_data", "channel"),
     },
     Outcome.AMBIGUOUS: {"no_reason"},
+    Outcome.EARLY: {"event_time"},
     Outcome.UNKNOWN: {"unknown"},
 }
-SUBCODES = (
-    *(0, 33, 99, 452, 458, 459, 460, 463, 464, 465, 467, 492, 1996, 1504022),
-    *range(2804001, 2804140),
-)
 
 
-class TestCausesOfCodes(BaseCase):
+class TestCauses(BaseCase):
     def test_the_doctests_hold(self):
         failed, tried = doctest.testmod(causes)
         self.assertTrue(tried)
         self.assertFalse(failed)
 
     def test_no_cause_contradicts_what_the_program_does(self):
-        codes = {-1, 0, 11, 99, 12345, 5000, 21009, 1609005, 80000, 80001, 80014}
-        for known, _subcodes, _outcome in answer._TABLE:
-            codes |= set(range(200, 300)) if 250 in known else set()
-            codes |= {code for code in range(3000) if code in known}
-        for code in sorted(codes):
-            for subcode in SUBCODES:
-                outcome = classify(code, subcode)
-                with self.subTest(code=code, subcode=subcode):
-                    self.assertIn(cause_of_code(code, subcode), CAUSES[outcome])
+        for rule in (*RULES, UNKNOWN_RULE):
+            with self.subTest(rule=rule):
+                self.assertIn(rule.cause, CAUSES[rule.outcome])
+
+    def test_every_rule_is_reached_by_some_code(self):
+        for rule in RULES:
+            codes = (code for code in range(-10, 2_805_000) if code in rule.codes)
+            code = next(codes)
+            subcodes = (n for n in (0, 33, 463, *range(2804003, 2804140)) if True)
+            reached = any(
+                n in rule.subcodes and classify(code, n) == (rule.outcome, rule.cause)
+                for n in subcodes
+            )
+            with self.subTest(rule=rule):
+                self.assertTrue(reached)
 
     def test_a_token_that_expired_is_told_from_one_that_never_was_good(self):
-        self.assertEqual(cause_of_code(190, 463), "token_expired")
-        self.assertEqual(cause_of_code(190, 467), "token")
-        self.assertEqual(cause_of_code(190, None), "token")
+        self.assertEqual(classify(190, 463)[1], "token_expired")
+        self.assertEqual(classify(190, 467)[1], "token")
+        self.assertEqual(classify(190, None)[1], "token")
+
+    def test_a_field_that_no_rule_names_is_an_argument(self):
+        self.assertEqual(cause_of_field("action_source"), "argument")
+        self.assertEqual(cause_of_field("custom_data.contents"), "contents")
+        self.assertEqual(cause_of_field("custom_data.order_id"), "custom_data")

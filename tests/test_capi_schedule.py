@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import doctest
-from types import SimpleNamespace
-from unittest.mock import Mock
 
 from ..capi import schedule as schedule_module
 from ..capi.schedule import (
     MAX_UNKNOWN_ATTEMPTS,
-    SHORT_RETRY,
+    closes_at,
     dedup_closes_at,
     retry_delay,
     window_closes_at,
@@ -46,8 +44,8 @@ class TestRetryDelay(BaseCase):
     def test_no_attempt_counts_as_one(self):
         self.assertEqual(retry_delay(0, random=lambda: 0.5), 5)
 
-    def test_unknown_answers_are_retried_for_more_than_a_day(self):
-        delays = (retry_delay(n, random=lambda: 0.5) for n in range(1, 10))
+    def test_unknown_answers_are_retried_for_more_than_a_day_at_the_least(self):
+        delays = (retry_delay(n, random=lambda: 0.0) for n in range(1, 10))
         self.assertEqual(MAX_UNKNOWN_ATTEMPTS, 10)
         self.assertGreater(sum(delays), DAY)
 
@@ -66,43 +64,15 @@ class TestWindows(BaseCase):
         closes = window_closes_at(NOON, "physical_store")
         self.assertEqual(closes, NOON + 62 * DAY - MARGIN)
 
+    def test_the_nearer_of_both_windows_closes(self):
+        for copy, closes in (
+            (None, NOON + 7 * DAY - MARGIN),
+            (NOON, NOON + 2 * DAY - MARGIN),
+            (NOON + 6 * DAY, NOON + 7 * DAY - MARGIN),
+        ):
+            with self.subTest(copy=copy):
+                found = closes_at(NOON, "website", first_copy_at=copy)
+                self.assertEqual(found, closes)
+
     def test_another_copy_is_recognised_for_48_hours(self):
         self.assertEqual(dedup_closes_at(NOON), NOON + 2 * DAY - MARGIN)
-
-
-class TestShortRetry(BaseCase):
-    def setUp(self):
-        super().setUp()
-        self.sleep = Mock()
-        self.retry = SHORT_RETRY.copy(sleep=self.sleep)
-
-    def run_with(self, *retry_in):
-        """Return the result, the calls made and the seconds waited."""
-        results = [SimpleNamespace(retry_in=seconds) for seconds in retry_in]
-        transaction = Mock(side_effect=results)
-        result = self.retry(transaction, "pixel", limit=3)
-        transaction.assert_called_with("pixel", limit=3)
-        waited = [call.args[0] for call in self.sleep.call_args_list]
-        return result.retry_in, transaction.call_count, waited
-
-    def test_nothing_to_retry_soon_returns_at_once(self):
-        self.assertEqual(self.run_with(None), (None, 1, []))
-
-    def test_later_than_a_minute_is_left_to_another_run(self):
-        self.assertEqual(self.run_with(60.5), (60.5, 1, []))
-
-    def test_waits_exactly_as_told(self):
-        self.assertEqual(self.run_with(4.5, 60, None), (None, 3, [4.5, 60]))
-
-    def test_already_due_is_not_waited_for(self):
-        self.assertEqual(self.run_with(-3, None), (None, 2, [0]))
-
-    def test_third_result_is_returned_whatever_it_is(self):
-        self.assertEqual(self.run_with(5, 30, 6), (6, 3, [5, 30]))
-
-    def test_exceptions_pass_through_at_once(self):
-        transaction = Mock(side_effect=KeyError("x"))
-        with self.assertRaises(KeyError):
-            self.retry(transaction)
-        transaction.assert_called_once_with()
-        self.sleep.assert_not_called()

@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import fields
 from odoo.tests import new_test_user, tagged
 
-from .common import FBC, FBP, VisitCase
+from .common import FBC, FBP, VisitCase, set_values
 
 
 @tagged("post_install", "-at_install")
@@ -261,7 +261,7 @@ class TestConsent(VisitCase):
         for table in ("meta_capi_event", "meta_capi_browser"):
             self.shift("create_date", 31 * 86400, table)
             self.shift("write_date", 31 * 86400, table)
-        young._update(young.ids, create_date=fields.Datetime.now())
+        set_values(young, create_date=fields.Datetime.now())
         self.env["meta.capi.event"]._gc_user_data()
         self.env["meta.capi.browser"]._gc_personal()
         self.assertEqual((old.state, old.user_data), ("sent", {}))
@@ -272,7 +272,7 @@ class TestConsent(VisitCase):
 
     def test_personal_data_of_what_waits_is_never_purged(self):
         event = self.record()
-        event._update(event.ids, create_date=fields.Datetime.now() - timedelta(days=99))
+        set_values(event, create_date=fields.Datetime.now() - timedelta(days=99))
         self.env["meta.capi.event"]._gc_user_data()
         self.assertTrue(event.user_data)
 

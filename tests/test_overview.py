@@ -7,7 +7,7 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..dev import graph_sandbox as sandbox
-from .common import FBP, MetaCapiCase
+from .common import FBP, MetaCapiCase, set_values
 
 MODULE = "ih_meta_conversions_api"
 
@@ -69,10 +69,8 @@ class TestOverview(OverviewCase):
         old = self.record(event_id="old")
         earlier = self.record(event_id="earlier")
         self.deliver()
-        old._update(old.ids, event_time=fields.Datetime.now() - timedelta(days=8))
-        earlier._update(
-            earlier.ids, event_time=fields.Datetime.now() - timedelta(days=2)
-        )
+        set_values(old, event_time=fields.Datetime.now() - timedelta(days=8))
+        set_values(earlier, event_time=fields.Datetime.now() - timedelta(days=2))
         overview = self.overview()
         self.assertEqual((overview.sent_today, overview.sent_week), (4, 5))
         self.assertEqual(overview.success_rate, "100 %")

@@ -12,6 +12,7 @@ from odoo.tests import tagged
 
 from ..capi.client import GraphClient
 from ..dev.graph_sandbox import hang, slow
+from ..models.outbox import PixelOutbox
 from .processes import ProcessCase, Server
 
 # Seconds within which a person who clicks has an answer, whatever Meta is doing.
@@ -73,15 +74,14 @@ def deliver_and_die_before_the_request(env, pixel_id):
 
 
 def deliver_and_die_before_the_commit(env, pixel_id):
-    delivery = type(env["meta.capi.delivery"])
-    settle = delivery._settle
+    settle = PixelOutbox.settle
 
-    def settle_and_die(*arguments):
-        settle(*arguments)
-        env.flush_all()
-        die()
+    def settle_and_die(outbox, changes, answer, now):
+        settle(outbox, changes, answer, now)
+        if answer:
+            die()
 
-    with patch.object(delivery, "_settle", settle_and_die):
+    with patch.object(PixelOutbox, "settle", settle_and_die):
         deliver(env, pixel_id)
 
 

@@ -7,7 +7,6 @@ from lxml import etree
 
 from odoo.tests import BaseCase, tagged
 
-from ..models import meta_capi_cause
 from .common import MetaCapiCase
 
 I18N = Path(__file__).parent.parent / "i18n"
@@ -80,16 +79,6 @@ class TestLanguages(MetaCapiCase):
             for view in views.with_context(lang=language):
                 with self.subTest(language, view=view.name):
                     etree.fromstring(view.get_combined_arch())
-
-    def test_a_cure_is_found_whatever_the_language_of_the_refusal(self):
-        causes = self.env["meta.capi.cause"]
-        message = "There is nothing to pay."
-        cure = causes._cure_of_refusal(message)
-        for language in LANGUAGES:
-            with self.subTest(language):
-                translated = meta_capi_cause._translated(message, language)
-                self.assertNotEqual(translated, message)
-                self.assertEqual(causes._cure_of_refusal(translated), cure)
 
 
 def _shape(text):

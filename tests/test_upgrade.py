@@ -167,7 +167,7 @@ class TestUpgrade(BaseCase):
         version = self.on.value(
             "SELECT latest_version FROM ir_module_module WHERE name = %s", ADDON
         )
-        self.assertEqual(version, f"{installation().series}.3.0.0")
+        self.assertEqual(version, f"{installation().series}.3.1.0")
 
     def test_the_parameters_are_kept(self):
         self.assertEqual(self.parameters["meta_capi.access_token"], "EAAGpredecessor")

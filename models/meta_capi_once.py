@@ -1,0 +1,25 @@
+from odoo import fields, models
+
+
+class MetaCapiOnce(models.Model):
+    """What has happened once to a record and left the log: it is not sent again.
+
+    A line is written when the log is purged of the event, and looked for when an event
+    is recorded; both by ``outbox``.
+    """
+
+    _name = "meta.capi.once"
+    _description = "Meta Event That Has Left the Log"
+    _log_access = False
+
+    res_model = fields.Char("Document Model", readonly=True, required=True)
+    res_id = fields.Many2oneReference(
+        "Document ID", model_field="res_model", readonly=True, required=True
+    )
+    event_name = fields.Char(readonly=True, required=True)
+
+    def init(self):
+        self.env.cr.execute(
+            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_once_unique"
+            " ON meta_capi_once (res_model, res_id, event_name)"
+        )

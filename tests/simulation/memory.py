@@ -1,0 +1,299 @@
+"""An outbox in memory, which keeps to the rules of the one in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...capi.answer import Answer, Outcome
+from ...capi.client import take_batch
+from ...capi.decision import (
+    EXPIRED,
+    FAILED,
+    PENDING,
+    TRANSITIONS,
+    Change,
+    Claimed,
+    History,
+    Order,
+    Pixel,
+    Plan,
+    Wake,
+    halves,
+    is_woken,
+)
+from ...capi.schedule import window_closes_at
+
+
+@dataclass
+class Row:
+    """A row of the log."""
+
+    id: int
+    key: str
+    pixel_id: str
+    test_event_code: str | None
+    event_time: int
+    action_source: str
+    next_attempt_at: int | None
+    browser_copy_at: int | None = None
+    size: int = 400
+    state: str = PENDING
+    failure_reason: str | None = None
+    cause: str | None = None
+    attempt_count: int = 0
+    unknown_count: int = 0
+    isolation_part: int | None = None
+    first_refusal_id: int | None = None
+    tried_at: int = 0
+
+
+@dataclass
+class Attempt:
+    """A request that was announced."""
+
+    id: int
+    pixel_id: str
+    started_at: int
+    ids: tuple[int, ...]
+    outcome: Outcome | None = None
+    arrived: bool = True
+
+
+_ORDERS: dict[Order, Callable[[Row], tuple[int, ...]]] = {
+    Order.OLDEST: lambda row: (row.event_time, row.id),
+    Order.LEAST_TRIED: lambda row: (row.attempt_count, -row.event_time, -row.id),
+    Order.LONGEST_DUE: lambda row: (row.next_attempt_at or 0, -row.event_time, -row.id),
+}
+
+
+class Store:
+    """What is committed, and what each transaction would take back."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        self.pixels: dict[str, Pixel] = {}
+        self.attempts: list[Attempt] = []
+        # Of each event, its requests: a row of the relation.
+        self.attempts_of: dict[int, list[Attempt]] = {}
+        self.locks: dict[int, object] = {}
+
+    def add(self, **values: Any) -> Row:
+        row = Row(len(self.rows) + 1, **values)
+        self.rows[row.id] = row
+        self.attempts_of[row.id] = []
+        return row
+
+    def pending(self, pixel_id: str | None = None) -> list[Row]:
+        return [
+            row
+            for row in self.rows.values()
+            if row.state == PENDING and pixel_id in (None, row.pixel_id)
+        ]
+
+    @contextmanager
+    def outbox(self, pixel_id: str) -> Iterator[MemoryOutbox]:
+        """A transaction: committed at the end, taken back if anything is raised."""
+        outbox = MemoryOutbox(self, pixel_id)
+        try:
+            yield outbox
+        except BaseException:
+            outbox.roll_back()
+            raise
+        finally:
+            outbox.unlock()
+
+    def expire_overdue(self, now: int) -> None:
+        for row in self.pending():
+            closes = window_closes_at(row.event_time, row.action_source)
+            if closes <= now and row.id not in self.locks:
+                row.state, row.failure_reason, row.cause = FAILED, EXPIRED, "expired"
+                row.next_attempt_at = row.isolation_part = None
+
+
+@dataclass(eq=False)
+class MemoryOutbox:
+    store: Store
+    pixel_id: str
+    _before: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _pixel_before: Pixel | None = None
+    _attempts_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+
+    def roll_back(self) -> None:
+        for event_id, values in self._before.items():
+            self.store.rows[event_id].__dict__.update(values)
+        if self._pixel_before is not None:
+            self.store.pixels[self.pixel_id] = self._pixel_before
+        for attempt_id, (outcome, arrived) in self._attempts_before.items():
+            attempt = self.store.attempts[attempt_id - 1]
+            attempt.outcome, attempt.arrived = outcome, arrived
+
+    def unlock(self) -> None:
+        for event_id in [i for i, who in self.store.locks.items() if who is self]:
+            del self.store.locks[event_id]
+
+    def _is_free(self, row: Row) -> bool:
+        return self.store.locks.get(row.id) in (None, self)
+
+    def _touch(self, row: Row) -> Row:
+        self._before.setdefault(row.id, dict(row.__dict__))
+        return row
+
+    def pixel(self) -> Pixel:
+        return self.store.pixels.setdefault(self.pixel_id, Pixel())
+
+    def lock_pixel(self) -> Pixel:
+        pixel = self.pixel()
+        doubted = pixel.doubt and self.store.rows[pixel.doubt.event_id]
+        if doubted and doubted.state != PENDING:
+            return replace(pixel, doubt=None)
+        return pixel
+
+    def take_probe(self, now: int) -> bool:
+        pixel = self.pixel()
+        if pixel.next_probe_at is None or pixel.next_probe_at > now:
+            return False
+        self.store.pixels[self.pixel_id] = replace(pixel, next_probe_at=now + 3600)
+        return True
+
+    def claim(
+        self, plan: Plan, now: int, chosen: Sequence[int] | None
+    ) -> tuple[list[Claimed], bool]:
+        due = [
+            row
+            for row in self.store.pending(self.pixel_id)
+            if self._is_free(row)
+            and (
+                row.id in chosen
+                if chosen is not None
+                else row.next_attempt_at is not None and row.next_attempt_at <= now
+            )
+        ]
+        due.sort(key=_ORDERS[plan.order])
+        if not due:
+            return [], False
+        first = due[0]
+        batch = [
+            row
+            for row in due
+            if row.test_event_code == first.test_event_code
+            and row.isolation_part == first.isolation_part
+        ]
+        batch = batch[: plan.limit]
+        batch = batch[: take_batch(row.size for row in batch)]
+        for row in batch:
+            self.store.locks[row.id] = self
+        return [self._claimed(row) for row in batch], len(due) > len(batch)
+
+    def _claimed(self, row: Row) -> Claimed:
+        copies = [a.started_at for a in self.store.attempts_of[row.id] if a.arrived]
+        if row.browser_copy_at is not None:
+            copies.append(row.browser_copy_at)
+        return Claimed(
+            id=row.id,
+            event_time=row.event_time,
+            action_source=row.action_source,
+            attempt_count=row.attempt_count,
+            unknown_count=row.unknown_count,
+            isolation_part=row.isolation_part,
+            first_refusal_id=row.first_refusal_id,
+            first_copy_at=min(copies, default=None),
+            test_event_code=row.test_event_code,
+            body=row.key.encode(),
+        )
+
+    def announce(self, batch: Sequence[Claimed], now: int) -> int:
+        ids = tuple(event.id for event in batch)
+        attempt = Attempt(len(self.store.attempts) + 1, self.pixel_id, now, ids)
+        self.store.attempts.append(attempt)
+        for event_id in ids:
+            self.store.attempts_of[event_id].append(attempt)
+        return attempt.id
+
+    def history(self, event: Claimed, attempt_id: int) -> History:
+        accepted = [
+            attempt
+            for attempt in self.store.attempts
+            if attempt.pixel_id == self.pixel_id
+            and attempt.outcome is Outcome.ACCEPTED
+            and attempt.id < attempt_id
+        ]
+        alone = [
+            attempt.id
+            for attempt in self.store.attempts_of[event.id]
+            if attempt.outcome is Outcome.AMBIGUOUS
+            and len(attempt.ids) == 1
+            and event.first_refusal_id is not None
+            and event.first_refusal_id <= attempt.id < attempt_id
+        ]
+        return History(
+            accepted_id=accepted[-1].id if accepted else None,
+            accepted_at=accepted[-1].started_at if accepted else 0,
+            refused_alone_id=min(alone, default=None),
+        )
+
+    def complete(self, attempt_id: int, answer: Answer) -> None:
+        attempt = self.store.attempts[attempt_id - 1]
+        self._attempts_before.setdefault(attempt_id, (attempt.outcome, attempt.arrived))
+        attempt.outcome, attempt.arrived = answer.outcome, answer.arrived
+
+    def settle(
+        self, changes: Iterable[Change], answer: Answer | None, now: int
+    ) -> None:
+        for change in changes:
+            for event_id in change.ids:
+                row = self._touch(self.store.rows[event_id])
+                assert row.state in TRANSITIONS[change.state], (row, change)
+                row.state = change.state
+                row.failure_reason = change.failure_reason
+                row.cause = change.cause
+                row.next_attempt_at = change.next_attempt_at
+                row.isolation_part = change.isolation_part
+                row.first_refusal_id = change.first_refusal_id
+                row.attempt_count += change.counts
+                row.unknown_count += change.is_unknown
+                row.tried_at = now
+
+    def write_pixel(
+        self, pixel: Pixel, wake: Wake | None, now: int, answer: Answer | None = None
+    ) -> None:
+        if self._pixel_before is None:
+            self._pixel_before = self.pixel()
+        self.store.pixels[self.pixel_id] = pixel
+        if wake:
+            self._wake(wake, now)
+
+    def _wake(self, wake: Wake, now: int) -> None:
+        waiting = [
+            row
+            for row in self.store.pending(self.pixel_id)
+            if self._is_free(row)
+            and row.next_attempt_at is not None
+            and row.next_attempt_at > now
+        ]
+        waiting.sort(key=lambda row: (row.event_time, row.id))
+        parts: dict[int, list[Row]] = {}
+        for row in waiting:
+            if row.isolation_part is not None:
+                parts.setdefault(row.isolation_part, []).append(row)
+        for row in waiting:
+            part = parts.get(row.isolation_part or 0, [row])
+            if is_woken(
+                wake,
+                isolation_part=row.isolation_part,
+                part_size=len(part),
+                unknown_count=row.unknown_count,
+                first_refusal_id=row.first_refusal_id,
+                tried_at=row.tried_at,
+            ):
+                self._touch(row).next_attempt_at = now
+        if wake.everything:
+            return
+        for rows in parts.values():
+            if len(rows) > 1:
+                for half in halves([row.id for row in rows]):
+                    for event_id in half:
+                        row = self._touch(self.store.rows[event_id])
+                        row.isolation_part = min(half)
