@@ -128,7 +128,7 @@ RULES: tuple[Rule, ...] = (
     # "Missing Permission" (seen) or a bad parameter
     Rule((100,), _NO_SUBCODE, Outcome.AMBIGUOUS, "no_reason"),
     # the Conversions API's own (seen, RUD)
-    Rule((100,), (2804004,), Outcome.EARLY, "event_time"),
+    Rule((100,), (2804004,), Outcome.EARLY, "clock"),
     Rule((100,), (2804003,), Outcome.REFUSED, "event_time"),
     Rule((100,), (2804008,), Outcome.REFUSED, "contents"),
     Rule((100,), (2804009,), Outcome.REFUSED, "value"),
@@ -183,7 +183,7 @@ RULES: tuple[Rule, ...] = (
     # error posting a link (EH)
     Rule((1609005,), _ANY, Outcome.REFUSED, "refused"),
     # the Conversions API's subcodes, should they come as a code
-    Rule((2804004,), _ANY, Outcome.EARLY, "event_time"),
+    Rule((2804004,), _ANY, Outcome.EARLY, "clock"),
     Rule(_PAYLOAD, _ANY, Outcome.REFUSED, "refused"),
 )
 UNKNOWN_RULE = Rule(_ANY, _ANY, Outcome.UNKNOWN, "unknown")

@@ -232,7 +232,7 @@ def early(batch: Iterable[Claimed], pixel: Pixel, now: int) -> tuple[Change, ...
     return tuple(
         Change(
             (event.id,),
-            cause="event_time",
+            cause="clock",
             next_attempt_at=event.event_time + skew,
             isolation_part=event.isolation_part,
             first_refusal_id=event.first_refusal_id,
@@ -356,10 +356,8 @@ class _Case:
 
     def _stopped(self) -> Decision:
         """The cause is not in the events: they are held."""
-        return Decision(
-            self._same(lambda event: self._change(event, next_attempt_at=self.now)),
-            self._stop(),
-        )
+        changes = self._same(lambda event: self._due(event, self.now))
+        return Decision(changes, self._stop())
 
     def _still_stopped(self) -> Decision:
         """What is said while the pixel is stopped tells nothing of the events.
@@ -367,7 +365,7 @@ class _Case:
         The next probe takes another one.
         """
         later = self.now + PROBE_INTERVAL
-        changes = self._same(lambda event: self._change(event, next_attempt_at=later))
+        changes = self._same(lambda event: self._due(event, later))
         return Decision(changes, self.pixel)
 
     def _throttled(self) -> Decision:
@@ -379,7 +377,7 @@ class _Case:
             max(retry_delay(1, random=self.random), self.now - since), MAX_UNTOLD_WAIT
         )
         until = self.now + _whole(self.answer.wait or untold)
-        changes = self._same(lambda event: self._change(event, next_attempt_at=until))
+        changes = self._same(lambda event: self._due(event, until))
         cause = self.pixel.cause if self.pixel.is_stopped else self.answer.cause
         pixel = replace(self.pixel, wait_until=until, failing_since=since, cause=cause)
         return Decision(changes, pixel)
@@ -404,12 +402,10 @@ class _Case:
         if not coming:
             if not self.is_alone:
                 return self._split()
-            return replace(self._postpone_alone(), more=True)
+            return self._postpone_alone()
         due = {change.ids[0]: change.next_attempt_at or 0 for change in coming}
         changes = self._same(
-            lambda event: self._change(
-                event, next_attempt_at=due.get(event.id, self.now)
-            )
+            lambda event: self._due(event, due.get(event.id, self.now))
         )
         return Decision(changes, pixel, more=len(due) < len(self.batch))
 
@@ -430,12 +426,11 @@ class _Case:
             )
             return Decision((change,), self.pixel, more=True)
         if history.vouches(event.first_refusal_id, self.now):
-            return replace(self._postpone_alone(), more=True)
+            return self._postpone_alone()
         first = event.first_refusal_id or self.attempt_id
         if self._confirms_doubt():
-            change = self._change(
-                event, next_attempt_at=self.now, first_refusal_id=first, counts=True
-            )
+            change = self._due(event, self.now)
+            change = replace(change, first_refusal_id=first, counts=True)
             return Decision((change,), self._stop())
         return self._doubt(first_refusal_id=first)
 
@@ -459,7 +454,7 @@ class _Case:
                 cause=self.answer.cause,
                 doubt=None,
             )
-            return Decision((self._retry(event, is_unknown=True),), pixel)
+            return Decision((replace(self._retry(event), is_unknown=True),), pixel)
         return self._doubt(is_unknown=True)
 
     def _transient(self) -> Decision:
@@ -472,7 +467,7 @@ class _Case:
                 return replace(self._split(), pixel=self._fail())
             return self._postpone()
         if is_again:
-            return replace(self._postpone_alone(), more=True)
+            return self._postpone_alone()
         (event,) = self.batch
         return Decision((self._retry(event),), self._fail(), more=self._begins())
 
@@ -483,17 +478,14 @@ class _Case:
 
         The mark is on the rows, so that a worker that dies takes no knowledge along.
         """
-
-        def change(event: Claimed, part: int) -> Change:
-            return self._change(
-                event,
-                next_attempt_at=self.now,
-                isolation_part=part,
+        part_of = {id_: min(half) for half in halves(self.ids) for id_ in half}
+        changes = self._same(
+            lambda event: replace(
+                self._due(event, self.now),
+                isolation_part=part_of[event.id],
                 first_refusal_id=event.first_refusal_id or first_refusal_id,
             )
-
-        part_of = {id_: min(half) for half in halves(self.ids) for id_ in half}
-        changes = self._same(lambda event: change(event, part_of[event.id]))
+        )
         return Decision(changes, self.pixel, more=True, is_split=True)
 
     def _postpone(self) -> Decision:
@@ -501,7 +493,7 @@ class _Case:
         is_part = any(event.isolation_part is not None for event in self.batch)
         fails_for = self.now - (self.pixel.failing_since or self.now) if is_part else 0
         changes = self._same(
-            lambda event: self._retry(event, counts=not is_part, at_least=fails_for)
+            lambda event: self._retry(event, counts=not is_part, least=fails_for)
         )
         # If the other part is taken, this one is known to be the bad one.
         return Decision(changes, self._fail(), more=is_part or self._begins())
@@ -509,16 +501,16 @@ class _Case:
     def _postpone_alone(self) -> Decision:
         """Let this event wait by itself: the others are taken."""
         (event,) = self.batch
-        change = self._retry(event, isolation_part=event.id)
-        return Decision((change,), self.pixel)
+        change = replace(self._retry(event), isolation_part=event.id)
+        return Decision((change,), self.pixel, more=True)
 
     def _doubt(
         self, first_refusal_id: int | None = None, is_unknown: bool = False
     ) -> Decision:
         """Ask about another single event, to see whose fault it is."""
         (event,) = self.batch
-        change = self._retry(
-            event,
+        change = replace(
+            self._retry(event),
             isolation_part=event.id,
             first_refusal_id=first_refusal_id or event.first_refusal_id,
             is_unknown=is_unknown,
@@ -559,53 +551,27 @@ class _Case:
             cause=self.answer.cause,
         )
 
-    def _retry(
-        self,
-        event: Claimed,
-        *,
-        counts: bool = True,
-        at_least: int = 0,
-        isolation_part: int | None = None,
-        first_refusal_id: int | None = None,
-        is_unknown: bool = False,
-    ) -> Change:
-        """Return the change by which an event waits for its next try."""
+    def _retry(self, event: Claimed, *, counts: bool = True, least: int = 0) -> Change:
+        """Have an event wait for its next try, ``least`` seconds or more."""
         tries = event.attempt_count + 1 if counts else 1
         delay = retry_delay(tries, random=self.random)
-        due = self.now + max(delay, at_least, _whole(self.answer.wait or 0))
+        due = self.now + max(delay, least, _whole(self.answer.wait or 0))
         copy = event
         if self.answer.arrived and event.first_copy_at is None:
             copy = replace(event, first_copy_at=self.now)
         last_try = copy.closes_at - LAST_TRY
         if due > last_try > self.now:
             due = last_try
-        return self._change(
-            event,
-            next_attempt_at=due,
-            counts=counts,
-            isolation_part=isolation_part or event.isolation_part,
-            first_refusal_id=first_refusal_id or event.first_refusal_id,
-            is_unknown=is_unknown,
-        )
+        return replace(self._due(event, due), counts=counts)
 
-    def _change(
-        self,
-        event: Claimed,
-        *,
-        next_attempt_at: int,
-        counts: bool = False,
-        isolation_part: int | None = None,
-        first_refusal_id: int | None = None,
-        is_unknown: bool = False,
-    ) -> Change:
+    def _due(self, event: Claimed, at: int) -> Change:
+        """Have an event be due at a time; what is known of it stays."""
         return Change(
             (event.id,),
             cause=self.answer.cause,
-            next_attempt_at=next_attempt_at,
-            counts=counts,
-            isolation_part=isolation_part or event.isolation_part,
-            first_refusal_id=first_refusal_id or event.first_refusal_id,
-            is_unknown=is_unknown,
+            next_attempt_at=at,
+            isolation_part=event.isolation_part,
+            first_refusal_id=event.first_refusal_id,
         )
 
     def _same(self, change: Callable[[Claimed], Change]) -> tuple[Change, ...]:

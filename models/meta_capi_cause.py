@@ -21,6 +21,7 @@ CAUSES = [
     ("exhausted", "Given up after ten tries"),
     ("expired", "Too late for Meta"),
     ("expired_copy", "Too late for a second copy"),
+    ("clock", "Server's clock is ahead"),
     ("event_time", "Time too old or in the future"),
     ("event_name", "Name or ID not usable"),
     ("user_data", "Person cannot be matched"),
@@ -251,6 +252,10 @@ class MetaCapiCause(models.Model):
                 "Meta may have a copy from more than 48 hours ago and would count another"
                 " one again, so it was not sent. See why it waited so long, so that no"
                 " others follow."
+            ),
+            "clock": _(
+                "By Meta's clock the event is of the future. Set this server's clock by the"
+                " network. The event is sent when its time has come by Meta's clock."
             ),
             "event_time": _(
                 "Meta takes events of the last 7 days, and none of the future. Correct the"

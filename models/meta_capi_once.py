@@ -12,14 +12,11 @@ class MetaCapiOnce(models.Model):
     _description = "Meta Event That Has Left the Log"
     _log_access = False
 
-    res_model = fields.Char("Document Model", readonly=True, required=True)
-    res_id = fields.Many2oneReference(
-        "Document ID", model_field="res_model", readonly=True, required=True
-    )
     event_name = fields.Char(readonly=True, required=True)
+    event_id = fields.Char("Event ID", readonly=True, required=True)
 
     def init(self):
         self.env.cr.execute(
             "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_once_unique"
-            " ON meta_capi_once (res_model, res_id, event_name)"
+            " ON meta_capi_once (event_name, event_id)"
         )

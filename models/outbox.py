@@ -97,9 +97,8 @@ class EventTable:
                   FROM json_populate_recordset(NULL::meta_capi_event, %s) AS event
                  WHERE happens_once IS NOT TRUE OR NOT EXISTS (
                     SELECT FROM meta_capi_once once
-                     WHERE once.res_model = event.res_model
-                       AND once.res_id = event.res_id
-                       AND once.event_name = event.event_name
+                     WHERE once.event_name = event.event_name
+                       AND once.event_id = event.event_id
                  )
                     ON CONFLICT (pixel_id, event_name, event_id) DO NOTHING
                 RETURNING id, pixel_id, event_name, event_id
@@ -266,34 +265,33 @@ class EventTable:
 
     def expire_overdue(self, now):
         """Give up on what Meta takes no longer, also where nothing is being sent."""
-        store = "physical_store"
-        for is_store in (False, True):
-            window = window_closes_at(0, store if is_store else "")
-            self.cr.execute(
-                SQL(
-                    """
-                    SELECT id
-                      FROM meta_capi_event
-                     WHERE state = %s AND event_time <= %s
-                       AND (action_source = %s) IS NOT DISTINCT FROM %s
-                       FOR NO KEY UPDATE SKIP LOCKED
-                    """,
-                    PENDING,
-                    to_datetime(now - window),
-                    store,
-                    is_store,
-                )
+        limits = [
+            to_datetime(now - window_closes_at(0, source))
+            for source in ("physical_store", "website")
+        ]
+        self.cr.execute(
+            SQL(
+                """
+                SELECT id
+                  FROM meta_capi_event
+                 WHERE state = %s AND event_time <= CASE action_source
+                       WHEN 'physical_store' THEN %s ELSE %s END
+                   FOR NO KEY UPDATE SKIP LOCKED
+                """,
+                PENDING,
+                *limits,
             )
-            overdue = [event_id for (event_id,) in self.cr.fetchall()]
-            if overdue:
-                self.transition(
-                    overdue,
-                    FAILED,
-                    failure_reason=EXPIRED,
-                    cause="expired",
-                    next_attempt_at=None,
-                    isolation_part=None,
-                )
+        )
+        overdue = [event_id for (event_id,) in self.cr.fetchall()]
+        if overdue:
+            self.transition(
+                overdue,
+                FAILED,
+                failure_reason=EXPIRED,
+                cause="expired",
+                next_attempt_at=None,
+                isolation_part=None,
+            )
 
     def forget_partners(self, partner_ids, cause, message):
         """Remove what leads to these persons, and cancel what is pending about them.
@@ -386,13 +384,12 @@ class EventTable:
                          ORDER BY create_date
                          LIMIT %(limit)s
                      )
-                    RETURNING res_model, res_id, event_name, happens_once, state,
-                              failure_reason
+                    RETURNING event_name, event_id, happens_once, state, failure_reason
                 )
-                INSERT INTO meta_capi_once (res_model, res_id, event_name)
-                SELECT DISTINCT res_model, res_id, event_name
+                INSERT INTO meta_capi_once (event_name, event_id)
+                SELECT event_name, event_id
                   FROM purged
-                 WHERE happens_once AND res_id IS NOT NULL AND state <> 'cancelled'
+                 WHERE happens_once AND state <> 'cancelled'
                    AND failure_reason IS DISTINCT FROM 'invalid'
                     ON CONFLICT DO NOTHING
                 """,

@@ -24,7 +24,7 @@ CAUSES = {
         *("lead_id", "user_data", "channel"),
     },
     Outcome.AMBIGUOUS: {"no_reason"},
-    Outcome.EARLY: {"event_time"},
+    Outcome.EARLY: {"clock"},
     Outcome.UNKNOWN: {"unknown"},
 }
 

@@ -53,7 +53,7 @@ CAUSES = {
     Outcome.STOPPED: "token",
     Outcome.REFUSED: "value",
     Outcome.AMBIGUOUS: "no_reason",
-    Outcome.EARLY: "event_time",
+    Outcome.EARLY: "clock",
 }
 CODES = {Outcome.AMBIGUOUS: 100}
 
