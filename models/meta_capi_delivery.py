@@ -224,9 +224,10 @@ class MetaCapiDelivery(models.AbstractModel):
         if not config._is_enabled():
             return Step()
         outbox = PixelOutbox(self.env, pixel_id, self._delivery_cursor)
-        step = send_batch(outbox, self._sender(pixel_id), self._now, chosen=event_ids)
+        sender = self._sender(pixel_id)
+        step = send_batch(outbox, sender, self._now, chosen=event_ids)
         answer = step.answer
-        if answer and answer.outcome is not Outcome.ACCEPTED:
+        if answer and answer is not sender and answer.error_message:
             _logger.warning(
                 "Pixel %s: %d events not accepted (%s), HTTP %s, code %s/%s, trace %s: %s",
                 pixel_id,
