@@ -1,6 +1,7 @@
 from odoo import _, models
 
 from ..capi.money import allocate, unit_price
+from ..capi.names import split_name
 from .refusal import Refusal
 
 # Where models that are not among our dependencies keep what a record is worth, and in
@@ -49,18 +50,40 @@ class Base(models.AbstractModel):
         phones = [phone for phone in (get("phone"), get("mobile")) if phone]
         country, state = get("country_id"), get("state_id")
         has_code = country and country.code in _STATE_CODE_COUNTRIES
-        first_name, last_name = split_name(get("contact_name"))
+        first_names, last_names = self._meta_capi_split_name(get("contact_name"))
         contact = {
             "em": get("email_normalized", "email_from", "email"),
             "ph": phones[0] if len(phones) == 1 else phones,
-            "fn": first_name,
-            "ln": last_name,
+            "fn": first_names,
+            "ln": last_names,
             "ct": get("city"),
             "st": state and (state.code if has_code else state.name),
             "zp": get("zip"),
             "country": country and country.code,
         }
         return {key: value for key, value in contact.items() if value}
+
+    def _meta_capi_split_name(self, name):
+        """Return the first and the last name of a person known by one name.
+
+        Either is a list where the name can be read in several ways.
+        """
+        if not name:
+            return None, None
+        fields = self._fields
+        country = self.country_id.code if "country_id" in fields else None
+        language = title = None
+        if "lang" in fields:
+            language = self.lang
+        elif "lang_id" in fields and fields["lang_id"].comodel_name == "res.lang":
+            language = self.lang_id.code
+        # Odoo 19 has no titles any more.
+        if "title" in fields and fields["title"].comodel_name == "res.partner.title":
+            title = self.title.name
+        return [
+            found[0] if len(found) == 1 else found
+            for found in split_name(name, country, language, title)
+        ]
 
     def _meta_capi_browser_data(self):
         """Return what was kept of the customer's browser; see ``meta.capi.browser``."""
@@ -162,13 +185,3 @@ class Base(models.AbstractModel):
         if field and field.comodel_name == "res.company":
             return self.company_id
         return self.env["res.company"]
-
-
-def split_name(name):
-    """Return the first names and the last name of a person known by one name.
-
-    >>> split_name("Jane van Doe"), split_name("Jane"), split_name(False)
-    (('Jane van', 'Doe'), ('Jane', None), (None, None))
-    """
-    first, _space, last = (name or "").strip().rpartition(" ")
-    return (first.strip(), last) if first else (last or None, None)

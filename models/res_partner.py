@@ -1,6 +1,5 @@
 from odoo import _, fields, models
 
-from .base import split_name
 from .outbox import EventTable
 from .refusal import Refusal
 
@@ -133,8 +132,12 @@ class ResPartner(models.Model):
     def _meta_capi_names(self):
         """Return the first and the last name of a person.
 
-        OCA's partner_firstname keeps them apart.
+        OCA's partner_firstname keeps them apart, and partner_second_lastname that of
+        the mother, which not everybody uses.
         """
-        if "firstname" in self._fields and "lastname" in self._fields:
-            return self.firstname, self.lastname
-        return split_name(self.name)
+        if "firstname" not in self._fields or "lastname" not in self._fields:
+            return self._meta_capi_split_name(self.name)
+        last_name = self.lastname
+        if "lastname2" in self._fields and last_name and self.lastname2:
+            last_name = [f"{last_name} {self.lastname2}", last_name]
+        return self.firstname, last_name

@@ -1,6 +1,7 @@
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
+from ..capi.normalize import normalize_country, normalize_state
 from .common import MetaCapiCase
 
 
@@ -199,12 +200,41 @@ class TestCustomerData(MetaCapiCase):
         return partner._meta_capi_user_data()
 
     def test_a_persons_name_is_split_and_a_companys_is_not_sent(self):
-        person = self.user_data(name="Jane van Doe")
-        self.assertEqual((person["fn"], person["ln"]), ("Jane van", "Doe"))
+        person = self.user_data(name="Dr. Jane van Doe (privat)")
+        self.assertEqual((person["fn"], person["ln"]), ("Jane", "van Doe"))
         self.assertEqual(self.user_data(name="Jane")["fn"], "Jane")
         self.assertNotIn("ln", self.user_data(name="Jane"))
         company = self.user_data(name="Doe Ltd", is_company=True)
         self.assertFalse({"fn", "ln"} & company.keys())
+
+    def test_both_readings_of_a_name_are_told(self):
+        person = self.user_data(name="Mary Ann Smith")
+        self.assertEqual(person["fn"], ["Mary Ann", "Mary"])
+        self.assertEqual(person["ln"], "Smith")
+        person = self.user_data(name="María García López")
+        self.assertEqual(person["fn"], "María")
+        self.assertEqual(person["ln"], ["García López", "García"])
+
+    def test_the_last_name_comes_first_in_some_countries_and_languages(self):
+        country_id = self.env.ref("base.hu").id
+        person = self.user_data(name="Nagy István", country_id=country_id)
+        self.assertEqual((person["fn"], person["ln"]), ("István", "Nagy"))
+        self.env["res.lang"]._activate_lang("hu_HU")
+        person = self.user_data(name="Nagy István", lang="hu_HU")
+        self.assertEqual((person["fn"], person["ln"]), ("István", "Nagy"))
+        person = self.user_data(name="山田\u3000太郎")
+        self.assertEqual((person["fn"], person["ln"]), ("太郎", "山田"))
+
+    def test_the_title_of_a_customer_is_no_part_of_the_name(self):
+        if "res.partner.title" not in self.env:  # gone in Odoo 19
+            return
+        title = self.env["res.partner.title"].create({"name": "Baumeister"})
+        person = self.user_data(name="Baumeister Hans Müller", title=title.id)
+        self.assertEqual((person["fn"], person["ln"]), ("Hans", "Müller"))
+
+    def test_an_address_in_place_of_a_name_is_none(self):
+        person = self.user_data(name="jane.doe@example.com")
+        self.assertFalse({"fn", "ln"} & person.keys())
 
     def test_states_are_codes_in_america_and_names_elsewhere(self):
         california = self.env.ref("base.state_us_5")
@@ -237,6 +267,27 @@ class TestCustomerData(MetaCapiCase):
             event.user_data["ph"],
             "c03f76216358b07b09a300613908002987efc1ae9a2ef2a85d57d5a971bf821a",
         )
+        told = self.api.send_event(
+            "Contact", user_data={"ph": "030 901820", "country": "Deutschland"}
+        )
+        self.assertEqual(told.user_data["ph"], event.user_data["ph"])
+
+    def test_the_countries_of_odoo_are_known_by_their_codes_and_names(self):
+        for country in self.env["res.country"].search([]):
+            code = {"XI": "GB"}.get(country.code, country.code).lower()
+            with self.subTest(country=country.name):
+                self.assertEqual(normalize_country(country.code), code)
+                self.assertEqual(normalize_country(country.name), code)
+
+    def test_the_states_of_odoo_are_two_letters_in_the_us_and_canada(self):
+        states = self.env["res.country.state"].search(
+            [("country_id.code", "in", ("US", "CA"))]
+        )
+        for state in states:
+            country = state.country_id.code
+            for name in (state.code, state.name, state.display_name):
+                with self.subTest(state=name):
+                    self.assertEqual(normalize_state(name, country), state.code.lower())
 
     def test_a_record_with_contact_fields_of_its_own_needs_no_partner(self):
         # mail.mail is what the contact form of a website creates.
