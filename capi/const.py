@@ -29,6 +29,18 @@ ACTION_SOURCES = frozenset(
     """.split()
 )
 
+# {DOCS}/parameters/server-event, "customer_segmentation"
+CUSTOMER_SEGMENTATIONS = frozenset(
+    """
+    customer_in_loyalty_program
+    existing_customer_to_business existing_customer_to_business_line
+    existing_customer_to_medium existing_customer_to_product_area
+    new_customer_to_business new_customer_to_business_line new_customer_to_medium
+    new_customer_to_product_area
+    """.split()
+)
+MESSAGING_CHANNELS = frozenset("instagram messenger whatsapp".split())
+
 # {DOCS}/best-practices: user_data of nothing but one of these sets is refused as too
 # broad to be one person's (100/2804050).
 BROAD_USER_DATA = (

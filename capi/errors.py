@@ -19,3 +19,7 @@ class InvalidParameter(CapiError):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+class PersonalData(InvalidParameter):
+    """A parameter that would tell a person's address or number unhashed."""

@@ -8,13 +8,20 @@ from __future__ import annotations
 import operator
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timezone
+from types import MappingProxyType
 from typing import Any
 
-from .const import ACTION_SOURCES, CLOCK_SKEW, MAX_NAME_LENGTH
-from .custom_data import read_custom_data
+from .const import (
+    ACTION_SOURCES,
+    CLOCK_SKEW,
+    CUSTOMER_SEGMENTATIONS,
+    MAX_NAME_LENGTH,
+    MESSAGING_CHANNELS,
+)
+from .custom_data import read_custom_data, read_json
 from .errors import InvalidParameter
 from .normalize import normalize_country
 from .reading import (
@@ -22,6 +29,7 @@ from .reading import (
     has_email,
     has_phone,
     is_absent,
+    read_id,
     read_mapping,
     read_number,
     read_public_text,
@@ -52,6 +60,7 @@ _MAX_PLACE = 9999
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SECONDS = re.compile(r"[0-9]{9,}(\.[0-9]+)?")
 _ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PROPERTY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 _URL = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 
 
@@ -75,6 +84,11 @@ class ServerEvent:
     data_processing_options: list[str] | None = None
     data_processing_options_country: int | None = None
     data_processing_options_state: int | None = None
+    customer_segmentation: str | None = None
+    original_event_data: dict[str, Any] | None = None
+    app_data: dict[str, Any] | None = None
+    messaging_channel: str | None = None
+    attribution_data: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the event as JSON's own types, without what is not set.
@@ -101,11 +115,12 @@ def read_event(
     now: float,
     default_country: str | None = None,
     withheld: Set[str] = frozenset(),
-) -> tuple[ServerEvent, list[InvalidParameter]]:
+) -> tuple[ServerEvent, Problems]:
     """Read the arguments of ``send_event`` into an event and what is wrong with them.
 
     Never raises, whatever the arguments hold. Every readable parameter is kept even
-    when another is not. Where a required one is unreadable, the event carries a
+    when another is not. One that the event can do without is left out if it cannot be
+    read, and named in the problems' ``left_out``. Where a required one is unreadable, the event carries a
     placeholder that can be stored: the start of the name or id, if it has one, else an
     empty name, a new id, the time ``now``, the source ``other``.
 
@@ -124,6 +139,11 @@ def read_event(
         value = given.get(name)
         return problems.read(name, reader, name, value, *args, default=default)
 
+    def read_optional(name: str, reader: Any, *args: Any) -> Any:
+        if name not in given:
+            return None
+        return problems.read_optional(name, reader, name, given[name], *args)
+
     options = read("data_processing_options", _read_options)
     country = normalize_country(default_country)
     user_data = read("user_data", read_user_data, country, problems, default={})
@@ -136,8 +156,8 @@ def read_event(
         action_source=read("action_source", _read_action_source, default="other"),
         user_data={key: user_data[key] for key in user_data if key not in withheld},
         custom_data=read("custom_data", read_custom_data, problems),
-        event_source_url=read("event_source_url", _read_url),
-        referrer_url=read("referrer_url", _read_url),
+        event_source_url=read_optional("event_source_url", _read_url),
+        referrer_url=read_optional("referrer_url", _read_url),
         opt_out=read("opt_out", _read_opt_out),
         data_processing_options=options,
         data_processing_options_country=read(
@@ -146,6 +166,17 @@ def read_event(
         data_processing_options_state=read(
             "data_processing_options_state", _read_place, options
         ),
+        customer_segmentation=read_optional(
+            "customer_segmentation", _read_choice, CUSTOMER_SEGMENTATIONS
+        ),
+        original_event_data=read_optional(
+            "original_event_data", _read_original_event, now, problems
+        ),
+        app_data=read_optional("app_data", _read_object, problems),
+        messaging_channel=read_optional(
+            "messaging_channel", _read_choice, MESSAGING_CHANNELS
+        ),
+        attribution_data=read_optional("attribution_data", _read_object, problems),
     )
     for problem in _contradictions(event, now):
         if not problems.concern(problem.field):
@@ -195,9 +226,21 @@ def weaknesses(event: ServerEvent) -> list[InvalidParameter]:
     user_data.client_user_agent: is missing: Meta wants it of events of a website
     """
     return [
+        *_weaknesses_of_source(event),
         *_weaknesses_of_browser(event),
         *_weaknesses_of_products(event.event_name, event.custom_data or {}),
     ]
+
+
+def _weaknesses_of_source(event: ServerEvent) -> Iterator[InvalidParameter]:
+    if event.action_source == "app" and not event.app_data:
+        yield InvalidParameter(
+            "app_data", "is missing: Meta wants it of events of an app"
+        )
+    if event.action_source == "business_messaging" and not event.messaging_channel:
+        yield InvalidParameter(
+            "messaging_channel", "is missing: Meta wants it of events of messaging"
+        )
 
 
 def _weaknesses_of_browser(event: ServerEvent) -> Iterator[InvalidParameter]:
@@ -296,7 +339,7 @@ def _start_of(value: object) -> str:
 
 def _read_time(field: str, value: object, now: float) -> int:
     """Return Unix seconds; what has no time zone is in UTC, a day is its midnight."""
-    if value is None:
+    if is_absent(value):
         return int(now)
     if isinstance(value, str):
         value = _parse_time(field, value.strip())
@@ -331,7 +374,7 @@ def _parse_time(field: str, text: str) -> datetime | float:
 def _read_action_source(field: str, value: object) -> str:
     if is_absent(value):
         return "other"
-    source = read_text(field, value)
+    source = read_text(field, value).strip().lower()
     if source not in ACTION_SOURCES:
         raise InvalidParameter(
             field, f"must be one of {', '.join(sorted(ACTION_SOURCES))}"
@@ -349,6 +392,57 @@ def _read_url(field: str, value: object) -> str | None:
             field, "must be a URL that begins with https:// or http://"
         )
     return without_personal_data(url)
+
+
+def _read_choice(field: str, value: object, choices: Set[str]) -> str | None:
+    if is_absent(value):
+        return None
+    choice = read_text(field, value).strip().lower()
+    if choice not in choices:
+        raise InvalidParameter(field, f"must be one of {', '.join(sorted(choices))}")
+    return choice
+
+
+def _read_object(
+    field: str,
+    value: object,
+    problems: Problems,
+    readers: Mapping[str, Callable[[str, object], Any]] = MappingProxyType({}),
+) -> dict[str, Any] | None:
+    """Return a dictionary whose readable properties JSON can carry."""
+    if is_absent(value):
+        return None
+    found = {}
+    for key, content in read_mapping(field, value).items():
+        inner = f"{field}.{shown(key)}"
+        if content is None:
+            continue
+        if not _PROPERTY.fullmatch(key):
+            problems.leave_out(inner, "is not the name of a property")
+            continue
+        read = problems.read_optional(
+            inner, readers.get(key, read_json), inner, content
+        )
+        if read is not None:
+            found[key] = read
+    return found or None
+
+
+def _read_original_event(
+    field: str, value: object, now: float, problems: Problems
+) -> dict[str, Any] | None:
+    """Return which event, sent before, this one adds to."""
+
+    def read_time(inner: str, moment: object) -> int | None:
+        return None if is_absent(moment) else _read_time(inner, moment, now)
+
+    readers = {
+        "event_id": _read_event_id,
+        "event_name": _read_name,
+        "event_time": read_time,
+        "order_id": read_id,
+    }
+    return _read_object(field, value, problems, readers)
 
 
 def _read_opt_out(field: str, value: object) -> bool | None:

@@ -13,46 +13,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from datetime import date, datetime
 
-import phonenumbers
+from .countries import country_code
+from .dates import read_day
+from .emails import read_emails
+from .genders import GENDERS
+from .phone import read_phones
+from .places import state_code
+from .postcodes import national_code
+from .text import clean, compatible, fold, squeeze
 
-from .places import COUNTRIES, STATES, US_NAMES
-
-# What people and programs write into a field that they have to fill in.
-EMPTY_WORDS = frozenset(
-    "- -- . 0 ? false n/a n.a. nil none null undefined unknown".split()
-)
 EMPTY_DIGEST = hashlib.sha256(b"").hexdigest()
 
 # Meta's parameter builder appends eight characters, or one of six old pairs.
 APPENDIX = r"\.(?:[\w-]{8}|AQ|Ag|Aw|BA|BQ|Bg)"
 _DIGEST = re.compile(rf"([0-9a-f]{{64}})({APPENDIX})?", re.ASCII | re.IGNORECASE)
 
-# Soft hyphen, zero-width and direction marks: copied along with text, never seen.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-_UNREADABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
-
-_ATOM = r"[^\s@<>()\[\],;:\\\".]+"
-_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})+")
-
+_NUMBER = re.compile(r"[0-9]{1,4}")
 _STATE_PREFIX = re.compile(r"^(?:us|ca)-(?=[a-z]{2}$)")  # as in ISO 3166-2
-_NO_ZIP = re.compile(r"[^0-9a-z]")
-_US_ZIP = re.compile(r"[0-9]{5}")
-_US_ZIP_PLUS_4 = re.compile(r"[0-9]{9}")
-
-_ISO_DATE = re.compile(r"([0-9]{4})([-/.]?)([0-9]{2})\2([0-9]{2})(?:[T ].*)?")
-_DAY_MONTH_YEAR = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})")
-
-_GENDERS = {
-    "f": "f",
-    "female": "f",
-    "woman": "f",
-    "m": "m",
-    "male": "m",
-    "man": "m",
-}
 
 
 def sha256(text: str) -> str:
@@ -97,53 +76,61 @@ def normalize_digest(text: str) -> str | None:
     return match[1].lower() + (match[2] or "")
 
 
-def normalize_email(value: str) -> str | None:
-    """Return an address trimmed and in lower case.
+def normalize_emails(value: str) -> list[str]:
+    """Return the addresses of a text, each trimmed and in lower case.
 
-    Dots and ``+tags`` stay, also for Gmail, and so do international domains. A display
-    name is no part of an address: what carries one is dropped, not repaired.
+    Dots and ``+tags`` stay, also for Gmail, and so do international domains. What people
+    and programs put around addresses is left out: ``mailto:``, a display name with the
+    address in angle brackets, the comma after it. Whatever else is no list of
+    addresses is dropped, not repaired.
 
-    >>> normalize_email("  John_Smith@Gmail.com ")
-    'john_smith@gmail.com'
-    >>> normalize_email("Jane <jane@example.com>") is None
-    True
+    >>> normalize_emails("  John_Smith@Gmail.com ")
+    ['john_smith@gmail.com']
+    >>> normalize_emails("Jane <jane@example.com>; joe@example.com,")
+    ['jane@example.com', 'joe@example.com']
+    >>> normalize_emails("jane@@example.com")
+    []
     """
-    text = _clean(value)
-    return text if _EMAIL.fullmatch(text) else None
+    return read_emails(value)
+
+
+def normalize_email(value: str) -> str | None:
+    """Return the first address of a text; see ``normalize_emails``."""
+    return next(iter(normalize_emails(value)), None)
+
+
+def normalize_phones(value: str, country: str | None = None) -> list[str]:
+    """Return the numbers of a text, each the digits of its international form.
+
+    :param country: ISO 3166-1 alpha-2 of the country to read a national number in.
+        Without one, only a number that tells its country is readable.
+
+    The trunk zero, the extension and the words around a number are no part of it. A
+    number that begins with ``+`` or ``00`` and stands alone need only be of a possible
+    length, because the library may not yet know a new range; any other has to be valid.
+
+    Digits that are a valid number when a country code is read into them are read so,
+    where people would dial a zero before a national number. Where they would not, as in
+    the US, such digits are dropped unless they are grouped as one of the two is: a guess
+    would give a hash that looks right and matches somebody else.
+
+    >>> normalize_phones("+1 (650) 555-1212")
+    ['16505551212']
+    >>> normalize_phones("030 901820 Apparat 15, mobil 0171 1234567", "DE")
+    ['4930901820', '491711234567']
+    >>> normalize_phones("030 901820")
+    []
+    """
+    return read_phones(value, country)
 
 
 def normalize_phone(value: str, country: str | None = None) -> str | None:
-    """Return the digits of a number's international form, or None if it is unknown.
+    """Return the first number of a text; see ``normalize_phones``.
 
-    :param country: ISO 3166-1 alpha-2 of the country to read a national number in.
-        Without one, only a number that begins with ``+`` or ``00`` is readable: a guess
-        would give a hash that looks right and matches nobody, or somebody else.
-
-    The trunk zero and the extension are no part of it. A national number must be valid
-    in its country; an international one only of a possible length, because the library
-    may not yet know a new range.
-
-    >>> normalize_phone("+1 (650) 555-1212")
-    '16505551212'
     >>> normalize_phone("+49 (0)30 901820") == normalize_phone("030 / 901820", "DE")
     True
-    >>> normalize_phone("030 901820") is None
-    True
     """
-    text = _clean(value)
-    if text.startswith("00"):
-        text = "+" + text[2:]
-    try:
-        number = phonenumbers.parse(text, country and country.strip().upper())
-    except phonenumbers.NumberParseException:
-        return None
-    if text.startswith("+"):
-        exists = phonenumbers.is_possible_number(number)
-    else:
-        exists = phonenumbers.is_valid_number(number)
-    if not exists:
-        return None
-    return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
+    return next(iter(normalize_phones(value, country)), None)
 
 
 def normalize_name(value: str) -> str | None:
@@ -153,12 +140,16 @@ def normalize_name(value: str) -> str | None:
     on ``O'Brien`` and ``Mary Ann``; its document says no punctuation and is silent on
     spaces, where we follow its parameter builder and take them out.
 
+    Of the forms of a letter that differ by Unicode's count only, one is kept: NFKC is
+    applied to letters and digits. It changes none of those that Meta's document shows,
+    and makes one of what different keyboards write for the same name.
+
     >>> normalize_name("  Valéry "), normalize_name("O'Brien"), normalize_name("정")
     ('valéry', 'obrien', '정')
+    >>> normalize_name("Марʼяна") == normalize_name("Мар'яна")
+    True
     """
-    text = _clean(value)
-    if not text.isalpha():
-        text = "".join(c for c in text if c.isnumeric() or _is_letter(c))
+    text = squeeze(clean(value), digits=True)
     return text if any(map(str.isalpha, text)) else None
 
 
@@ -173,9 +164,7 @@ def normalize_city(value: str) -> str | None:
     >>> normalize_city("75018") is None
     True
     """
-    text = _clean(value)
-    if not text.isalpha():
-        text = "".join(filter(_is_letter, text))
+    text = squeeze(clean(value), digits=False)
     return text if any(map(str.isalpha, text)) else None
 
 
@@ -190,63 +179,60 @@ def normalize_state(value: str, country: str | None = None) -> str | None:
     >>> normalize_state("New South Wales", "AU"), normalize_state("Georgia", "GE")
     ('newsouthwales', 'georgia')
     """
-    name = normalize_name(_STATE_PREFIX.sub("", _clean(value)))
-    names = STATES.get(country.strip().lower() if country else None, {})
-    return names.get(name, name) if name else None
+    text = clean(value)
+    code = country.strip().lower() if country else None
+    return state_code(text, code) or normalize_name(_STATE_PREFIX.sub("", text))
 
 
 def normalize_zip(value: str, country: str | None = None) -> str | None:
     """Return a postal code in lower case, its letters and digits only.
 
     :param country: ISO 3166-1 alpha-2, in any case. A US code is cut to five digits;
-        without a country, only one of five and four digits is taken for a US one.
+        without a country, only one of five and four digits is taken for a US one. A
+        country's prefix (``D-``) is left out unless it is official, and a zero that a
+        spreadsheet has taken from the front is put back.
 
     Meta's libraries cut every country's code at its dash, which leaves ``00`` of the
     Polish ``00-950``; its document says to leave the dash out.
 
     >>> normalize_zip("94035-1234", "US"), normalize_zip("00-950", "PL")
     ('94035', '00950')
-    >>> normalize_zip("M1 1AE")
-    'm11ae'
+    >>> normalize_zip("M1 1AE"), normalize_zip("D-10115", "DE")
+    ('m11ae', '10115')
     """
-    text = _NO_ZIP.sub("", unicodedata.normalize("NFKC", _clean(value)))
-    country = country and country.strip().lower()
-    if country == "us":
-        return text[:5] if _US_ZIP.match(text) else None
-    if not country and _US_ZIP_PLUS_4.fullmatch(text):
-        return text[:5]
-    return text or None
+    code = country.strip().lower() if country else None
+    return national_code(compatible(value), code)
 
 
 def normalize_country(value: str | None) -> str | None:
     """Return the ISO 3166-1 alpha-2 code of a country in lower case.
 
-    Of names, which differ from language to language, only the English ones of the US
-    are read: Meta's document gives one as its example.
+    It may be given as that, as alpha-3, or by its name in one of some fifty languages.
 
     >>> normalize_country(" US "), normalize_country("United States")
     ('us', 'us')
-    >>> normalize_country("Germany") is None
-    True
+    >>> normalize_country("Deutschland"), normalize_country("Narnia")
+    ('de', None)
     """
-    text = _clean(value)
-    if text in COUNTRIES:
-        return text
-    return "us" if normalize_name(text) in US_NAMES else None
+    return country_code(value)
 
 
-def normalize_birth_date(value: str | date) -> str | None:
+def normalize_birth_date(value: str | date, country: str | None = None) -> str | None:
     """Return a birthday as ``YYYYMMDD``, between 1900 and today.
 
-    A text is ISO's, or has the day and the month in either order where only one can be
-    meant. ``1/2/1997`` is two days to two readers, hence none.
+    :param country: the person's, ISO 3166-1 alpha-2, in any case. It tells whether
+        ``1/2/1997`` is in January or February; without one, and where both orders are
+        in use, that is two days to two readers, hence none.
 
-    >>> normalize_birth_date("1997-02-16"), normalize_birth_date("16.02.1997")
+    >>> normalize_birth_date("1997-02-16"), normalize_birth_date("16 Feb 1997")
     ('19970216', '19970216')
     >>> normalize_birth_date("1/2/1997") is None
     True
     """
-    born = value if isinstance(value, date) else _read_date(_clean(value))
+    born = value if isinstance(value, date) else None
+    if born is None:
+        code = country.strip().lower() if country else None
+        born = read_day(compatible(value), code)
     if isinstance(born, datetime):
         born = born.date()
     if born is None or not date(1900, 1, 1) <= born <= date.today():
@@ -255,12 +241,15 @@ def normalize_birth_date(value: str | date) -> str | None:
 
 
 def normalize_gender(value: str) -> str | None:
-    """Return ``f`` or ``m``, from the initial or the English word.
+    """Return ``f`` or ``m``, from the initial, the word or a title.
 
-    >>> normalize_gender("Female"), normalize_gender("M"), normalize_gender("other")
+    >>> normalize_gender("Female"), normalize_gender("Mr."), normalize_gender("other")
     ('f', 'm', None)
     """
-    return _GENDERS.get(_clean(value))
+    text = clean(value)
+    return GENDERS.get(text) or GENDERS.get(
+        fold(text) if text.isascii() else squeeze(text, digits=False)
+    )
 
 
 def normalize_external_id(value: str) -> str | None:
@@ -272,43 +261,26 @@ def normalize_external_id(value: str) -> str | None:
     >>> normalize_external_id(" Customer 42 ")
     'customer42'
     """
-    return "".join(_clean(value).split()) or None
+    return "".join(clean(value).split()) or None
 
 
-def _clean(value: object) -> str:
-    """Return the text that a person meant, in lower case; empty if there is none."""
-    if not isinstance(value, str):
-        return ""
-    if not value.isprintable():
-        if _UNREADABLE.search(value):
-            return ""
-        value = _INVISIBLE.sub("", value)
-    text = unicodedata.normalize("NFC", value.lower()).strip()
-    return "" if text in EMPTY_WORDS else text
+def normalize_number(value: str, least: int, most: int, digits: int) -> str | None:
+    """Return a part of a birthday, a day for one, with its zero in front.
 
-
-def _is_letter(char: str) -> bool:
-    """Tell whether a character is a letter, or a mark that belongs to one.
-
-    Many scripts write their vowels as marks, which ``str.isalpha`` does not count.
+    >>> normalize_number("7", least=1, most=31, digits=2)
+    '07'
     """
-    return char.isalpha() or unicodedata.category(char)[0] == "M"
-
-
-def _read_date(text: str) -> date | None:
-    """Return the one day that a text can mean, or None."""
-    if match := _ISO_DATE.fullmatch(text.upper()):
-        year, _separator, month, day = match.groups()
-        readings = [(year, month, day)]
-    elif match := _DAY_MONTH_YEAR.fullmatch(text):
-        first, second, year = match.groups()
-        readings = [(year, second, first), (year, first, second)]
-    else:
+    text = compatible(value)
+    if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
         return None
-    days = set()
-    for reading in readings:
-        try:
-            days.add(date(*map(int, reading)))
-        except ValueError:  # the thirteenth month, or the like
-            continue
-    return days.pop() if len(days) == 1 else None
+    return f"{int(text):0{digits}}"
+
+
+def normalize_initials(value: str, length: int) -> str | None:
+    """Return the first letters of a name.
+
+    >>> normalize_initials("O'Brien", 5), normalize_initials("Jane", 1)
+    ('obrie', 'j')
+    """
+    name = normalize_name(value)
+    return name and name[:length]

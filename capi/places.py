@@ -1,23 +1,13 @@
-"""Codes of countries and of the states that Meta wants as two letters."""
+"""States and provinces that Meta wants as two letters."""
 
-# ISO 3166-1 alpha-2 in lower case, as Meta compares it, and the xk in use for Kosovo.
-COUNTRIES = frozenset(
-    """
-    ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm
-    bn bo bq br bs bt bv bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx
-    cy cz de dj dk dm do dz ec ee eg eh er es et fi fj fk fm fo fr ga gb gd ge gf gg
-    gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir
-    is it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv
-    ly ma mc md me mf mg mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx my mz na nc ne
-    nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re ro
-    rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st sv sx sy sz tc td tf
-    tg th tj tk tl tm tn to tr tt tv tw tz ua ug um us uy uz va vc ve vg vi vn vu wf
-    ws xk ye yt za zm zw
-    """.split()
-)
+from __future__ import annotations
 
-# Names as ``normalize`` squeezes them: lower case, letters only.
-US_NAMES = frozenset("us usa unitedstates unitedstatesofamerica".split())
+import re
+
+from .countries import country_code
+from .text import fold
+
+# Names as ``fold`` writes them: lower case, letters only, without accents.
 US_STATES = {
     "alabama": "al",
     "alaska": "ak",
@@ -71,35 +61,230 @@ US_STATES = {
     "westvirginia": "wv",
     "wisconsin": "wi",
     "wyoming": "wy",
-    # territories
+    # territories, states in free association, the armed forces
     "americansamoa": "as",
     "guam": "gu",
     "northernmarianaislands": "mp",
+    "northernmarianas": "mp",
     "puertorico": "pr",
     "usvirginislands": "vi",
     "virginislands": "vi",
+    "unitedstatesvirginislands": "vi",
+    "micronesia": "fm",
+    "federatedstatesofmicronesia": "fm",
+    "marshallislands": "mh",
+    "palau": "pw",
+    "armedforcesamericas": "aa",
+    "armedforcesamericasexceptcanada": "aa",
+    "armedforcesafrica": "ae",
+    "armedforcescanada": "ae",
+    "armedforceseurope": "ae",
+    "armedforcesmiddleeast": "ae",
+    "armedforceseuropecanadaafricaandmiddleeast": "ae",
+    "armedforceseuropethemiddleeastandcanada": "ae",
+    "armedforcespacific": "ap",
 }
-
 CA_PROVINCES = {
     "alberta": "ab",
     "britishcolumbia": "bc",
     "manitoba": "mb",
     "newbrunswick": "nb",
     "newfoundlandandlabrador": "nl",
+    "newfoundland": "nl",
+    "newfoundlandlabrador": "nl",
+    "labrador": "nl",
     "northwestterritories": "nt",
+    "northwestterritory": "nt",
     "novascotia": "ns",
     "nunavut": "nu",
     "ontario": "on",
     "princeedwardisland": "pe",
     "quebec": "qc",
-    "québec": "qc",
     "saskatchewan": "sk",
     "yukon": "yt",
+    # French
+    "colombiebritannique": "bc",
+    "ileduprinceedouard": "pe",
+    "nouveaubrunswick": "nb",
+    "nouvelleecosse": "ns",
+    "terreneuve": "nl",
+    "terreneuveetlabrador": "nl",
+    "territoiresdunordouest": "nt",
+}
+# Of a customer who is known to be in the country: abbreviations of before two letters,
+# former codes, and what neighbours call a state.
+_MORE_US = {
+    "ala": "al",
+    "alas": "ak",
+    "ariz": "az",
+    "ark": "ar",
+    "cal": "ca",
+    "cali": "ca",
+    "calif": "ca",
+    "colo": "co",
+    "col": "co",
+    "conn": "ct",
+    "del": "de",
+    "dist": "dc",
+    "fla": "fl",
+    "flor": "fl",
+    "geo": "ga",
+    "haw": "hi",
+    "ida": "id",
+    "ills": "il",
+    "ill": "il",
+    "ind": "in",
+    "kan": "ks",
+    "kans": "ks",
+    "ken": "ky",
+    "kent": "ky",
+    "lou": "la",
+    "mass": "ma",
+    "mich": "mi",
+    "minn": "mn",
+    "miss": "ms",
+    "mont": "mt",
+    "neb": "ne",
+    "nebr": "ne",
+    "nev": "nv",
+    "newmex": "nm",
+    "nmex": "nm",
+    "ncar": "nc",
+    "ndak": "nd",
+    "nodak": "nd",
+    "okla": "ok",
+    "oreg": "or",
+    "ore": "or",
+    "penn": "pa",
+    "penna": "pa",
+    "scar": "sc",
+    "sdak": "sd",
+    "sodak": "sd",
+    "tenn": "tn",
+    "tex": "tx",
+    "verm": "vt",
+    "virg": "va",
+    "wash": "wa",
+    "washdc": "dc",
+    "wva": "wv",
+    "wvirg": "wv",
+    "wis": "wi",
+    "wisc": "wi",
+    "wyo": "wy",
+    # Spanish
+    "carolinadelnorte": "nc",
+    "carolinadelsur": "sc",
+    "dakotadelnorte": "nd",
+    "dakotadelsur": "sd",
+    "distritodecolumbia": "dc",
+    "luisiana": "la",
+    "misisipi": "ms",
+    "misuri": "mo",
+    "nuevahampshire": "nh",
+    "nuevohampshire": "nh",
+    "nuevajersey": "nj",
+    "nuevayork": "ny",
+    "nuevomexico": "nm",
+    "pensilvania": "pa",
+    "tejas": "tx",
+    "virginiaoccidental": "wv",
+    # French
+    "californie": "ca",
+    "carolinedunord": "nc",
+    "carolinedusud": "sc",
+    "dakotadunord": "nd",
+    "dakotadusud": "sd",
+    "districtdecolumbia": "dc",
+    "floride": "fl",
+    "georgie": "ga",
+    "louisiane": "la",
+    "nouveaumexique": "nm",
+    "pennsylvanie": "pa",
+    "virginie": "va",
+    "virginieoccidentale": "wv",
+    # German
+    "kalifornien": "ca",
+}
+_MORE_CA = {
+    "alta": "ab",
+    "ont": "on",
+    "que": "qc",
+    "pq": "qc",
+    "sask": "sk",
+    "man": "mb",
+    "nfld": "nl",
+    "nf": "nl",
+    "lab": "nl",
+    "nwt": "nt",
+    "tno": "nt",
+    "pei": "pe",
+    "ipe": "pe",
+    "yuk": "yt",
+    "yk": "yt",
+    "cb": "bc",
+    "ne": "ns",
+    "terranova": "nl",
+    "nuevaescocia": "ns",
+    "nuevobrunswick": "nb",
+    "columbiabritanica": "bc",
+    "columbiebritannique": "bc",
 }
 
-# A state's name by itself tells its country, so a missing country does no harm.
-STATES = {
-    "us": US_STATES,
-    "ca": CA_PROVINCES,
+_TABLES = {
+    "us": US_STATES | _MORE_US | {code: code for code in US_STATES.values()},
+    "ca": _MORE_CA | CA_PROVINCES | {code: code for code in CA_PROVINCES.values()},
+    # A state's name by itself tells its country, so a missing country does no harm.
     None: US_STATES | CA_PROVINCES,
 }
+_PARTS = re.compile(r"[,;()\[\]|/]+|\s[‐-―-]+\s")
+_ISO_3166_2 = re.compile(r"(us|ca)[-\s]+([a-z]{2})")
+# "State of Oregon", "Yukon Territory", "Province de Québec", "Estado de California"
+_KIND = re.compile(
+    r"^(?:the\s+)?(?:state|commonwealth|province|territory|estado|état|bundesstaat)"
+    r"\s+(?:of\s+|de\s+|du\s+|d['’]\s*)?(?:the\s+)?"
+    r"|\s+(?:state|province|territory)$"
+)
+
+
+def state_code(text: str, country: str | None) -> str | None:
+    """Return the two letters of a state of the US or of Canada, or None.
+
+    :param text: as ``text.clean`` returns it
+    :param country: its code in lower case. Without one, only a full name, or a text
+        that names the country as well, is taken for a state's.
+
+    >>> state_code("north carolina, usa", "us"), state_code("hawaiʻi", None)
+    ('nc', 'hi')
+    >>> state_code("california (us)", None), state_code("georgia", "ge")
+    ('ca', None)
+    """
+    if country not in _TABLES:
+        return None
+    table = _TABLES[country]
+    if code := table.get(text) or table.get(fold(text)):
+        return code
+    if match := _ISO_3166_2.fullmatch(text):
+        its_country, code = match.groups()
+        if country in (None, its_country) and code in _TABLES[its_country].values():
+            return code
+    parts = [part.strip() for part in _PARTS.split(text) if part.strip(" .")]
+    named = {part: code for part in parts if (code := _country_in(part, country))}
+    if country is None and len(parts) > 1:
+        if not named:
+            return None
+        country = next(iter(named.values()))
+    table = _TABLES[country]
+    names = [_KIND.sub("", part) for part in parts if part not in named]
+    codes = {code for name in names if (code := table.get(fold(name)))}
+    return codes.pop() if len(codes) == 1 else None
+
+
+def _country_in(part: str, country: str | None) -> str | None:
+    """Return the US or Canada, if that is what a part of a state's name says.
+
+    Of "California (CA)" the second part is the state, of "Ontario (CA)" the country.
+    """
+    code = country_code(part)
+    if code not in ("us", "ca") or (code == "ca" and part == "ca" and country == "us"):
+        return None
+    return code

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import phonenumbers
 
 from .const import MAX_INTEGER, MAX_PROBLEMS, MAX_TEXT_LENGTH
-from .errors import InvalidParameter
+from .errors import InvalidParameter, PersonalData
 
 # PostgreSQL refuses the one, UTF-8 the others.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -36,12 +36,25 @@ _DIGITS = re.compile(r"\d{5,}")
 
 
 class Problems(list[InvalidParameter]):
-    """What is wrong with one event, in the order it was found."""
+    """What is wrong with one event, in the order it was found.
+
+    ``left_out`` is what could not be read and can be done without: the event is sent
+    without it.
+    """
+
+    def __init__(self, problems: Iterable[InvalidParameter] = ()) -> None:
+        super().__init__(problems)
+        self.left_out: list[InvalidParameter] = []
 
     def note(self, field: str, reason: str) -> None:
         """Add a problem, unless there are so many that one more tells nothing."""
         if len(self) < MAX_PROBLEMS:
             self.append(InvalidParameter(field, reason))
+
+    def leave_out(self, field: str, reason: str) -> None:
+        """Add what the event is sent without; as ``note``."""
+        if len(self.left_out) < MAX_PROBLEMS:
+            self.left_out.append(InvalidParameter(field, f"{reason}; it is left out"))
 
     def read(
         self, field: str, reader: Callable[..., Any], *args: Any, default: Any = None
@@ -53,11 +66,29 @@ class Problems(list[InvalidParameter]):
         """
         try:
             return reader(*args)
-        except InvalidParameter as problem:
-            self.note(problem.field, problem.reason)
-        except Exception as error:  # not chained: it may quote the value
-            self.note(field, f"cannot be read ({shown(type(error).__name__)})")
+        except Exception as error:
+            self._explain(self.note, field, error)
         return default
+
+    def read_optional(
+        self, field: str, reader: Callable[..., Any], *args: Any, default: Any = None
+    ) -> Any:
+        """Read like ``read`` what the event can be sent without."""
+        try:
+            return reader(*args)
+        except Exception as error:
+            self._explain(self.leave_out, field, error)
+        return default
+
+    def _explain(
+        self, say: Callable[[str, str], None], field: str, error: Exception
+    ) -> None:
+        if isinstance(error, PersonalData):
+            self.note(error.field, error.reason)
+        elif isinstance(error, InvalidParameter):
+            say(error.field, error.reason)
+        else:  # not chained: it may quote the value
+            say(field, f"cannot be read ({shown(type(error).__name__)})")
 
     def concern(self, field: str) -> bool:
         """Tell whether ``field``, a part of it or the whole of it has a problem."""
@@ -89,13 +120,11 @@ def read_public_text(field: str, value: object, limit: int = MAX_TEXT_LENGTH) ->
     """Return a text that travels unhashed, so must hold no e-mail address or phone."""
     text = read_text(field, value, limit)
     if has_email(text):
-        raise InvalidParameter(
+        raise PersonalData(
             field, "contains an e-mail address: pass it as user_data's em"
         )
     if has_phone(text):
-        raise InvalidParameter(
-            field, "contains a phone number: pass it as user_data's ph"
-        )
+        raise PersonalData(field, "contains a phone number: pass it as user_data's ph")
     return text
 
 
@@ -163,9 +192,12 @@ def read_number(field: str, value: object) -> int | float:
 
 
 def read_id(field: str, value: object) -> str:
-    """Return an id as text; a database's are whole numbers."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(read_number(field, value))
+    """Return an id as text; a database's are whole numbers, if with a point."""
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        number = read_number(field, value)
+        if number != int(number):
+            raise InvalidParameter(field, "must be a text or a whole number")
+        return str(int(number))
     text = read_public_text(field, value)
     if not text.strip():
         raise InvalidParameter(field, "is empty")

@@ -6,17 +6,18 @@ https://developers.facebook.com/documentation/ads-commerce/conversions-api/param
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Any
 
 from . import normalize
 from .browser import is_browser_id
 from .const import BROAD_USER_DATA, MAX_VALUES
+from .countries import COUNTRIES
 from .errors import InvalidParameter
-from .places import COUNTRIES
 from .reading import (
     Problems,
     is_absent,
@@ -26,19 +27,70 @@ from .reading import (
     shown,
 )
 
-Normalizer = Callable[[Any], str | None]
+Normalizer = Callable[[Any], str | list[str] | None]
 
 _NORMALIZERS: dict[str, Normalizer] = {
-    "em": normalize.normalize_email,
+    "em": normalize.normalize_emails,
     "fn": normalize.normalize_name,
     "ln": normalize.normalize_name,
     "ge": normalize.normalize_gender,
-    "db": normalize.normalize_birth_date,
     "ct": normalize.normalize_city,
     "country": normalize.normalize_country,
     "external_id": normalize.normalize_external_id,
+    # Not documented, but hashed like this by Meta's own libraries.
+    "dobd": partial(normalize.normalize_number, least=1, most=31, digits=2),
+    "dobm": partial(normalize.normalize_number, least=1, most=12, digits=2),
+    "doby": partial(normalize.normalize_number, least=1900, most=9999, digits=4),
+    "f5first": partial(normalize.normalize_initials, length=5),
+    "f5last": partial(normalize.normalize_initials, length=5),
+    "fi": partial(normalize.normalize_initials, length=1),
 }
 _COUNTRY_OF_DIGEST = {normalize.sha256(country): country for country in COUNTRIES}
+
+# What Meta's libraries and its Pixel call some of the keys.
+_OTHER_NAMES = {
+    "browser_id": "fbp",
+    "click_id": "fbc",
+    "cities": "ct",
+    "city": "ct",
+    "country_code": "country",
+    "country_codes": "country",
+    "date_of_birth": "db",
+    "dates_of_birth": "db",
+    "email": "em",
+    "emails": "em",
+    "external_ids": "external_id",
+    "first_name": "fn",
+    "first_names": "fn",
+    "gen": "ge",
+    "gender": "ge",
+    "genders": "ge",
+    "last_name": "ln",
+    "last_names": "ln",
+    "phone": "ph",
+    "phones": "ph",
+    "state": "st",
+    "states": "st",
+    "zip": "zp",
+    "zip_code": "zp",
+    "zip_codes": "zp",
+}
+
+
+def by_own_names(user_data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``user_data`` with each key called as Meta's document does.
+
+    >>> by_own_names({"email": "jane@example.com", "ph": "+49 30 901820"})
+    {'em': 'jane@example.com', 'ph': '+49 30 901820'}
+    """
+    if _OTHER_NAMES.keys().isdisjoint(user_data):
+        return dict(user_data)
+    named = {}
+    for key, value in user_data.items():
+        name = _OTHER_NAMES.get(key, key)
+        if name == key or name not in user_data:
+            named[name] = value
+    return named
 
 
 def read_user_data(
@@ -46,8 +98,8 @@ def read_user_data(
 ) -> dict[str, Any]:
     """Return ``user_data`` as it is sent.
 
-    A value that has no normal form is left out: it could not match anybody. A key that
-    is unknown, or holds something other than text, is noted as a problem.
+    A value that has no normal form is left out: it could not match anybody. So is a key
+    that is unknown, or holds something other than text; ``problems`` names those.
 
     :param default_country: ISO 3166-1 alpha-2 of the country to read a national phone
         number in, where ``user_data`` names none itself.
@@ -55,22 +107,25 @@ def read_user_data(
     """
     if is_absent(value):
         return {}
-    given = read_mapping(field, value)
+    given = by_own_names(read_mapping(field, value))
     country = _country_of(given.get("country"))
-    normalizers = _NORMALIZERS | {
-        "ph": partial(normalize.normalize_phone, country=country or default_country),
+    by_country: dict[str, Normalizer] = {
+        "db": partial(normalize.normalize_birth_date, country=country),
+        "ph": partial(normalize.normalize_phones, country=country or default_country),
         "st": partial(normalize.normalize_state, country=country),
         "zp": partial(normalize.normalize_zip, country=country),
     }
     user_data = {}
     for key, content in given.items():
         inner = f"{field}.{key}"
-        if key in normalizers:
-            found = problems.read(inner, _hash, inner, content, normalizers[key])
+        if normalizer := by_country.get(key) or _NORMALIZERS.get(key):
+            found = problems.read_optional(
+                inner, _hash, inner, content, normalizer, problems
+            )
         elif key in _READERS:
-            found = problems.read(inner, _READERS[key], inner, content)
+            found = problems.read_optional(inner, _READERS[key], inner, content)
         else:
-            problems.note(f"{field}.{shown(key)}", "is not a key of user_data")
+            problems.leave_out(f"{field}.{shown(key)}", "is not a key of user_data")
             continue
         if found is not None:
             user_data[key] = found
@@ -85,7 +140,8 @@ def needs_country(user_data: Mapping[str, Any]) -> bool:
     >>> needs_country({"ph": "030 901820", "country": "DE"})
     False
     """
-    return "ph" in user_data and not _country_of(user_data.get("country"))
+    given = by_own_names(user_data)
+    return "ph" in given and not _country_of(given.get("country"))
 
 
 def is_too_broad(user_data: dict[str, Any]) -> bool:
@@ -106,42 +162,69 @@ def _country_of(value: object) -> str | None:
     """
     if type(value) is str and value.lower() in COUNTRIES:  # as most are
         return value.lower()
-    field = "user_data.country"  # its problems are noted when its turn comes
-    digests = Problems().read(field, _hash, field, value, normalize.normalize_country)
+    problems = Problems()  # noted when its turn comes
+    digests = problems.read_optional(
+        "country", _hash, "country", value, normalize.normalize_country, problems
+    )
     if isinstance(digests, list):
         digests = digests[0]
     return _COUNTRY_OF_DIGEST.get(digests[:64]) if digests else None
 
 
-def _hash(field: str, value: object, normalizer: Normalizer) -> str | list[str] | None:
+def _hash(
+    field: str, value: object, normalizer: Normalizer, problems: Problems
+) -> str | list[str] | None:
     """Return the digest of a value, a list of those of several, None of nothing."""
     if not isinstance(value, (list, tuple, set, frozenset)):
-        return _hash_one(field, value, normalizer)
+        found = _hash_one(field, value, normalizer)
+        return found[0] if len(found) == 1 else found or None
     if len(value) > MAX_VALUES:
         raise InvalidParameter(field, f"has more than {MAX_VALUES} values")
-    found = [_hash_one(field, item, normalizer) for item in value]
-    return list(dict.fromkeys(filter(None, found))) or None
+    found = [
+        digest
+        for item in value
+        for digest in problems.read_optional(
+            field, _hash_one, field, item, normalizer, default=()
+        )
+    ]
+    return list(dict.fromkeys(found)) or None
 
 
-def _hash_one(field: str, value: object, normalizer: Normalizer) -> str | None:
+def _hash_one(field: str, value: object, normalizer: Normalizer) -> list[str]:
+    """Return the digests of what a single value tells; most tell one thing."""
     if is_absent(value):
-        return None
-    text: str | None
+        return []
     if isinstance(value, str):
-        text = read_text(field, value)
-    elif isinstance(value, date) and normalizer is normalize.normalize_birth_date:
-        text = normalizer(value)
-        return text and normalize.sha256(text)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        text = str(read_number(field, value))
+        text: Any = read_text(field, value)
+        if normalize.is_hashed(text):
+            digest = normalize.normalize_digest(text)
+            return [digest] if digest else []
+    elif isinstance(value, date) and field.endswith(".db"):
+        text = value
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        # Of whole numbers, a spreadsheet makes decimal ones.
+        number = read_number(field, value)
+        if number != int(number):
+            raise InvalidParameter(field, "must be a text")
+        text = str(int(number))
     else:
         text = read_text(field, value)
-    if normalize.is_hashed(text):
-        return normalize.normalize_digest(text)
-    text = normalizer(text)
-    return text and normalize.sha256(text)
+    found = normalizer(text)
+    if isinstance(found, list):
+        return [normalize.sha256(each) for each in found]
+    return [normalize.sha256(found)] if found else []
 
 
+# https://www.iana.org/assignments/iana-ipv4-special-registry: not for the public.
+_NOT_PUBLIC = """
+    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12
+    192.0.0.0/24 192.168.0.0/16 198.18.0.0/15 224.0.0.0/3
+""".split()
+_ENDS = [
+    end
+    for network in map(IPv4Network, _NOT_PUBLIC)
+    for end in (int(network[0]), int(network[-1]) + 1)
+]
 _APPENDIX = re.compile(rf"{normalize.APPENDIX}$", re.ASCII)
 
 
@@ -154,15 +237,28 @@ def _read_unhashed(field: str, value: object) -> str | None:
 
 
 def _read_address(field: str, value: object) -> str | None:
-    """Return the address of a browser, None for what is none."""
+    """Return the address of a browser; None for what is none, or nobody's alone."""
     text = _read_unhashed(field, value)
     address = _APPENDIX.sub("", text or "")
     try:
         # Of itself ip_address would try both, and make an error of the one it is not.
-        (IPv6Address if ":" in address else IPv4Address)(address)
+        found = (IPv6Address if ":" in address else IPv4Address)(address)
     except ValueError:
         return None
-    return text
+    return text if _is_of_a_browser(found) else None
+
+
+def _is_of_a_browser(address: IPv4Address | IPv6Address) -> bool:
+    """Tell whether an address can be one by which a browser is known outside.
+
+    Those kept for documentation are nobody's, and harmless in examples.
+    """
+    if isinstance(address, IPv6Address):
+        if not address.ipv4_mapped:
+            return int(address) >> 125 == 1  # 2000::/3, all that is given out
+        address = address.ipv4_mapped
+    # An odd number of ends is behind us inside a range.
+    return bisect_right(_ENDS, int(address)) % 2 == 0
 
 
 def _read_cookie(field: str, value: object) -> str | None:
@@ -187,6 +283,7 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "fbc": _read_cookie,
     "fbp": _read_cookie,
     "anon_id": _read_meta_id,
+    "app_user_id": _read_meta_id,
     "ctwa_clid": _read_meta_id,
     "fb_login_id": _read_meta_id,
     "ig_account_id": _read_meta_id,
@@ -195,6 +292,8 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "madid": _read_meta_id,
     "page_id": _read_meta_id,
     "page_scoped_user_id": _read_meta_id,
+    "partner_id": _read_meta_id,
+    "partner_name": _read_meta_id,
     "subscription_id": _read_meta_id,
     "whatsapp_business_account_id": _read_meta_id,
 }

@@ -112,6 +112,8 @@ PLAIN_KEYS = words(
     "external_id client_ip_address client_user_agent fbc fbp subscription_id"
     " fb_login_id lead_id anon_id madid page_id page_scoped_user_id ctwa_clid"
     " ig_account_id ig_sid whatsapp_business_account_id app_user_id"
+    # … and what Meta's partners send
+    " partner_id partner_name"
 )
 # same page: these two are integers in the docs and strings in the SDKs
 INTEGER_OR_TEXT_KEYS = frozenset({"fb_login_id", "lead_id"})

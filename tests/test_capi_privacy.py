@@ -95,7 +95,7 @@ class TestLimitedDataUse(BaseCase):
             ("US", "Bavaria"),
             (None, "CA"),
             (None, "Bavaria"),
-            ("Deutschland", None),
+            ("Narnia", None),
         ]
         self.assertUse(GEOLOCATE, "state", places)
         self.assertUse(None, "state", places, has_address=False)

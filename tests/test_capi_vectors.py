@@ -1,0 +1,494 @@
+"""What people really write, and the one form of it, by the key of ``user_data``."""
+
+from __future__ import annotations
+
+import doctest
+
+import phonenumbers
+from babel import Locale
+
+from ..capi import countries, dates, emails, names, phone, places, postcodes, text
+from ..capi.countries import COUNTRIES
+from ..capi.names import split_name
+from ..capi.normalize import (
+    normalize_birth_date,
+    normalize_city,
+    normalize_country,
+    normalize_emails,
+    normalize_gender,
+    normalize_name,
+    normalize_phones,
+    normalize_state,
+    normalize_zip,
+)
+from ..capi.places import CA_PROVINCES, US_STATES
+
+try:
+    from odoo.tests import BaseCase
+except ImportError:
+    from unittest import TestCase as BaseCase
+try:
+    from hypothesis import given, settings
+    from hypothesis import strategies as st
+except ImportError:  # the addon works without it
+    given = None
+
+
+def lines(table):
+    """Yield the rows of a table: inputs of one form, separated by ``|``, and the form.
+
+    A country stands before its inputs, in parentheses.
+    """
+    for line in filter(None, map(str.strip, table.splitlines())):
+        inputs, _arrow, form = line.rpartition("=>")
+        country, found = None, inputs.strip()
+        if found.startswith("{"):
+            country, _bracket, found = found[1:].partition("}")
+        for written in found.split(" | "):
+            yield written.strip(" "), country, form.strip() or None
+
+
+PHONES = """
+    {DE} 491711234567 | 0171 1234567 | +49 171 1234567 Fax | +49 (0)171/1234567 => 491711234567
+    {DE} 447911123456 => 447911123456
+    {AT} 447911123456 => 447911123456
+    {IT} 447911123456 => 447911123456
+    {ID} 447911123456 => 447911123456
+    {SE} 46812345678 | 08-123 456 78 => 46812345678
+    {ID} 62811123456 | 0811 123 456 => 62811123456
+    16505551212 | +1 650 555 1212 => 16505551212
+    {DE} 16505551212 => 16505551212
+    {DE} 030 901820 privat | 030 901820 App. 15 | Tel. 030/901820 => 4930901820
+    {DE} 030 901820, 15 | 030 901820 #15 | 030 901820 (Büro) | ☎ 030 901820 => 4930901820
+    {FR} 01 23 45 67 89 poste 12 | 01.23.45.67.89 => 33123456789
+    {BR} (11) 91234-5678 ramal 12 | (0xx11) 91234-5678 => 5511912345678
+    {JP} 03-1234-5678 内線12 | ０３－１２３４－５６７８ => 81312345678
+    {DE} 030 901820/21 => 4930901820
+    +34 612 345 678 (WhatsApp) => 34612345678
+    {US} 415-555-2671 cell | (415) 555-2671 | 415.555.2671 x5 => 14155552671
+    {US} (321) 234-5678 | 321-234-5678 | 321 234 5678 => 13212345678
+    {US} 32 12 34 56 78 => 3212345678
+    {US} 3212345678 | 2015550123 | 1-800-FLOWERS | 555-1212 =>
+    2015550123 | 6505551212 | 030 901820 | +1 555-1212 | +49 | 12345 =>
+    Call me at +1 (555) 123-4567 today! => 15551234567
+    (0044) 7911 123456 | 0044 7911 123456 | +0044 7911 123456 => 447911123456
+    +001 (616) 954-78 88 => 16169547888
+    ٠٠٩٦٦٥٠١٢٣٤٥٦٧ | +٩٦٦ ٥٠ ١٢٣ ٤٥٦٧ => 966501234567
+    +52 1 55 1234 5678 | 5215512345678 | 0052 1 55 1234 5678 => 525512345678
+    {MX} 044 55 1234 5678 | 045 55 1234 5678 | 01 55 1234 5678 | 55 1234 5678 => 525512345678
+    {AR} 011 15-2345-6789 | +54 9 11 2345 6789 | +54 11 15 2345 6789 => 5491123456789
+    {IN} 0919876543210 | 919876543210 | 09876543210 | 98765 43210 => 919876543210
+    {AU} 0011 49 30 901820 | 0049 30 901820 => 4930901820
+    {JP} 010 49 30 901820 => 4930901820
+    {US} 011 49 30 901820 => 4930901820
+    {RU} 8 10 49 30 901820 | 810 49 30 901820 => 4930901820
+    {RU} 8 (912) 345-67-89 | 89123456789 | +7 912 345-67-89 => 79123456789
+    {xi} 028 9032 0202 => 442890320202
+    {uk} 028 9032 0202 => 442890320202
+    {Deutschland} 030 901820 => 4930901820
+    {IT} 06 1234 5678 => 390612345678
+    {HU} 06 30 123 4567 => 36301234567
+    {??} 030 901820 =>
+"""
+SEVERAL_PHONES = {
+    "030 901820 / 0171 1234567": ["4930901820", "491711234567"],
+    "Tel. 030 901820, Fax 030 901821": ["4930901820", "4930901821"],
+    "030 901820 o. 901821": ["4930901820"],
+    "030 901820 +44 7911 123456": ["4930901820", "447911123456"],
+    "030 901820; 030 901820": ["4930901820"],
+}
+
+EMAILS = """
+    ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ | mailto:jane@example.com | MAILTO:Jane@Example.com => jane@example.com
+    jane@example.com. | jane@example.com, | jane@example.com; | <jane@example.com> => jane@example.com
+    Jane Doe <jane@example.com> | "Doe, Jane" <jane@example.com> => jane@example.com
+    Doe, Jane <jane@example.com> | 'jane@example.com' | jane@example.com (work) => jane@example.com
+    mailto:jane@example.com?subject=Hi | jane@example.com\ufe0f => jane@example.com
+    a..b@docomo.ne.jp => a..b@docomo.ne.jp
+    a.b.@ezweb.ne.jp => a.b.@ezweb.ne.jp
+    o'brien@example.com => o'brien@example.com
+    jane@example.com, joe@eg.com | jane@example.com joe@eg.com => jane@example.com joe@eg.com
+    jane@example.com / joe@eg.com | J <jane@example.com>; joe@eg.com => jane@example.com joe@eg.com
+    jane..doe@example.com | a..b@example.ne.jp | ja ne@example.com | jane@@example.com =>
+    jane@example | a@b.co <c@d.co> | jane(home)@example.com | jane@example.com or joe =>
+"""
+
+NAMES = """
+    Jane\ufe0f | Jane☺️ | Ja\u200bne | ＪＡＮＥ | j\u034fane => jane
+    ﬁona => fiona
+    Марʼяна | Мар'яна | Мар’яна | Мар`яна => маряна
+    葛\U000e0100城 | 葛城 | 葛\ufe00城 => 葛城
+    ﾀﾛｳ | タロウ => タロウ
+    ｶﾞｸﾄ | ガクト => ガクト
+    ﻣﺤﻤﺪ | محمد | محـمد | \u202bمحمد\u202c => محمد
+    Mary™ | Mary♥ | Mary® => mary
+    Jose\u0301 | José => josé
+    Hawaiʻi | Hawai'i => hawaii
+    정 => 정
+    Valéry | VALÉRY => valéry
+    1️⃣Mary => 1mary
+    佐々木 => 佐々木
+"""
+
+COUNTRY_NAMES = """
+    Germany | Deutschland | Alemania | Allemagne | DEU | de | ألمانيا | ドイツ | Niemcy => de
+    Bundesrepublik Deutschland | GERMANY | ＤＥ => de
+    UK | United Kingdom | Great Britain | England | XI | GBR | Royaume-Uni | U.K. => gb
+    México | Mexico | MEX | Mexique => mx
+    EL | Greece | Ελλάδα | ΕΛΛΆΔΑ | Griechenland => gr
+    USA | U.S.A. | United States | the United States of America | États-Unis => us
+    EE. UU. | Estados Unidos de América | Vereinigte Staaten von Amerika => us
+    the Netherlands | Netherlands | Nederland | Holland | Pays-Bas => nl
+    España | ESPAÑA | Espana | Spanien => es
+    Czech Republic | Czechia | Česko | Tschechien => cz
+    Russia | Russian Federation | Россия => ru
+    South Korea | Korea, Republic of | 대한민국 => kr
+    Türkiye | Turkey | Türkei => tr
+    Bosnia and Herzegovina | Bosnia & Herzegovina | Bosnien und Herzegowina => ba
+    Saint Lucia | St. Lucia => lc
+    Hong Kong | 香港 => hk
+    Ivory Coast | Côte d'Ivoire => ci
+    Narnia | us1 | D E | EU | America | 276 | Congo Kinshasa Brazzaville =>
+"""
+
+ZIPS = """
+    {PR} 00901-1234 | 901 => 00901
+    {GU} 96910-1234 => 96910
+    {US} 02134-1234 | 2134 | 2134-5678 | ０２１３４ | ٠٢١٣٤ | US-02134 => 02134
+    {US} 940351234 | 94035 1234 => 94035
+    {US} 94 | A94035 =>
+    {DE} D-10115 | D 10115 | DE-10115 | 10115 | D10115 => 10115
+    {DE} 1067 => 01067
+    {FR} F-75001 | FR-75001 => 75001
+    {FR} 6000 => 06000
+    {CH} CH-8001 | 8001 => 8001
+    {AT} A-1010 | AT-1010 => 1010
+    {LU} L-1234 | LU-1234 => 1234
+    {SE} SE-111 22 | S-111 22 | 111 22 => 11122
+    {NL} NL-1012 AB | 1012ab => 1012ab
+    {LV} LV-1010 => lv1010
+    {AD} AD500 => ad500
+    {PL} PL-00-950 | 00-950 => 00950
+    {GB} M1 1AE | GB-M1 1AE => m11ae
+    {CA} K1A 0B1 => k1a0b1
+    {FI} FIN-00100 | FI-00100 => 00100
+    {JP} 〒100-0001 | １００－０００１ => 1000001
+    D-10115 => 10115
+    M1 1AE => m11ae
+"""
+
+STATES = """
+    {US} Oregon State | Oregon | OR | US-OR | State of Oregon | Ore. => or
+    {US} California (US) | California | Calif. | California, USA | CA | Kalifornien => ca
+    {US} California (CA) | California - CA | San Diego, CA | Estado de California => ca
+    {US} North Carolina, USA | N. Carolina (NC) | Carolina del Norte => nc
+    {US} Hawaiʻi | Hawai’i | Hawaii | HI => hi
+    {US} Armed Forces Pacific => ap
+    {US} Armed Forces Europe | AE => ae
+    {US} Washington, DC | D.C. | District of Columbia | Washington D.C. => dc
+    {US} New York, NY | N.Y. | Nueva York | New York State => ny
+    {US} U.S. Virgin Islands => vi
+    {CA} Yukon Territory | Yukon | YT => yt
+    {CA} Newfoundland | Newfoundland and Labrador | Newfoundland & Labrador | Nfld. => nl
+    {CA} Nouveau-Brunswick | New Brunswick | NB => nb
+    {CA} Québec | Quebec | Province de Québec | Québec (CA) | P.Q. => qc
+    {CA} Île-du-Prince-Édouard | PEI | P.E.I. => pe
+    {CA} Ontario (CA) | Ontario, Canada | CA-ON => on
+    California (US) | California | US-CA | California, USA => ca
+    Ontario (CA) | Ontario | Ontario, Canada => on
+    {GE} Georgia => georgia
+    {AU} New South Wales => newsouthwales
+    {US} Ontario => ontario
+    {MX} Baja California => bajacalifornia
+    Bayern => bayern
+"""
+
+BIRTHDAYS = """
+    1997-2-16 | 1997/2/16 | 1997.02.16 | 19970216 | 16.2.1997 | 2/16/1997 => 19970216
+    16 Feb 1997 | 16-Feb-1997 | February 16, 1997 | Feb 16th, 1997 => 19970216
+    16. Februar 1997 | 16 février 1997 | 16 de febrero de 1997 => 19970216
+    16 февраля 1997 | 16 lutego 1997 | 16 febbraio 1997 => 19970216
+    1997年2月16日 | 1997년 2월 16일 | １９９７－２－１６ | ١٦/٢/١٩٩٧ => 19970216
+    1997-02-16T00:00:00Z | 1997-02-16 12:00 => 19970216
+    12 31 1990 | 31 12 1990 => 19901231
+    2.2.1997 => 19970202
+    {DE} 1/2/1997 => 19970201
+    {GB} 1/2/1997 => 19970201
+    {US} 1/2/1997 => 19970102
+    {CA} 1/2/1997 =>
+    1/2/1997 | 16.02.97 | 1997-02-30 | 0000-00-00 | 30/30/1997 | 16 Foo 1997 =>
+"""
+
+GENDERS = """
+    Mrs | Mrs. | Ms | Miss | Madam | Frau | Fr. | Fräulein | Sra. | Srta | Señora => f
+    Madame | Mme | Mademoiselle | Mevrouw | Mevr. | Mej. | Senhora | Srta. | سيدة => f
+    الآنسة | السيدة. | weiblich | femme | mujer | vrouw | mulher | أنثى | F | Female => f
+    Mr | Mr. | Mister | Herr | Hr. | Sr. | Señor | M. | Monsieur | De heer | Dhr. => m
+    Senhor | سيد | السيد. | männlich | homme | hombre | man | homem | ذكر | m | MALE => m
+    Doctor | Dr. | Prof. | other | x | دكتور | d | non-binary =>
+"""
+
+SPLIT = [
+    (("Kim Muster Jr.",), "Kim", "Muster"),
+    (("Kim Muster, Jr.",), "Kim", "Muster"),
+    (("Martin King III",), "Martin", "King"),
+    (("Jan van der Berg",), "Jan", "van der Berg"),
+    (("Ludwig von Beethoven",), "Ludwig", "von Beethoven"),
+    (("Leonardo da Vinci",), "Leonardo", "da Vinci"),
+    (("María García López",), "María", ["García López", "García"]),
+    (
+        ("María del Carmen García López", "ES"),
+        "María del Carmen",
+        ["García López", "García"],
+    ),
+    (("Juan Carlos Pérez", "ES"), ["Juan Carlos", "Juan"], "Pérez"),
+    (("José Ortega y Gasset",), "José", "Ortega y Gasset"),
+    (("João Pedro da Silva Santos", "BR"), ["João Pedro", "João"], "da Silva Santos"),
+    (("Dr. Hans Müller",), "Hans", "Müller"),
+    (("Prof. Dr. med. Hans Müller, MBA",), "Hans", "Müller"),
+    (("Frau Anna Müller",), "Anna", "Müller"),
+    (("Herr Müller",), None, "Müller"),
+    (("Baumeister Hans Müller", None, None, "Baumeister"), "Hans", "Müller"),
+    (("Müller, Hans",), "Hans", "Müller"),
+    (("Müller, Hans Peter",), ["Hans Peter", "Hans"], "Müller"),
+    (("Müller, Dr. Hans",), "Hans", "Müller"),
+    (("DUPONT Jean",), "Jean", "DUPONT"),
+    (("Jean DUPONT",), "Jean", "DUPONT"),
+    (("Anna Müller (privat)",), "Anna", "Müller"),
+    (("Anna Müller - privat",), "Anna", "Müller"),
+    (('Robert "Bob" Smith',), "Robert", "Smith"),
+    (("山田 太郎",), "太郎", "山田"),
+    (("山田\u3000太郎",), "太郎", "山田"),
+    (("김철수",), "철수", "김"),
+    (("남궁민수",), "민수", "남궁"),
+    (("王小明", "CN"), "小明", "王"),
+    (("欧阳小明", None, "zh_CN"), "小明", "欧阳"),
+    (("山田太郎", "JP"), "山田太郎", None),
+    (("Yamada Taro", "JP"), ["Taro", "Yamada"], ["Yamada", "Taro"]),
+    (("Nagy István", "HU"), "István", "Nagy"),
+    (("Nagy István", "HU", "en_US"), "István", "Nagy"),
+    (("Nagy István", None, "hu_HU"), "István", "Nagy"),
+    (("Nagy István", "AT", "hu_HU"), ["István", "Nagy"], ["Nagy", "István"]),
+    (("Nguyễn Văn An", "VN"), ["Văn An", "An"], "Nguyễn"),
+    (("Jane\u00a0Doe",), "Jane", "Doe"),
+    (("Jane\u3000Doe",), "Jane", "Doe"),
+    (("  Jane   Doe ",), "Jane", "Doe"),
+    (("Jane",), "Jane", None),
+    (("O'Brien",), "O'Brien", None),
+    (("Mary Ann Smith",), ["Mary Ann", "Mary"], "Smith"),
+    (("John F. Kennedy",), ["John F.", "John"], "Kennedy"),
+    (("J. R. R. Tolkien",), "J. R. R.", "Tolkien"),
+    (("محمد بن سلمان",), "محمد", "بن سلمان"),
+    (("jane.doe@example.com",), None, None),
+    (("Jane Doe <jane@example.com>",), "Jane", "Doe"),
+    (("+49 30 901820",), None, None),
+    (("",), None, None),
+    ((None,), None, None),
+    ((False,), None, None),
+    ((42,), None, None),
+]
+
+
+class TestVectors(BaseCase):
+    def check(self, key, normalizer, table, *, takes_country=False):
+        """Check each row of a table, and tell how many there were."""
+        count = 0
+        for written, country, form in lines(table):
+            arguments = (written, country) if takes_country else (written,)
+            found = normalizer(*arguments)
+            if isinstance(found, list):
+                found = " ".join(found) or None
+            with self.subTest(key=key, written=written, country=country):
+                self.assertEqual(found, form)
+            count += 1
+        print(f"vectors, {key}: {count} tried")
+
+    def test_the_examples_in_the_docstrings_hold(self):
+        for module in (countries, dates, emails, names, phone, places, postcodes, text):
+            with self.subTest(module=module.__name__):
+                self.assertEqual(doctest.testmod(module).failed, 0)
+
+    def test_phones(self):
+        self.check("ph", normalize_phones, PHONES, takes_country=True)
+        for written, numbers in SEVERAL_PHONES.items():
+            with self.subTest(written=written):
+                self.assertEqual(normalize_phones(written, "DE"), numbers)
+
+    def test_emails(self):
+        self.check("em", normalize_emails, EMAILS)
+
+    def test_names(self):
+        self.check("fn, ln", normalize_name, NAMES)
+
+    def test_cities_have_one_form_as_names_have(self):
+        self.check("ct", normalize_city, NAMES.replace("1mary", "mary"))
+
+    def test_countries(self):
+        self.check("country", normalize_country, COUNTRY_NAMES)
+
+    def test_postal_codes(self):
+        self.check("zp", normalize_zip, ZIPS, takes_country=True)
+
+    def test_states(self):
+        self.check("st", normalize_state, STATES, takes_country=True)
+
+    def test_birthdays(self):
+        self.check("db", normalize_birth_date, BIRTHDAYS, takes_country=True)
+
+    def test_genders(self):
+        self.check("ge", normalize_gender, GENDERS)
+
+    def test_first_and_last_names_are_told_apart(self):
+        def shown(found):
+            return found[0] if len(found) == 1 else found or None
+
+        for arguments, firsts, lasts in SPLIT:
+            with self.subTest(arguments=arguments):
+                found = tuple(map(shown, split_name(*arguments)))
+                self.assertEqual(found, (firsts, lasts))
+        print(f"vectors, fn and ln of one name: {len(SPLIT)} tried")
+
+
+class TestCountriesByName(BaseCase):
+    def test_the_names_in_many_languages_are_known(self):
+        count = 0
+        for language in "en de fr es pt nl ar it pl ru ja zh ko sv el hu tr uk".split():
+            territories = Locale.parse(language).territories
+            for code in COUNTRIES - {"cg", "cd", "mf", "sx"}:
+                name = territories[code.upper()]
+                for written in (name, name.upper(), f" {name} "):
+                    if name == "Fas":  # three letters, as many an abbreviation
+                        continue
+                    with self.subTest(language=language, written=written):
+                        self.assertEqual(normalize_country(written), code)
+                    count += 1
+        print(f"vectors, country by name: {count} tried")
+
+    def test_every_alpha_3_code_of_a_country_is_known(self):
+        for three, two in (("FRA", "fr"), ("AUT", "at"), ("ROU", "ro"), ("XKX", "xk")):
+            self.assertEqual(normalize_country(three), two)
+
+
+class TestStates(BaseCase):
+    def test_every_state_is_known_by_its_name_and_code_and_what_is_around_it(self):
+        for country, mention, states in (
+            ("US", "USA", US_STATES),
+            ("CA", "Canada", CA_PROVINCES),
+        ):
+            for name, code in states.items():
+                for written in (
+                    name.title(),
+                    code.upper(),
+                    f"{name} ({country})",
+                    f"{name}, {mention}",
+                    f"{country}-{code}",
+                    f"{name}, {code}",
+                ):
+                    with self.subTest(country=country, written=written):
+                        self.assertEqual(normalize_state(written, country), code)
+
+
+WORDS = (
+    "{}",
+    "{} privat",
+    "{} Fax",
+    "Tel.: {}",
+    "{} App. 15",
+    "{} poste 12",
+    "{} ramal 12",
+    "{} 内線12",
+    "{} ext. 5",
+    "{} x5",
+    "{} (WhatsApp)",
+    "Call me at {} today!",
+    "\u202a{}\u202c",
+)
+SEPARATORS = (" ", "-", ".", "/", "", "\u00a0", "\u2011", " - ")
+SHOPS = (None, *"US DE GB FR IT ES BR JP MX IN RU AU AT ID SE CO".split())
+TYPES = range(11)
+FORMATS = (
+    phonenumbers.PhoneNumberFormat.E164,
+    phonenumbers.PhoneNumberFormat.INTERNATIONAL,
+    phonenumbers.PhoneNumberFormat.NATIONAL,
+)
+
+if given:
+    quick = settings(max_examples=500, deadline=None, database=None)
+
+    def separated(written, separator):
+        return separator.join(filter(None, written.replace("-", " ").split()))
+
+    class TestPhonesOfAllCountries(BaseCase):
+        """A number has one hash or none, whoever writes it however, in any shop."""
+
+        def number(self, region, kind):
+            number = phonenumbers.example_number_for_type(region, kind)
+            if number is None:
+                return None, None
+            significant = phonenumbers.national_significant_number(number)
+            return number, f"{number.country_code}{significant}"
+
+        def assertOneOrNone(self, written, shop, digits):
+            found = normalize_phones(written, shop)
+            self.assertIn(found, ([digits], []), (written, shop))
+
+        @quick
+        @given(
+            st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)),
+            st.sampled_from(TYPES),
+            st.sampled_from(SHOPS),
+            st.sampled_from(SEPARATORS),
+            st.sampled_from(WORDS),
+        )
+        def test_in_any_shop(self, region, kind, shop, separator, words):
+            number, digits = self.number(region, kind)
+            if number is None:
+                return
+            written = phonenumbers.format_number(
+                number, phonenumbers.PhoneNumberFormat.INTERNATIONAL
+            )
+            written = separated(written, separator)
+            for form in (
+                digits,
+                f"+{digits}",
+                f"00{digits}",
+                written,
+                written[1:],
+                f"00{separator}{written[1:]}",
+                f"(00){written[1:]}",
+            ):
+                self.assertOneOrNone(words.format(form), shop, digits)
+
+        @quick
+        @given(
+            st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)),
+            st.sampled_from(TYPES),
+            st.sampled_from(SEPARATORS),
+            st.sampled_from(WORDS),
+        )
+        def test_at_home(self, region, kind, separator, words):
+            number, digits = self.number(region, kind)
+            if number is None:
+                return
+            written = phonenumbers.format_number(
+                number, phonenumbers.PhoneNumberFormat.NATIONAL
+            )
+            for form in (written, separated(written, separator)):
+                self.assertOneOrNone(words.format(form), region, digits)
+
+        def test_most_are_read(self):
+            read = tried = 0
+            for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+                number, digits = self.number(
+                    region, phonenumbers.PhoneNumberType.MOBILE
+                )
+                if number is None:
+                    continue
+                for form in FORMATS:
+                    written = phonenumbers.format_number(number, form)
+                    tried += 1
+                    read += normalize_phones(written, region) == [digits]
+                tried += 1
+                read += normalize_phones(digits, "DE") == [digits]
+            print(f"vectors, ph of all countries: {read} of {tried} read")
+            self.assertGreater(read, 0.98 * tried)
