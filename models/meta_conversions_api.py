@@ -22,7 +22,7 @@ from ..capi.errors import InvalidParameter
 from ..capi.event import ServerEvent, read_event, weaknesses
 from ..capi.privacy import limited_data_use
 from ..capi.reading import Problems, read_mapping
-from ..capi.user_data import needs_country
+from ..capi.user_data import by_own_names, needs_country
 from .ir_actions_server import ORIGIN_KEY, ActionOrigin
 from .meta_capi_browser import TRACES
 from .outbox import EventTable
@@ -31,6 +31,14 @@ from .refusal import Refusal, to_refusal
 _logger = logging.getLogger("meta.conversions.api")
 
 _EVENT_FIELDS = tuple(field.name for field in dataclasses.fields(ServerEvent))
+# What an event may tell of a person or a device.
+_NOTHING_PERSONAL = {
+    "user_data": {},
+    "event_source_url": None,
+    "referrer_url": None,
+    "app_data": None,
+    "attribution_data": None,
+}
 _to_json = json.JSONEncoder(default=datetime.isoformat).encode
 # What a rebuilt row must not keep of its former life.
 _STATE_COLUMNS = (
@@ -188,6 +196,11 @@ class MetaConversionsApi(models.AbstractModel):
         data_processing_options=None,
         origin=None,
         website=None,
+        customer_segmentation=None,
+        original_event_data=None,
+        app_data=None,
+        messaging_channel=None,
+        attribution_data=None,
     ):
         """Record an event for Meta.
 
@@ -209,6 +222,16 @@ class MetaConversionsApi(models.AbstractModel):
         :param origin: the record the event is about; default: the single record of the
             server action that is calling
         :param website: default: the origin's, or the one that is being visited
+        :param customer_segmentation: what kind of customer it is, such as
+            ``new_customer_to_business``
+        :param original_event_data: the ``event_name``, ``event_time``, ``event_id`` and
+            ``order_id`` of an event that was sent before and that this one adds to
+        :param app_data: what an event of ``action_source="app"`` tells of the app, such
+            as ``advertiser_tracking_enabled`` and ``extinfo``
+        :param messaging_channel: where an event of
+            ``action_source="business_messaging"`` happened: ``whatsapp``,
+            ``messenger`` or ``instagram``
+        :param attribution_data: what ``AppendAttribution`` tells, such as ``ad_id``
         :return: the ``meta.capi.event``; the one that exists, where this pixel has an
             event of this name and id; empty while switched off or not configured
         """
@@ -229,6 +252,11 @@ class MetaConversionsApi(models.AbstractModel):
                     "data_processing_options": data_processing_options,
                     "origin": origin,
                     "website": website,
+                    "customer_segmentation": customer_segmentation,
+                    "original_event_data": original_event_data,
+                    "app_data": app_data,
+                    "messaging_channel": messaging_channel,
+                    "attribution_data": attribution_data,
                 }
             ]
         )
@@ -404,16 +432,15 @@ class MetaConversionsApi(models.AbstractModel):
             "res_id": origin.id if origin else None,
         }
         if refusal:
-            event = replace(
-                event, user_data={}, event_source_url=None, referrer_url=None
-            )
+            event = replace(event, **_NOTHING_PERSONAL)
             columns.update(
                 state="cancelled", cause=refusal.cause, error_message=refusal.message
             )
         else:
             columns["partner_id"] = told.partner.id if told.partner else None
             columns["user_data_keys"] = ",".join(sorted(event.user_data)) or None
-            columns["weakness"] = "\n".join(map(str, weaknesses(event))) or None
+            weak = [*refused.left_out, *problems.left_out, *weaknesses(event)]
+            columns["weakness"] = "\n".join(map(str, weak)) or None
             if problems:
                 columns.update(
                     _failed(
@@ -603,6 +630,7 @@ class MetaConversionsApi(models.AbstractModel):
             user_data = problems.read(
                 "user_data", read_mapping, "user_data", given["user_data"], default={}
             )
+            user_data = by_own_names(user_data)
         given["user_data"] = {
             **{key: browser[key] for key in TRACES if key in browser},
             **told.user_data,
@@ -735,7 +763,9 @@ class MetaConversionsApi(models.AbstractModel):
 
     def _insert_bare(self, draft):
         """Insert what is safe of an event that PostgreSQL refuses."""
-        draft.event = replace(draft.event, user_data={}, custom_data=None)
+        draft.event = replace(
+            draft.event, **_NOTHING_PERSONAL, original_event_data=None, custom_data=None
+        )
         draft.columns = {
             "pixel_id": draft.columns["pixel_id"],
             **_failed(

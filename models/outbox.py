@@ -44,8 +44,20 @@ PAYLOAD = (
     "data_processing_options",
     "data_processing_options_country",
     "data_processing_options_state",
+    "customer_segmentation",
+    "original_event_data",
+    "app_data",
+    "messaging_channel",
+    "attribution_data",
 )
-_JSON = ("user_data", "custom_data", "data_processing_options")
+_JSON = (
+    "user_data",
+    "custom_data",
+    "data_processing_options",
+    "original_event_data",
+    "app_data",
+    "attribution_data",
+)
 # What one answer of Meta leaves on an event.
 _ANSWER = ("http_status", "fbtrace_id", "error_code", "error_subcode", "error_message")
 # What is written on an event whose person is to be forgotten.
@@ -53,6 +65,8 @@ NOTHING_PERSONAL = {
     "user_data": Json({}),
     "event_source_url": None,
     "referrer_url": None,
+    "app_data": None,
+    "attribution_data": None,
     "partner_id": None,
 }
 _ORDERS = {

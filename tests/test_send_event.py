@@ -1,4 +1,5 @@
 import hashlib
+import json
 from datetime import datetime
 
 from odoo.exceptions import UserError
@@ -91,3 +92,81 @@ class TestSendEvent(MetaCapiCase):
             "Lead", user_data={"em": "a@example.com"}
         )
         self.assertEqual(event.sudo().state, "pending")
+
+    def test_what_only_some_sources_have_is_stored_sent_and_shown(self):
+        for arguments in (
+            {
+                "action_source": "app",
+                "app_data": {
+                    "advertiser_tracking_enabled": False,
+                    "extinfo": ["i2", "", "", "", "17.1", *[""] * 11],
+                },
+            },
+            {
+                "event_name": "LeadSubmitted",
+                "action_source": "business_messaging",
+                "messaging_channel": "whatsapp",
+                "customer_segmentation": "new_customer_to_business",
+            },
+            {
+                "event_name": "AppendAttribution",
+                "original_event_data": {"event_name": "Purchase", "order_id": "S1"},
+                "attribution_data": {"ad_id": "7", "attribution_share": 0.5},
+            },
+        ):
+            with self.subTest(arguments=arguments):
+                event = self.record(**arguments)
+                self.assertEqual(event.state, "pending")
+                for name, value in arguments.items():
+                    self.assertEqual(event[name], value)
+                    self.assertEqual(json.loads(event.payload)[name], value)
+                self.deliver()
+                sent = self.graph.events[-1].event
+                self.assertEqual(sent, json.loads(event.payload))
+
+    def test_what_tells_of_a_device_is_forgotten_with_its_person(self):
+        arguments = {
+            "user_data": {"em": "jane@example.com"},
+            "app_data": {"vendor_id": "device-1"},
+            "attribution_data": {"auditing_token": "token-1"},
+        }
+        event = self.record(origin=self.customer, **arguments)
+        self.assertTrue(event.app_data)
+        self.customer.unlink()
+        self.assertFalse(event.app_data)
+        self.assertFalse(event.attribution_data)
+        self.customer = self.customer.create({"name": "Joe", "meta_capi_opt_out": True})
+        event = self.record(origin=self.customer, **arguments)
+        self.assertEqual(event.state, "cancelled")
+        self.assertFalse(event.app_data or event.attribution_data)
+
+    def test_what_an_event_can_do_without_makes_it_weak(self):
+        event = self.record(
+            event_time=False,
+            user_data={"em": "jane@example.com", "email_hash": "x", "ph": b"1"},
+            custom_data={
+                "value": "12.50 €",
+                "currency": "EUR",
+                "num_items": 2.5,
+                "search_string": 42,
+                "content_category": ["a", "b"],
+                "content_ids": '["a","b"]',
+            },
+        )
+        self.assertEqual(event.state, "pending")
+        self.assertEqual(
+            event.custom_data,
+            {
+                "value": 12.5,
+                "currency": "EUR",
+                "search_string": "42",
+                "content_ids": ["a", "b"],
+            },
+        )
+        for field in (
+            "user_data.email_hash",
+            "user_data.ph",
+            "custom_data.num_items",
+            "custom_data.content_category",
+        ):
+            self.assertRegex(event.weakness, rf"(?m)^{field}: .*left out")
