@@ -14,6 +14,10 @@ FACEBOOK = "https://connect.facebook.net/"
 ASSETS = ("/web/assets/", "/web/image/", "/website/image/", "/web/static/")
 # Of the back office's bus, which nobody listens to in a test.
 BUS = "/bus/"
+AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/140.0.0.0 Safari/537.36"
+)
 # Seconds a page may take unless a test says otherwise; the first one compiles its
 # templates.
 TIMEOUT = 30
@@ -50,6 +54,8 @@ class Browser:
             }
         )
         self.send("Network.enable")
+        # Of itself it says that nobody looks at it, and is a robot.
+        self.send("Network.setUserAgentOverride", userAgent=AGENT)
         self.send("Log.enable")
         self.send("Runtime.addBinding", name="pixelReport")
         self.send("Fetch.enable")

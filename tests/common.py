@@ -202,6 +202,7 @@ class VisitCase(MetaCapiCase):
         referrer="https://www.facebook.com/",
         cookies=None,
         is_bot=False,
+        agent="Mozilla/5.0 (Visitor)",
     ):
         """Return the context of a request of a page of the website.
 
@@ -227,7 +228,7 @@ class VisitCase(MetaCapiCase):
                 url=f"https://shop.example.com{path}",
                 referrer=referrer,
                 remote_addr=address,
-                user_agent=SimpleNamespace(string="Mozilla/5.0 (Visitor)"),
+                user_agent=SimpleNamespace(string="Googlebot/2.1" if is_bot else agent),
                 cookies=jar,
             ),
         )
@@ -235,5 +236,4 @@ class VisitCase(MetaCapiCase):
         self.enter(
             patch.object(http, "_is_allowed_cookie", lambda *args: bool(consent))
         )
-        self.enter(patch.object(http, "is_a_bot", lambda *args: is_bot))
         return patch.object(meta_capi_browser, "request", request)
