@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -30,6 +31,9 @@ _PHONE = re.compile(r"(?<!\w)\+(?:[\s()./\-‐-―]{0,3}\d){8,15}")
 _NO_DIGIT = re.compile(r"\D")
 # A text of nothing but what is almost a number has to end.
 _MAX_PHONES = 1000
+# Looking a number up takes its time, so those that no country has are passed over before.
+_MAX_LOOKED_UP = 20
+_MIN_DIGITS = 8
 _PLAIN_KEY = re.compile(r"[A-Za-z_]{1,40}")
 _SPECIAL = re.compile(r"[^\w-]")
 _DIGITS = re.compile(r"\d{5,}")
@@ -116,6 +120,11 @@ def read_text(field: str, value: object, limit: int = MAX_TEXT_LENGTH) -> str:
     return text
 
 
+def start_of(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
+    """Return as much of a text as can be stored, and as ``limit`` has room for."""
+    return _UNSTORABLE.sub("", text[: 2 * limit])[:limit]
+
+
 def read_public_text(field: str, value: object, limit: int = MAX_TEXT_LENGTH) -> str:
     """Return a text that travels unhashed, so must hold no e-mail address or phone."""
     text = read_text(field, value, limit)
@@ -143,27 +152,78 @@ def has_phone(text: str) -> bool:
     """Tell whether a text holds a phone number in international form, with its plus.
 
     Only a number that exists counts, and one that stands by itself: prices, dates and
-    product codes are no phone numbers. Nor is a national number told from those.
+    product codes are no phone numbers. Nor is a national number told from those. A text
+    that is full of what could be one is taken to hold one.
 
     >>> has_phone("call +49 30 901820"), has_phone("+1 (650) 555-1212")
     (True, True)
     >>> has_phone("+100 000.00"), has_phone("SET+4930901820"), has_phone("030 901820")
     (False, False, False)
     """
+    plausible = filter(_is_in_some_plan, _candidates(text))
+    looked_up = list(islice(plausible, _MAX_LOOKED_UP))
+    return len(looked_up) == _MAX_LOOKED_UP or any(map(_is_phone, looked_up))
+
+
+def phone_like_count(text: str, limit: int) -> int:
+    """Return how many parts of a text look like phone numbers, ``limit`` at most.
+
+    >>> phone_like_count("+4930901820, +4930901821", 9), phone_like_count("+49 30", 9)
+    (2, 0)
+    """
+    return sum(1 for _match in islice(_matches(text), limit))
+
+
+def _matches(text: str) -> Iterator[re.Match[str]]:
     if "+" not in text and "%" not in text and "＋" not in text:
-        return False
-    text = _PLUS_SIGN.sub("+", text)
-    if "+" not in text:
-        return False
-    return any(map(_is_phone, _candidates(text)))
+        return iter(())
+    return _PHONE.finditer(_PLUS_SIGN.sub("+", text))
 
 
 def _candidates(text: str) -> Iterator[str]:
     """Yield what may be a phone number: what follows it may be a number as well."""
-    for match in islice(_PHONE.finditer(text), _MAX_PHONES):
-        for end in range(match.end(), match.start(), -1):
-            if text[end - 1].isdecimal() and not text[end : end + 1].isdecimal():
-                yield text[match.start() : end]
+    for match in islice(_matches(text), _MAX_PHONES):
+        found = match[0]
+        digits = sum(map(str.isdecimal, found))
+        following = match.string[match.end() : match.end() + 1]
+        for end in range(len(found), 0, -1):
+            if digits < _MIN_DIGITS:
+                break
+            if found[end - 1].isdecimal():
+                if not following.isdecimal():
+                    yield found[:end]
+                digits -= 1
+            following = found[end - 1]
+
+
+def _is_in_some_plan(text: str) -> bool:
+    """Tell whether a country's numbers look like this one."""
+    digits = _NO_DIGIT.sub("", text)
+    if digits.startswith("0"):
+        return False
+    digits = str(int(digits))  # which may be those of any script
+    for length in (1, 2, 3):  # no country code begins with another
+        country_code = int(digits[:length])
+        if country_code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            return _plan_of(country_code).match(digits[length:]) is not None
+    return False
+
+
+@cache
+def _plan_of(country_code: int) -> re.Pattern[str]:
+    """Return what matches the numbers of a country, also where 0 is written before."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[country_code]
+    metadata: list[Any] = [
+        phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(
+            country_code, region
+        )
+        for region in regions
+    ]
+    forms = [f"(?:{one.general_desc.national_number_pattern})$" for one in metadata]
+    # Of the country that the others share their code with.
+    if metadata[0].national_prefix_for_parsing:
+        forms.append(metadata[0].national_prefix_for_parsing)
+    return re.compile("|".join(f"(?:{form})" for form in forms))
 
 
 def _is_phone(text: str) -> bool:

@@ -5,15 +5,31 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
-from .reading import has_phone
+from .const import MAX_TEXT_LENGTH
+from .reading import has_phone, phone_like_count
 
 _PARTS = re.compile(
     r"(https?://)([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.IGNORECASE | re.DOTALL
+)
+_PAGE = re.compile(r"https?://[^/?#]", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Of no use to Meta: by these, others find their clicks again.
+_FOREIGN_IDS = frozenset(
+    """
+    _branch_match_id _ga _gac _gl _hsenc _hsmi _kx awc cjevent dclid epik gad_campaignid
+    gad_source gbraid gclid gclsrc irclickid li_fat_id mc_cid mc_eid mkt_tok msclkid
+    obclid rdt_cid scclid sccid srsltid tblci ttclid twclid vero_id wbraid wickedid ymclid
+    yclid
+    """.split()
 )
 # Without one of these, nothing in a URL can be personal.
 _MARK = re.compile("[%+=@＋]")
 _AT_SIGN = re.compile("@|%(?:25)*40")
 _MAX_ENCODINGS = 3
+# What a stranger's request can make us look into.
+_MAX_PARTS = 150
+_MAX_CODES = 500
+_MAX_PHONES = 8
 # "+49+30+901820": between digits it is a space of a form.
 _PLUS_INSIDE = re.compile(r"(?<=[0-9)])\+")
 # A parameter's value may be another URL, with parameters of its own.
@@ -37,6 +53,96 @@ _PERSONAL = frozenset(
 _PERSONAL_ALONE = frozenset("city name".split())
 # Of names written in one word, such as useremail and accesstoken.
 _PERSONAL_ENDS = ("email", "password", "token")
+
+
+def tellable_url(url: object) -> str | None:
+    """Return what can be told of a URL that nobody has given on purpose, or None.
+
+    It is no longer than Meta's parameters may be here, and names nobody.
+
+    >>> tellable_url("https://shop.example/my/orders/7?access_token=x&page=2")
+    'https://shop.example/my/orders/7?page=2'
+    >>> tellable_url("android-app://com.instagram.android") is None
+    True
+    """
+    if not isinstance(url, str) or not _PAGE.match(url) or _CONTROL.search(url):
+        return None
+    shorter = shortened_url(url)
+    if not shorter:
+        return None
+    if _is_crowded(shorter):
+        match = _PARTS.fullmatch(shorter)
+        click = _click_of((match and match[4]) or "")
+        shorter = f"{match[1]}{match[2]}/{'?' if click else ''}{click}" if match else ""
+    return without_personal_data(shorter)
+
+
+def _is_crowded(url: str) -> bool:
+    """Tell whether a URL is made of more parts, or numbers, than a shop would link to."""
+    if url.count("&") + url.count("/") > _MAX_PARTS or url.count("%") > _MAX_CODES:
+        return True
+    for _time in range(_MAX_ENCODINGS):
+        url = unquote(url)
+    return phone_like_count(url, _MAX_PHONES) == _MAX_PHONES
+
+
+def _click_of(query: str) -> str:
+    """Return the parameter of a click on an ad, or an empty text."""
+    parameters = query.split("&")
+    return next((text for text in parameters if text.startswith("fbclid=")), "")
+
+
+def shortened_url(url: str, limit: int = MAX_TEXT_LENGTH) -> str | None:
+    """Return a URL of http or https with as much as ``limit`` characters have room for.
+
+    What is of least use to Meta goes first: the fragment, what other networks find
+    their clicks by, all other parameters but those of campaigns, then these; of a kind
+    the longest first. If that is not enough, the path goes, too. The click ID never
+    does. What is left stays byte for byte; None is left of a host that is too long.
+
+    >>> shortened_url("https://shop.example/a?fbclid=AbC&x=1234567890&utm_id=7#top", 46)
+    'https://shop.example/a?fbclid=AbC&utm_id=7'
+    >>> shortened_url("https://shop.example/a/very/long/path?x=1&fbclid=AbC", 40)
+    'https://shop.example/?fbclid=AbC'
+    """
+    if len(url) <= limit:
+        return url
+    match = _PARTS.fullmatch(url)
+    if not match:
+        return None
+    scheme, host, path, query, _fragment = match.groups(default="")
+    origin, parameters = scheme + host, query.split("&") if query else []
+    if len(parameters) > _MAX_PARTS:
+        parameters = [*parameters[:_MAX_PARTS], _click_of(query)]
+        query = "&".join(parameters)
+    excess = len(origin + path) + bool(query) + len(query) - limit
+    by_use = sorted(range(len(parameters)), key=lambda index: _use(parameters[index]))
+    for index in by_use:
+        if excess <= 0 or _use(parameters[index])[0] == _CLICK:
+            break
+        excess -= len(parameters[index]) + 1
+        parameters[index] = ""
+    kept = "&".join(filter(None, parameters))
+    for question in (f"?{kept}" if kept else "", ""):
+        for page in (origin + path, f"{origin}/"):
+            if len(page + question) <= limit:
+                return page + question
+    return None
+
+
+_CLICK = 3
+
+
+def _use(parameter: str) -> tuple[int, int]:
+    """Return how useful a parameter is to Meta; of a kind, a long one is less so."""
+    name = parameter.partition("=")[0].lower()
+    if name == "fbclid":
+        kind = _CLICK
+    elif name.startswith("utm_"):
+        kind = 2
+    else:
+        kind = 0 if name in _FOREIGN_IDS else 1
+    return kind, -len(parameter)
 
 
 def without_personal_data(url: str) -> str:

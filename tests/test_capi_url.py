@@ -3,7 +3,8 @@ from __future__ import annotations
 import doctest
 
 from ..capi import url as url_module
-from ..capi.url import without_personal_data
+from ..capi.browser import read_fbclid
+from ..capi.url import shortened_url, tellable_url, without_personal_data
 
 try:
     from odoo.tests import BaseCase
@@ -133,3 +134,80 @@ class TestWithoutPersonalData(BaseCase):
             "https://shop.example/#/a?b=1",
         )
         self.assertKept({"/a?&email=x&&b=%E4&": "/a?&&b=%E4&", "?email=x": ""})
+
+
+class TestTellableUrl(BaseCase):
+    CLICK = "IwAR2F4-dbP0l7Mn_" + "x" * 100
+
+    def test_what_is_of_least_use_goes_first(self):
+        use = (
+            f"fbclid={self.CLICK}",
+            "utm_campaign=spring",
+            "product=desk",
+            "gclid=" + "g" * 100,
+        )
+        url = "https://shop.example/landing?" + "&".join(reversed(use)) + "#top"
+        left = [url]
+        for limit in range(len(url), 0, -1):
+            short = shortened_url(url, limit)
+            if short != left[-1]:
+                left.append(short)
+        page = "https://shop.example/landing"
+        self.assertEqual(
+            left,
+            [
+                url,
+                url.removesuffix("#top"),
+                f"{page}?{use[2]}&{use[1]}&{use[0]}",
+                f"{page}?{use[1]}&{use[0]}",
+                f"{page}?{use[0]}",
+                f"https://shop.example/?{use[0]}",
+                page,
+                "https://shop.example/",
+                None,
+            ],
+        )
+
+    def test_of_a_kind_the_longest_goes_first(self):
+        url = "https://shop.example/?a=1&b=22222222&c=333&d=4"
+        self.assertEqual(
+            shortened_url(url, len(url) - 1), "https://shop.example/?a=1&c=333&d=4"
+        )
+
+    def test_a_click_id_survives_whatever_stands_around_it(self):
+        rest = "x" * 3000
+        for url in (
+            f"https://shop.example/?{rest}&fbclid={self.CLICK}",
+            f"https://shop.example/{rest}?fbclid={self.CLICK}&utm_source={rest}",
+            f"https://shop.example/a?fbclid={self.CLICK}#{rest}",
+            f"https://shop.example/a?gclid={rest}&utm_id={rest}&fbclid={self.CLICK}&{rest}",
+            f"https://shop.example/a?{'a&' * 3000}fbclid={self.CLICK}",
+        ):
+            with self.subTest(url):
+                told = tellable_url(url)
+                self.assertLessEqual(len(told), 2048)
+                self.assertEqual(read_fbclid(told), self.CLICK)
+
+    def test_what_fits_stays_as_it_is(self):
+        for url in (
+            "https://shop.example",
+            "HTTP://shop.example/?%20&&=#",
+            "http://a/é?ü",
+        ):
+            self.assertEqual(tellable_url(url), url)
+
+    def test_what_is_no_page_is_left_out(self):
+        for url in (
+            None,
+            7,
+            "",
+            "about:blank",
+            "android-app://com.google.android.googlequicksearchbox/",
+            "https:///path",
+            "https://shop.example/\r\nx",
+            "https://shop.example/\0",
+            "https://shop.example/\ud800",
+            "https://" + "h" * 3000,
+        ):
+            with self.subTest(url):
+                self.assertIsNone(tellable_url(url))
