@@ -29,6 +29,9 @@ COOKIE_MAX_AGE = 90 * 24 * 3600
 _BROWSER_ID = re.compile(
     rf"fb\.[0-9]+\.[0-9]{{13}}\.([!-\-/-~]+)({APPENDIX})?", re.ASCII
 )
+_MARK = re.compile(rf"{APPENDIX}$", re.ASCII)
+# With the longest click ID and every mark: what is longer, no library has made.
+_MAX_BROWSER_ID_LENGTH = MAX_FBCLID_LENGTH + 60
 # What both a cookie (RFC 6265, cookie-octet) and the fourth part above may hold.
 _FBCLID = re.compile(rf"[!#-+\-/-:<-\[\]-~]{{1,{MAX_FBCLID_LENGTH}}}")
 
@@ -63,6 +66,18 @@ def public_address(*candidates: str | None) -> str | None:
     public = [address for text in candidates if (address := _read_public(text))]
     public.sort(key=lambda address: -address.version)  # stable: the first stays first
     return str(public[0]) if public else None
+
+
+def address_of_cookie(cookie: str | None) -> str | None:
+    """Return the address that Meta's parameter builder has put into ``_fbi``, or None.
+
+    What its script finds out is the browser's IPv6 address, also where the request
+    comes by IPv4. The builder marks it like its other values.
+
+    >>> address_of_cookie("2a00:1450:4001::200e.AQICAQMC")
+    '2a00:1450:4001::200e'
+    """
+    return _MARK.sub("", cookie) if isinstance(cookie, str) else None
 
 
 def _read_public(text: object) -> IPv4Address | IPv6Address | None:
@@ -195,7 +210,11 @@ def is_browser_id(text: str | None) -> bool:
     >>> is_browser_id("AbCdEfGhIj"), is_browser_id(None)
     (False, False)
     """
-    return isinstance(text, str) and _BROWSER_ID.fullmatch(text) is not None
+    return (
+        isinstance(text, str)
+        and len(text) <= _MAX_BROWSER_ID_LENGTH
+        and _BROWSER_ID.fullmatch(text) is not None
+    )
 
 
 def make_fbc(fbclid: str, now_ms: int, subdomain_index: int) -> str:
@@ -249,3 +268,13 @@ def current_fbc(
         if not fbclid or cookie.split(".")[3] == fbclid:
             return cookie
     return make_fbc(fbclid, now_ms, subdomain_index) if fbclid else None
+
+
+def newest_fbc(*candidates: str | None) -> str | None:
+    """Return the value of ``_fbc`` that was made last, the first of equals, or None.
+
+    >>> newest_fbc("fb.1.1554763741205.Old", None, "fb.1.1596403881668.New", "?")
+    'fb.1.1596403881668.New'
+    """
+    found = [text for text in candidates if text and is_browser_id(text)]
+    return max(found, key=lambda text: int(text.split(".")[2]), default=None)
