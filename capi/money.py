@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import ceil
 
 
 def allocate(total: float, weights: Sequence[float], rounding: float) -> list[float]:
@@ -63,6 +64,15 @@ def unit_price(amount: float, quantity: float, rounding: float) -> float:
     unit = _exact(rounding)
     price = round(exact / unit) * unit
     return float(price) if price == exact else round(float(exact), 8)
+
+
+def whole_number(quantity: float) -> int:
+    """Return how many items a quantity is, 1 at least: what is begun counts.
+
+    >>> whole_number(0.75), whole_number(2.0), whole_number(0.1 + 0.2), whole_number(2.5)
+    (1, 2, 1, 3)
+    """
+    return max(1, ceil(round(quantity, 6)))
 
 
 def _exact(number: float) -> Fraction:
