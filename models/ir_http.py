@@ -1,14 +1,13 @@
-import logging
-
-import psycopg2
 from werkzeug.exceptions import abort
 
 from odoo import models
 from odoo.http import Response, request
 
 from . import admission
+from .border import PASSED_THROUGH, log_error
 
-_logger = logging.getLogger("meta.conversions.api")
+# Where the shop gets the addresses of a wallet: the only page of an express checkout.
+_EXPRESS_CHECKOUT = "/shop/express_checkout"
 
 
 class IrHttp(models.AbstractModel):
@@ -37,9 +36,11 @@ class IrHttp(models.AbstractModel):
         """
         try:
             request.env["meta.capi.browser"]._follow()
-        except psycopg2.Error:
+            if request.httprequest.path.endswith(_EXPRESS_CHECKOUT):
+                request.env["meta.capi.bridge"]._begin_express_checkout()
+        except PASSED_THROUGH:
             raise
-        except Exception:
+        except Exception as error:
             # The border: no page of the shop breaks because of us.
-            _logger.exception("The visitor's cookies could not be seen to")
+            log_error("The visitor's cookies could not be seen to", error)
         return super()._post_dispatch(response)
