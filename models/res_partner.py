@@ -1,4 +1,5 @@
-from odoo import _, fields, models
+from odoo import SUPERUSER_ID, _, api, fields, models
+from odoo.tools import SQL
 
 from .outbox import EventTable
 from .refusal import Refusal
@@ -25,6 +26,64 @@ class ResPartner(models.Model):
         compute="_compute_meta_capi_events",
         groups="ih_meta_conversions_api.group_meta_capi_user",
     )
+
+    meta_capi_is_nobody = fields.Boolean(
+        "Nobody in Particular to Meta", compute="_compute_meta_capi_is_nobody"
+    )
+
+    @api.depends("name")
+    def _compute_meta_capi_is_nobody(self):
+        """Tell who stands for nobody in particular: it would make all customers one.
+
+        That is the partner of a website's public user, a company's own, OdooBot, the
+        template of users to come, and the one that the express checkout of the shop
+        makes of an address until it learns whose it is.
+        """
+        # Not by search, which would write what is pending.
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT partner_id FROM res_company WHERE partner_id IN %(ids)s
+                UNION
+                SELECT users.partner_id
+                  FROM res_users users
+                  JOIN res_partner partner ON partner.id = users.partner_id
+                 WHERE users.partner_id IN %(ids)s
+                   AND (
+                    users.id = %(superuser)s
+                    OR EXISTS (
+                        SELECT FROM res_groups_users_rel
+                         WHERE uid = users.id AND gid = %(public)s
+                    )
+                    OR NOT users.active AND NOT partner.active AND NOT EXISTS (
+                        SELECT FROM res_users_log WHERE create_uid = users.id
+                    )
+                   )
+                """,
+                ids=tuple(self.ids) or (0,),
+                superuser=SUPERUSER_ID,
+                public=self.env["ir.model.data"]._xmlid_to_res_id("base.group_public"),
+            )
+        )
+        nobodies = {partner_id for (partner_id,) in self.env.cr.fetchall()}
+        for partner in self:
+            partner.meta_capi_is_nobody = (
+                partner.id in nobodies or partner._meta_capi_is_named_after_an_order()
+            )
+
+    def _meta_capi_is_named_after_an_order(self):
+        """Tell whether Odoo has made up the name, "Anonymous … for order S00042"."""
+        words = [word for word in (self.name or "").split()[1:] if word[-1].isdigit()]
+        if not words:
+            return False
+        self.env.cr.execute(
+            SQL("SELECT FROM sale_order WHERE name IN %s LIMIT 1", tuple(words))
+        )
+        return bool(self.env.cr.rowcount)
+
+    def _meta_capi_somebody(self):
+        """Return those of these partners who stand for somebody."""
+        return self.filtered(lambda partner: not partner.meta_capi_is_nobody)
 
     def _compute_meta_capi_events(self):
         """Tell how often Meta was told of these customers, and when last."""
@@ -79,13 +138,14 @@ class ResPartner(models.Model):
 
     def _meta_capi_objects(self):
         """Tell whether the customer, or the company the customer buys for, opted out."""
-        return any((self | self.commercial_partner_id).mapped("meta_capi_opt_out"))
+        persons = (self | self.commercial_partner_id)._meta_capi_somebody()
+        return any(persons.mapped("meta_capi_opt_out"))
 
     def _meta_capi_cancel(self, refusal):
         """Cancel what is pending about these customers and those who buy for them."""
         events = self.env["meta.capi.event"].sudo()
-        persons = self.sudo().with_context(active_test=False)
-        persons = persons.search([("id", "child_of", self.ids)])
+        persons = self.sudo().with_context(active_test=False)._meta_capi_somebody()
+        persons = persons.search([("id", "child_of", persons.ids)])
         pending = events.search(
             [("state", "=", "pending"), ("partner_id", "in", persons.ids)]
         )
@@ -94,8 +154,9 @@ class ResPartner(models.Model):
 
     def _meta_capi_forget(self, refusal):
         """Leave nothing in the log that leads to these persons; cancel what waits."""
-        if self.ids:
-            self.env["meta.capi.event"].sudo()._forget_partners(self.ids, refusal)
+        ids = self._meta_capi_somebody().ids
+        if ids:
+            self.env["meta.capi.event"].sudo()._forget_partners(ids, refusal)
 
     # ------------------------------------------------------------ what Meta is told
 
@@ -104,11 +165,14 @@ class ResPartner(models.Model):
 
     def _meta_capi_exclusion(self, event_name):
         """Judge the customer; a tag counts for those who buy for a company, too."""
+        if not self._meta_capi_somebody():
+            return None
         config = self.env["meta.capi.config"]
         is_internal = any(not user.share for user in self.user_ids)
         if is_internal and config._excludes_internal_users():
             return Refusal("internal_user", _("The customer is an internal user."))
-        tags = (self | self.commercial_partner_id).category_id
+        persons = (self | self.commercial_partner_id)._meta_capi_somebody()
+        tags = persons.category_id
         tags = tags.filtered(lambda tag: tag.id in config._excluded_tag_ids())
         if tags:
             return Refusal(
@@ -119,9 +183,10 @@ class ResPartner(models.Model):
     def _meta_capi_user_data(self):
         """Return raw ``user_data`` keys of this customer.
 
-        A name is split for persons only: a company has no first and last name.
+        A name is split for persons only: a company has no first and last name. Of a
+        partner who stands for nobody there is nothing to tell.
         """
-        if not self:
+        if not self._meta_capi_somebody():
             return {}
         self.ensure_one()
         user_data = {**self._meta_capi_contact(), "external_id": str(self.id)}

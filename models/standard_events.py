@@ -8,6 +8,15 @@ from dataclasses import dataclass
 
 from .meta_capi_config import STANDARD_EVENTS
 
+CHECKOUT = "InitiateCheckout"
+# What is made in apps that are not depended on, and what Meta calls that; of a
+# subscription to a newsletter: "A person submits a completed subscription or signup
+# form." Its own event Subscribe is of what is paid for.
+EVENT_BY_CREATION = {
+    "mailing.subscription": "CompleteRegistration",
+    "product.wishlist": "AddToWishlist",
+}
+
 _PRODUCTS = ("contents", "content_ids", "content_type")
 _MONEY = ("value", "currency")
 
@@ -27,7 +36,7 @@ _KNOWN = {
     "AddToCart": StandardEvent(taken=(*_MONEY, *_PRODUCTS), is_about_products=True),
     "AddToWishlist": StandardEvent(taken=(*_MONEY, *_PRODUCTS[:2])),
     "CompleteRegistration": StandardEvent(taken=(*_MONEY, "status")),
-    "InitiateCheckout": StandardEvent(taken=(*_MONEY, *_PRODUCTS[:2], "num_items")),
+    CHECKOUT: StandardEvent(taken=(*_MONEY, *_PRODUCTS[:2], "num_items")),
     "Lead": StandardEvent(taken=_MONEY),
     "Purchase": StandardEvent(
         required=_MONEY, taken=(*_PRODUCTS, "num_items"), is_about_products=True
