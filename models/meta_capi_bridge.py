@@ -1,7 +1,6 @@
 import hashlib
 import json
 import logging
-import re
 import uuid
 from functools import lru_cache
 from pathlib import Path
@@ -12,11 +11,12 @@ from odoo import api, models
 from odoo.http import request
 from odoo.tools import SQL
 
-from ..capi.const import MAX_TEXT_LENGTH
 from ..capi.custom_data import read_custom_data
-from ..capi.reading import Problems
-from ..capi.url import is_same_host, without_personal_data
+from ..capi.reading import Problems, phone_like_count
+from ..capi.url import is_same_host, tellable_url
+from .border import border
 from .sale_order import ONCE_PER_ORDER, PURCHASE
+from .standard_events import CHECKOUT, EVENT_BY_CREATION
 
 _logger = logging.getLogger("meta.conversions.api")
 
@@ -29,7 +29,7 @@ PROPERTIES = (
     "value",
 )
 CONTENT_PROPERTIES = ("id", "quantity", "item_price", "delivery_category")
-_URL = re.compile(r"https?://[^/?#]", re.IGNORECASE)
+_MAX_PHONES = 8
 # The states in which a transaction has placed its order.
 _PLACED = ("pending", "authorized", "done")
 
@@ -246,37 +246,61 @@ class MetaCapiBridge(models.AbstractModel):
     # ------------------------------------------------------------- from our own models
 
     @api.model
-    def _record_by_hook(self, event_name, origin, make_custom_data=None, **arguments):
+    def _tells(self, event_name):
+        """Tell whether it is us who make this event of the visitor at hand.
+
+        Not of an employee or a robot.
+        """
+        browser = self.env["meta.capi.browser"]
+        website = browser._website()
+        return bool(
+            website and self._makes(event_name, website) and browser._is_customer()
+        )
+
+    @api.model
+    def _record_creation(self, records):
+        """Record what a visitor has made, in an app that is not depended on."""
+        event_name = EVENT_BY_CREATION[records._name]
+        if not self._tells(event_name):
+            return
+        with border(self.env.cr, f"{event_name} could not be told of"):
+            for record in records:
+                if event_name == "AddToWishlist":
+                    custom_data = record.product_id._meta_capi_custom_data(event_name)
+                    self._record_by_hook(event_name, record, custom_data)
+                else:
+                    self._record_by_hook(
+                        event_name, record.contact_id, {"status": True}
+                    )
+
+    @api.model
+    def _begin_express_checkout(self):
+        """Record a checkout that is nothing but a wallet's window, on no page of its own."""
+        cart = self._cart()
+        if cart:
+            self._record_by_hook(CHECKOUT, cart)
+
+    @api.model
+    def _record_by_hook(self, event_name, origin, custom_data=None, **arguments):
         """Record an event that a visitor of the shop makes, where it is us who make it.
 
         Without consent, and of an employee or a robot, nothing is recorded.
 
-        :param make_custom_data: returns it, where it is not for ``origin`` to tell
+        :param custom_data: where it is not for ``origin`` to tell
         """
-        browser = self.env["meta.capi.browser"]
-        website = browser._website()
-        if not (website and self._makes(event_name, website)):
+        if not self._tells(event_name):
             return
-        if not browser._is_customer():
-            return
-        try:
-            custom_data = make_custom_data and make_custom_data()
-        except psycopg2.Error:
-            raise
-        except Exception:
-            # The border: what breaks here must not break the shop.
-            _logger.exception("%s could not be told of by %s", event_name, origin)
-            return
-        self.env["meta.conversions.api"]._record_from_browser(
-            {
-                "event_name": event_name,
-                "origin": origin,
-                "custom_data": custom_data,
-                "website": website,
-                "browser_twin": False,
-                **arguments,
-            }
-        )
+        with border(self.env.cr, f"{event_name} could not be told of by {origin}"):
+            self.env["meta.conversions.api"]._record_from_browser(
+                {
+                    "event_name": event_name,
+                    "origin": origin,
+                    "custom_data": custom_data,
+                    "website": self.env["meta.capi.browser"]._website(),
+                    "browser_twin": False,
+                    **arguments,
+                }
+            )
 
 
 @lru_cache(maxsize=1)
@@ -296,12 +320,9 @@ def _is_derived(event_id):
 
 def _read_url(url):
     """Return a URL as it can be stored and told, or None."""
-    if not isinstance(url, str) or not url.isprintable() or not _URL.match(url):
+    if not isinstance(url, str) or not url.isprintable():
         return None
-    url = without_personal_data(url.partition("#")[0])
-    if len(url) > MAX_TEXT_LENGTH:
-        url = url.partition("?")[0]
-    return url if len(url) <= MAX_TEXT_LENGTH else None
+    return tellable_url(url.partition("#")[0])
 
 
 def _read_custom_data(data):
@@ -316,10 +337,19 @@ def _read_custom_data(data):
         kept["contents"] = [item for item in items if "id" in item]
     if isinstance(content_ids, list):
         kept["content_ids"] = list(filter(_is_scalar, content_ids))
+    if _is_crowded(kept):
+        return None
     custom_data = read_custom_data("custom_data", kept, Problems()) or {}
     if "currency" not in custom_data:
         custom_data.pop("value", None)
     return custom_data or None
+
+
+def _is_crowded(custom_data):
+    """Tell whether there are more phone numbers in it, or what looks like one, than to
+    look up for a stranger."""
+    text = json.dumps(custom_data, ensure_ascii=False)
+    return phone_like_count(text, _MAX_PHONES) == _MAX_PHONES
 
 
 def _pick(data, keys):

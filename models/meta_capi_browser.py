@@ -6,7 +6,10 @@ from odoo.http import request
 from odoo.tools import SQL
 
 from ..capi import browser, const
-from ..capi.url import is_same_host, without_personal_data
+from ..capi.reading import start_of
+from ..capi.url import is_same_host, tellable_url
+from ..capi.user_agent import is_person
+from .border import border
 from .outbox import EventTable
 from .refusal import Refusal
 
@@ -69,6 +72,10 @@ class MetaCapiBrowser(models.Model):
             "CREATE INDEX IF NOT EXISTS meta_capi_browser_fbp"
             " ON meta_capi_browser (fbp) WHERE fbp IS NOT NULL"
         )
+        cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_browser_fbc"
+            " ON meta_capi_browser (fbc) WHERE fbc IS NOT NULL"
+        )
         # The retention.
         cr.execute(
             "CREATE INDEX IF NOT EXISTS meta_capi_browser_write_date"
@@ -84,6 +91,13 @@ class MetaCapiBrowser(models.Model):
         return request.website if is_visit else None
 
     @api.model
+    def _is_followed(self):
+        """Tell whether visitors of the website at hand are to leave any trace with us."""
+        config = self.env["meta.capi.config"]
+        website = self._website()
+        return bool(website and config._is_enabled() and config._pixel_id(website))
+
+    @api.model
     def _visitor(self):
         """Return the partner of the customer who is logged in, maybe empty."""
         user = request.env.user if self._website() else self.env["res.users"]
@@ -93,25 +107,30 @@ class MetaCapiBrowser(models.Model):
     @api.model
     def _is_customer(self):
         """Tell whether it is somebody whose visit counts: no employee and no robot."""
-        return not (
-            request.env.user._is_internal() or request.env["ir.http"].is_a_bot()
-        )
+        return self._is_person() and not request.env.user._is_internal()
+
+    @api.model
+    def _is_person(self):
+        """Tell whether the request is a person's; Odoo's own list of robots takes the
+        browsers of Meta's apps for some."""
+        return is_person(request.httprequest.user_agent.string)
 
     @api.model
     def _of_request(self, partner=None):
         """Return what the visitor's request tells.
 
         Empty where no page of a website is being asked for, or by a robot, or by
-        somebody of the back office on behalf of the customer.
+        somebody of the back office on behalf of the customer; and while we are switched
+        off or have no pixel.
 
         :param partner: the customer whom the event is about, None: the visitor
         """
-        if not self._website():
+        if not self._is_followed():
             return {}
         user = request.env.user
         if partner is not None and user._is_internal() and partner != user.partner_id:
             return {}
-        if self.env["ir.http"].is_a_bot():
+        if not self._is_person():
             return {}
         consent = self._consent()
         if not consent:
@@ -123,11 +142,14 @@ class MetaCapiBrowser(models.Model):
             page, referrer = referrer, None
         data = {
             "consent": True,
-            "client_ip_address": browser.public_address(httprequest.remote_addr),
-            "client_user_agent": httprequest.user_agent.string,
+            "client_ip_address": browser.public_address(
+                browser.address_of_cookie(httprequest.cookies.get("_fbi")),
+                httprequest.remote_addr,
+            ),
+            "client_user_agent": start_of(httprequest.user_agent.string),
             **self._cookies(),
-            "event_source_url": page and without_personal_data(page),
-            "referrer_url": referrer and without_personal_data(referrer),
+            "event_source_url": tellable_url(page),
+            "referrer_url": tellable_url(referrer),
         }
         return {key: value for key, value in data.items() if value}
 
@@ -188,13 +210,14 @@ class MetaCapiBrowser(models.Model):
     @api.model
     def _follow(self):
         """See to the cookies of the visitor whose request is being answered."""
-        config = self.env["meta.capi.config"]
-        website = self._website()
-        if not (website and config._is_enabled() and config._pixel_id(website)):
+        if not self._is_followed() or not self._is_person():
             return
-        consent = self._of_request().get("consent")
-        if consent is False and {"_fbc", "_fbp"} & request.httprequest.cookies.keys():
-            self._honour_withdrawal()
+        consent = self._consent()
+        if consent:
+            self._cookies()
+        elif consent is False and {"_fbc", "_fbp"} & request.httprequest.cookies.keys():
+            with border(self.env.cr, "Withdrawn consent could not be honoured"):
+                self._honour_withdrawal()
 
     @api.model
     def _honour_withdrawal(self):
@@ -256,9 +279,22 @@ class MetaCapiBrowser(models.Model):
         """Keep what the visitor's request tells with the records it makes or pays.
 
         The same browser may come by IPv4 one time and by IPv6 another; Meta prefers
-        the latter.
+        the latter. Of all clicks on ads that led here the newest is kept, whichever of
+        the customer's browsers it was in.
         """
-        for record in records.sudo():
+        if not self._is_followed():
+            return
+        with border(self.env.cr, "The visitor's browser could not be kept"):
+            self._keep_each(records.sudo())
+
+    @api.model
+    def _keep_newer(self, record):
+        """Keep the visitor's browser of now with what a browser of theirs has made."""
+        if self._of(record):
+            self._keep(record)
+
+    def _keep_each(self, records):
+        for record in records:
             data = self._of_request(record._meta_capi_partner())
             if not data:
                 continue
@@ -268,6 +304,8 @@ class MetaCapiBrowser(models.Model):
                     data.get("client_ip_address"), kept.get("client_ip_address")
                 )
             consent = bool(data["consent"])
+            if consent:
+                data["fbc"] = browser.newest_fbc(data.get("fbc"), kept.get("fbc"))
             kept = {column: data.get(column) for column in _KEPT}
             self._upsert(record, {"consent": consent, **kept})
 

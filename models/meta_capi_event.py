@@ -76,6 +76,12 @@ class MetaCapiEvent(models.Model):
         readonly=True,
         help="The keys of user_data, which outlive their values.",
     )
+    click_browser = fields.Selection(
+        [("in_app", "Inside an App"), ("mobile", "Mobile"), ("desktop", "Desktop")],
+        "Browser of the Click",
+        readonly=True,
+        help="Where the page's URL tells of a click on an ad: the kind of the browser.",
+    )
     weakness = fields.Text(
         "Weak Because",
         readonly=True,
@@ -191,6 +197,23 @@ class MetaCapiEvent(models.Model):
             "CREATE INDEX IF NOT EXISTS meta_capi_event_finished"
             " ON meta_capi_event (create_date) WHERE state <> 'pending'"
         )
+        # The visits that came by an ad, in the overview.
+        cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_event_click"
+            " ON meta_capi_event (event_time) WHERE click_browser IS NOT NULL"
+        )
+        # Consent withdrawn: what is still to be sent, or could be, of one browser.
+        for key in ("fbp", "fbc"):
+            cr.execute(
+                SQL(
+                    "CREATE INDEX IF NOT EXISTS %s ON meta_capi_event ((user_data ->> %s))"
+                    " WHERE state IN ('pending', 'failed')"
+                    " AND (user_data ->> %s) IS NOT NULL",
+                    SQL.identifier(f"meta_capi_event_{key}"),
+                    key,
+                    key,
+                )
+            )
         # The events of a document.
         cr.execute(
             "CREATE INDEX IF NOT EXISTS meta_capi_event_origin"

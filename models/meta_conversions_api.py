@@ -4,7 +4,6 @@ import json
 import logging
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -16,17 +15,22 @@ from odoo import _, api, models
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.tools import ormcache
 
+from ..capi.browser import read_fbclid
 from ..capi.causes import cause_of_field
 from ..capi.const import MAX_NAME_LENGTH
 from ..capi.errors import InvalidParameter
 from ..capi.event import ServerEvent, read_event, weaknesses
 from ..capi.privacy import limited_data_use
-from ..capi.reading import Problems, read_mapping
+from ..capi.reading import Problems, read_mapping, start_of
+from ..capi.url import tellable_url
+from ..capi.user_agent import kind_of_browser
 from ..capi.user_data import by_own_names, needs_country
+from .border import log_error
 from .ir_actions_server import ORIGIN_KEY, ActionOrigin
 from .meta_capi_browser import TRACES
 from .outbox import EventTable
 from .refusal import Refusal, to_refusal
+from .standard_events import CHECKOUT
 
 _logger = logging.getLogger("meta.conversions.api")
 
@@ -66,6 +70,7 @@ _STATE_COLUMNS = (
     "test_event_code",
     "partner_id",
     "user_data_keys",
+    "click_browser",
     "weakness",
 )
 
@@ -290,10 +295,12 @@ class MetaConversionsApi(models.AbstractModel):
             return self.env["meta.capi.event"]
         given = {"browser_twin": True, **arguments}
         browser_twin = given.pop("browser_twin")
-        draft = self._draft(given)
+        draft = self._draft(given, by_visitor=True)
         if not draft:
             return self.env["meta.capi.event"]
         draft.columns.update(browser_twin=browser_twin, is_from_browser=True)
+        if draft.origin:
+            self.env["meta.capi.browser"]._keep_newer(draft.origin)
         return self.env["meta.capi.event"].browse(self._record([draft]))
 
     @api.model
@@ -328,7 +335,7 @@ class MetaConversionsApi(models.AbstractModel):
             subjects = record
             if not isinstance(error, MissingError):  # the draft will tell
                 problems.note("origin", f"cannot be read ({type(error).__name__})")
-                _log_error(f"{record} could not tell what an event is about", error)
+                log_error(f"{record} could not tell what an event is about", error)
         return [
             self._make_draft(
                 {"event_name": action.meta_capi_event_name, "origin": subject},
@@ -339,11 +346,13 @@ class MetaConversionsApi(models.AbstractModel):
             for subject in subjects
         ]
 
-    def _draft(self, arguments, config=None):
+    def _draft(self, arguments, config=None, by_visitor=False):
         """Return the event these arguments make, ready to be stored, or None.
 
         What PostgreSQL says is let through: it wants the request replayed, or has
         ended the transaction anyway.
+
+        :param by_visitor: it is what the visitor does whose request is at hand
         """
         problems = Problems()
         given = problems.read(
@@ -352,7 +361,7 @@ class MetaConversionsApi(models.AbstractModel):
         raise_on_error = problems.read(
             "raise_on_error", bool, given.pop("raise_on_error", False)
         )
-        draft = self._make_draft(given, problems, config=config)
+        draft = self._make_draft(given, problems, config=config, by_visitor=by_visitor)
         if not draft:
             if raise_on_error:
                 raise InvalidEvent(_("No Meta pixel is configured."))
@@ -361,22 +370,41 @@ class MetaConversionsApi(models.AbstractModel):
             raise InvalidEvent(draft.columns["error_message"])
         return draft
 
-    def _make_draft(self, given, problems, action=None, needs_pixel=True, config=None):
+    def _make_draft(
+        self,
+        given,
+        problems,
+        action=None,
+        needs_pixel=True,
+        config=None,
+        by_visitor=False,
+    ):
         try:
-            return self._prepare(given, problems, action, needs_pixel, config)
+            return self._prepare(
+                given, problems, action, needs_pixel, config, by_visitor
+            )
         except psycopg2.Error:
             raise
         except Exception as error:
             # The border: what breaks here must not break the sale that is going on.
-            _log_error("An event could not be prepared", error)
+            log_error("An event could not be prepared", error)
             return self._prepare_bare(given)
 
-    def _prepare(self, given, problems, picker=None, needs_pixel=True, config=None):
+    def _prepare(
+        self,
+        given,
+        problems,
+        picker=None,
+        needs_pixel=True,
+        config=None,
+        by_visitor=False,
+    ):
         """Return the draft, or None without a pixel.
 
         :param picker: the server action that may take from fields of its own choice
             what the origin tells otherwise
         :param config: the configuration, where it is shared with other events
+        :param by_visitor: it is what the visitor does whose request is at hand
         """
         config = config or self.env["meta.capi.config"]
         origin = problems.read("origin", self._read_origin, given.pop("origin", None))
@@ -401,11 +429,14 @@ class MetaConversionsApi(models.AbstractModel):
         if not pixel_id and needs_pixel:
             return None
         company = told.company or (website and website.company_id) or self._company()
-        browser = self._choose_browser(told) if visited else told.browser
+        if visited:
+            browser = self._choose_browser(told, by_visitor)
+        else:
+            browser = told.browser
         refusal = self._refusal(origin, told, browser)
-        self._complete(given, told, browser, problems)
-        event, refused = read_event(
-            given,
+        own = self._complete(given, told, browser, problems)
+        read = functools.partial(
+            read_event,
             now=time.time(),
             default_country=(
                 company.sudo().country_code or None
@@ -414,7 +445,13 @@ class MetaConversionsApi(models.AbstractModel):
             ),
             withheld=config._withheld_user_data(),
         )
-        problems += refused
+        event, refused = read(given)
+        left_out = [problem for problem in refused if _is_own(problem, own)]
+        if left_out and event.custom_data is None:
+            # It is too large: an order of thousands of lines.
+            given["custom_data"] = _without_lines(given["custom_data"])
+            event, refused = read(given)
+        problems += [problem for problem in refused if not _is_own(problem, own)]
         event = self._limit_data_use(config, event, given["user_data"])
         if isinstance(action, ActionOrigin) and len(action.ids) > 1:
             if problems.concern("user_data"):
@@ -439,7 +476,13 @@ class MetaConversionsApi(models.AbstractModel):
         else:
             columns["partner_id"] = told.partner.id if told.partner else None
             columns["user_data_keys"] = ",".join(sorted(event.user_data)) or None
-            weak = [*refused.left_out, *problems.left_out, *weaknesses(event)]
+            columns["click_browser"] = _click_browser(event, given["user_data"])
+            weak = [
+                *left_out,
+                *refused.left_out,
+                *problems.left_out,
+                *weaknesses(event),
+            ]
             columns["weakness"] = "\n".join(map(str, weak)) or None
             if problems:
                 columns.update(
@@ -447,7 +490,12 @@ class MetaConversionsApi(models.AbstractModel):
                         "\n".join(map(str, problems)), cause_of_field(problems[0].field)
                     )
                 )
-        is_natural = bool(told.event_id) and event.event_id == told.event_id
+        # Another checkout of the same cart may begin, under an id of its own.
+        is_natural = (
+            bool(told.event_id)
+            and event.event_id == told.event_id
+            and event.event_name != CHECKOUT
+        )
         columns["happens_once"] = is_natural or None
         return _Draft(
             event,
@@ -499,7 +547,7 @@ class MetaConversionsApi(models.AbstractModel):
             return _Told(
                 website=origin._meta_capi_website(),
                 company=origin._meta_capi_company(),
-                partner=origin._meta_capi_partner(),
+                partner=origin._meta_capi_partner()._meta_capi_somebody(),
                 browser=dict(origin._meta_capi_browser_data()),
                 user_data=dict(origin._meta_capi_user_data()),
                 custom_data=(
@@ -517,7 +565,7 @@ class MetaConversionsApi(models.AbstractModel):
             problems.note("origin", "no longer exists")
         except Exception as error:
             problems.note("origin", f"cannot be read ({type(error).__name__})")
-            _log_error(f"{origin} could not tell what Meta is to know", error)
+            log_error(f"{origin} could not tell what Meta is to know", error)
         # Whoever it is: not the user who happens to be there.
         return _Told(partner=self.env["res.partner"])
 
@@ -533,8 +581,9 @@ class MetaConversionsApi(models.AbstractModel):
                     **picked["custom_data"],
                 }
             if "partner" in picked:
-                partner = picked["partner"]
+                partner = picked["partner"]._meta_capi_somebody()
                 picked.update(
+                    partner=partner,
                     user_data=partner._meta_capi_user_data(),
                     exclusion=told.exclusion
                     or partner._meta_capi_exclusion(event_name),
@@ -546,7 +595,7 @@ class MetaConversionsApi(models.AbstractModel):
             return told
         except Exception as error:
             problems.note("origin", f"cannot be read ({type(error).__name__})")
-            _log_error(f"The fields that {action} takes could not be read", error)
+            log_error(f"The fields that {action} takes could not be read", error)
             return told
 
     @api.model
@@ -560,7 +609,7 @@ class MetaConversionsApi(models.AbstractModel):
 
     def _ask_visitor(self, given):
         """Return what the customer who is logged in to the website tells of an event."""
-        partner = self.env["meta.capi.browser"]._visitor()
+        partner = self.env["meta.capi.browser"]._visitor()._meta_capi_somebody()
         if not partner:
             return _Told()
         return _Told(
@@ -580,15 +629,16 @@ class MetaConversionsApi(models.AbstractModel):
         # A change of the user's company clears the cache.
         return self.env.company.id
 
-    def _choose_browser(self, told):
+    def _choose_browser(self, told, by_visitor):
         """Return the customer's browser: the one kept with the origin, or the request's.
 
-        The one kept is the customer's for certain. The request may be somebody else's,
-        such as the provider's that tells of a payment; what it can do is to give the
-        consent that was missing, or to take it back.
+        What the visitor does now is done with the browser of now. Else, the one kept is
+        the customer's for certain, and the request may be somebody else's, such as the
+        provider's that tells of a payment; what it can do is to give the consent that
+        was missing, or to take it back.
         """
         at_hand = self.env["meta.capi.browser"]._of_request(told.partner)
-        if not told.browser or at_hand.get("consent") is False:
+        if by_visitor or not told.browser or at_hand.get("consent") is False:
             return at_hand or told.browser
         if not told.browser.get("consent") and at_hand.get("consent"):
             return at_hand
@@ -611,7 +661,13 @@ class MetaConversionsApi(models.AbstractModel):
         return to_refusal(told.exclusion)
 
     def _complete(self, given, told, browser, problems):
-        """Fill in what the caller left out: from the origin, then from the browser."""
+        """Fill in what the caller left out: from the origin, then from the browser.
+
+        What we fill in makes no event invalid: it is shortened, or left out.
+
+        :return: the names of what was filled in, those of ``user_data`` with their key
+        """
+        own = set()
         page_url = browser.get("event_source_url")
         if told.website and not page_url:
             page_url = told.website.get_base_url()
@@ -620,26 +676,31 @@ class MetaConversionsApi(models.AbstractModel):
             "event_id": told.event_id,
             "custom_data": told.custom_data,
             "action_source": "website" if told.website or browser else None,
-            "event_source_url": page_url,
-            "referrer_url": browser.get("referrer_url"),
+            "event_source_url": tellable_url(page_url),
+            "referrer_url": tellable_url(browser.get("referrer_url")),
         }.items():
             if _is_left_out(given.get(key)):
                 given[key] = value
+                if value is not None:
+                    own.add(key)
         user_data = {}
         if not _is_left_out(given.get("user_data")):
             user_data = problems.read(
                 "user_data", read_mapping, "user_data", given["user_data"], default={}
             )
             user_data = by_own_names(user_data)
-        given["user_data"] = {
-            **{key: browser[key] for key in TRACES if key in browser},
+        known = {
+            **{key: start_of(browser[key]) for key in TRACES if key in browser},
             **told.user_data,
-            **{
-                key: value
-                for key, value in user_data.items()
-                if (type(value) is str and value) or not _is_empty(value)
-            },
         }
+        said = {
+            key: value
+            for key, value in user_data.items()
+            if (type(value) is str and value) or not _is_empty(value)
+        }
+        given["user_data"] = {**known, **said}
+        own.update(f"user_data.{key}" for key in known.keys() - said.keys())
+        return own
 
     def _limit_data_use(self, config, event, raw_user_data):
         """Return ``event`` with Limited Data Use, where the settings want it so.
@@ -732,7 +793,7 @@ class MetaConversionsApi(models.AbstractModel):
                 raise
         except (psycopg2.DataError, psycopg2.IntegrityError) as error:
             if len(drafts) == 1:
-                _log_error("An event could not be stored as it is", error)
+                log_error("An event could not be stored as it is", error)
                 return self._insert_bare(drafts[0])
         middle = len(drafts) // 2
         return {**self._insert(drafts[:middle]), **self._insert(drafts[middle:])}
@@ -872,6 +933,35 @@ def _is_left_out(value):
     return type(value) in (type(None), bool, str) and not value
 
 
+def _click_browser(event, raw_user_data):
+    """Return the kind of the browser in which a click on an ad led to the event's page."""
+    url, agent = event.event_source_url, raw_user_data.get("client_user_agent")
+    if url and "fbclid=" in url and type(agent) is str and read_fbclid(url):
+        return kind_of_browser(agent)
+    return None
+
+
+def _without_lines(custom_data):
+    """Return ``custom_data`` without what it has of each line of an order."""
+    if not isinstance(custom_data, Mapping):
+        return custom_data
+    lines = ("contents", "content_ids")
+    return {key: value for key, value in custom_data.items() if key not in lines}
+
+
+def _is_own(problem, own):
+    """Tell whether it is with what we have filled in, and the event goes without it.
+
+    A sale is never told of with another value than it has, or with none.
+
+    :param own: what ``_complete`` returns
+    """
+    whole = ".".join(problem.field.split("[")[0].split(".")[:2])
+    if whole in ("custom_data.value", "custom_data.currency"):
+        return False
+    return whole in own or whole.partition(".")[0] in own
+
+
 def _text_or_none(value):
     return value if type(value) is str else None
 
@@ -879,12 +969,6 @@ def _text_or_none(value):
 def _is_empty(value):
     """Tell whether a value of user_data says nothing, so that others may complete it."""
     return _is_left_out(value) or (type(value) in (list, tuple, set) and not value)
-
-
-def _log_error(message, error):
-    """Log where ``error`` comes from, not what it says: it may quote personal data."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    _logger.error("%s:\n%s%s", message, frames, type(error).__name__)
 
 
 def _worth(custom_data):

@@ -209,23 +209,27 @@ class EventTable:
         :param partner_id: the customer who is logged in, or None
         :return: the ids
         """
-        ids = []
-        # Each state has an index of its own.
-        for state in (PENDING, FAILED):
-            self.cr.execute(
-                SQL(
-                    "SELECT id FROM meta_capi_event WHERE state = %s AND"
-                    " (user_data ->> 'fbp' = %s OR user_data ->> 'fbc' = %s"
-                    "  OR partner_id = %s AND action_source = 'website')"
-                    " FOR NO KEY UPDATE SKIP LOCKED",
-                    state,
-                    fbp,
-                    fbc,
-                    partner_id,
+        ids = set()
+        # Each condition has an index of its own.
+        for condition, value in (
+            (SQL("user_data ->> 'fbp' = %s", fbp), fbp),
+            (SQL("user_data ->> 'fbc' = %s", fbc), fbc),
+            (
+                SQL("partner_id = %s AND action_source = 'website'", partner_id),
+                partner_id,
+            ),
+        ):
+            if value:
+                self.cr.execute(
+                    SQL(
+                        "SELECT id FROM meta_capi_event"
+                        " WHERE state IN ('pending', 'failed') AND %s"
+                        " FOR NO KEY UPDATE SKIP LOCKED",
+                        condition,
+                    )
                 )
-            )
-            ids += [event_id for (event_id,) in self.cr.fetchall()]
-        return ids
+                ids.update(event_id for (event_id,) in self.cr.fetchall())
+        return sorted(ids)
 
     def transition(self, event_ids, state, **values):
         """Take events to a state, from those alone that may precede it.

@@ -5,6 +5,11 @@ from odoo.tests import HttpCase, tagged
 from .common import FBC, FBP, MetaCapiCase
 
 VISITOR = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"}
+INSTAGRAM = {
+    "User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X)"
+    " AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/21F79 Instagram 330.0.0.0.0"
+    " (iPhone14,3; iOS 17_5; en_US; en; scale=3.00; 1125x2436)"
+}
 ACCEPTED = '{"required": true, "optional": true}'
 REFUSED = '{"required": true, "optional": false}'
 
@@ -73,9 +78,19 @@ class TestVisit(MetaCapiCase, HttpCase):
             self.assertIn("Max-Age=0", header)
         self.assertFalse(self.get("/shop/cart", website_cookies_bar=REFUSED))
 
+    def test_who_comes_by_an_app_of_meta_s_is_a_person(self):
+        cookies = self.get("/shop?fbclid=AbC-d_E", agent=INSTAGRAM)
+        self.assertRegex(cookies["_fbc"], r"^_fbc=fb\.1\.\d{13}\.AbC-d_E;")
+        self.assertIn("_fbp", cookies)
+
     def test_nothing_is_set_for_a_robot(self):
-        robot = {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"}
-        self.assertFalse(self.get("/?fbclid=AbC", agent=robot))
+        for robot in (
+            "Mozilla/5.0 (compatible; Googlebot/2.1)",
+            "meta-externalads/1.1",
+            "",
+        ):
+            agent = {"User-Agent": robot}
+            self.assertFalse(self.get("/?fbclid=AbC", agent=agent), robot)
 
     def test_nothing_is_set_while_switched_off(self):
         self.parameters.set_param("meta_capi.enabled", "False")
