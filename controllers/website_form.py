@@ -1,7 +1,11 @@
 from odoo.addons.website.controllers.form import WebsiteForm
 
 # What a form of the website makes, and what Meta calls that.
-EVENT_BY_MODEL = {"crm.lead": "Lead", "mail.mail": "Contact"}
+EVENT_BY_MODEL = {
+    "crm.lead": "Lead",
+    "mail.mail": "Contact",
+    "mailing.contact": "CompleteRegistration",
+}
 
 
 class MetaCapiWebsiteForm(WebsiteForm):

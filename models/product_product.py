@@ -30,5 +30,6 @@ class ProductProduct(models.Model):
                 "display_name": self.display_name,
                 "price": self.lst_price,
                 "currency": self.currency_id,
+                **template._meta_capi_list_taxes(),
             }
         )

@@ -14,6 +14,7 @@ class ProductTemplate(models.Model):
                 "product_id": self.product_variant_id.id,
                 "price": self.list_price,
                 "currency": self.currency_id,
+                **self._meta_capi_list_taxes(),
             }
         )
 
@@ -25,10 +26,11 @@ class ProductTemplate(models.Model):
         self.ensure_one()
         currency = combination_info.get("currency") or self.currency_id
         product = self.env["product.product"].browse(combination_info.get("product_id"))
+        price = self._meta_capi_price(combination_info, currency)
         custom_data = {
             "content_name": combination_info.get("display_name") or self.display_name,
             "currency": currency.name,
-            "value": currency.round(combination_info["price"]),
+            "value": currency.round(price),
         }
         if product:
             content = {
@@ -42,3 +44,27 @@ class ProductTemplate(models.Model):
                 contents=[content],
             )
         return custom_data
+
+    def _meta_capi_price(self, combination_info, currency):
+        """Return a price with or without tax, as the settings want the value of an order.
+
+        The shop shows it the one way or the other, as a setting of its own says.
+        """
+        price, taxes = combination_info["price"], combination_info.get("taxes")
+        if not taxes:
+            return price
+        with_tax = self.env["meta.capi.config"]._value_includes_tax()
+        if not combination_info.get("is_list_price"):
+            website = self.env["website"].get_current_website()
+            is_with = website.show_line_subtotals_tax_selection == "tax_included"
+            if is_with == with_tax:
+                return price
+            taxes = taxes.with_context(force_price_include=is_with)
+        totals = taxes.compute_all(price, currency, product=self)
+        return totals["total_included" if with_tax else "total_excluded"]
+
+    def _meta_capi_list_taxes(self):
+        """Return what ``_meta_capi_price`` has to know of a price of the back office."""
+        company = self.company_id or self.env.company
+        taxes = self.sudo().taxes_id._filter_taxes_by_company(company)
+        return {"taxes": taxes, "is_list_price": True}

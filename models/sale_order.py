@@ -1,12 +1,19 @@
 import uuid
+from contextlib import contextmanager
+from datetime import timedelta
 
 from odoo import _, api, fields, models
 from odoo.tools import SQL
 from odoo.tools.sql import column_exists
 
+from .border import border
+from .standard_events import CHECKOUT
+
 PURCHASE = "Purchase"
-# What happens once to an order besides its Purchase, and may be told by a browser.
-ONCE_PER_ORDER = ("InitiateCheckout", "AddPaymentInfo")
+# Marks a cart whose change is told of by whoever began it: one call makes another.
+_WATCHED = "meta_capi_watched"
+# What else has an id that is made of the order's, and may be told by a browser.
+ONCE_PER_ORDER = (CHECKOUT, "AddPaymentInfo")
 
 
 class SaleOrder(models.Model):
@@ -76,34 +83,59 @@ class SaleOrder(models.Model):
 
     def _cart_update(self, product_id, line_id=None, add_qty=0, set_qty=0, **kwargs):
         """Tell Meta of what is added to a cart, before Odoo 19."""
-        result = super()._cart_update(
-            product_id, line_id=line_id, add_qty=add_qty, set_qty=set_qty, **kwargs
-        )
-        self._meta_capi_added(result, add_qty)
-        return result
+        with self._meta_capi_watched() as cart:
+            return super(SaleOrder, cart)._cart_update(
+                product_id, line_id=line_id, add_qty=add_qty, set_qty=set_qty, **kwargs
+            )
 
     def _cart_add(self, product_id, quantity=1.0, **kwargs):
         """Tell Meta of what is added to a cart, from Odoo 19 on."""
-        result = super()._cart_add(product_id, quantity=quantity, **kwargs)
-        self._meta_capi_added(result, result.get("added_qty", quantity))
-        return result
-
-    def _meta_capi_added(self, result, quantity):
-        """Tell Meta of a cart's line that has grown by ``quantity``."""
-
-        def custom_data():
-            grown = min(added, line.product_uom_qty)
-            amount = self._meta_capi_line_amount(line) / line.product_uom_qty * grown
-            return line.order_id._meta_capi_products_data(
-                amount, line.currency_id, [(line.product_id, grown, amount)]
+        with self._meta_capi_watched() as cart:
+            return super(SaleOrder, cart)._cart_add(
+                product_id, quantity=quantity, **kwargs
             )
 
-        # What a form sends may be a text; Odoo adds one of what it cannot read.
-        added = float(quantity) if str(quantity).replace(".", "", 1).isdigit() else 0
-        line = self.env["sale.order.line"].sudo().browse(result.get("line_id") or ())
-        if added and line.exists() and line.product_uom_qty > 0:
+    def _cart_update_order_line(self, *args, **kwargs):
+        """Tell Meta of a quantity that is raised in a cart, from Odoo 19 on."""
+        with self._meta_capi_watched() as cart:
+            return super(SaleOrder, cart)._cart_update_order_line(*args, **kwargs)
+
+    @contextmanager
+    def _meta_capi_watched(self):
+        """Give the cart to change; what has grown by then is added to it.
+
+        That is told by the lines themselves: what a form asks for is a text in the
+        visitor's language, and Odoo may make another quantity of it.
+        """
+        bridge = self.env["meta.capi.bridge"]
+        is_watched = self.env.context.get(_WATCHED)
+        if is_watched or not self or not bridge._tells("AddToCart"):
+            yield self
+            return
+        before = self._meta_capi_quantities()
+        yield self.with_context(**{_WATCHED: True})
+        with border(self.env.cr, "What was added to a cart could not be told of"):
+            self._meta_capi_added(before)
+
+    def _meta_capi_quantities(self):
+        return {line.id: line.product_uom_qty for line in self.sudo().order_line}
+
+    def _meta_capi_added(self, before):
+        """Tell Meta of the lines that have grown since they had quantities ``before``."""
+        items = []
+        for line in self.sudo()._meta_capi_lines():
+            added = line.product_uom_qty - before.get(line.id, 0)
+            # A gift of a loyalty program is nobody's doing.
+            if added > 0 and not ("reward_id" in line._fields and line.reward_id):
+                amount = self._meta_capi_line_amount(line)
+                part = amount * added / line.product_uom_qty
+                items.append((line.product_id, added, part))
+        if items:
+            value = sum(amount for _product, _quantity, amount in items)
             self.env["meta.capi.bridge"]._record_by_hook(
-                "AddToCart", line.order_id, custom_data
+                "AddToCart",
+                self.sudo(),
+                self._meta_capi_products_data(value, self.currency_id, items),
             )
 
     def _meta_capi_hand_out_purchase(self):
@@ -124,7 +156,10 @@ class SaleOrder(models.Model):
         self.ensure_one()
         return {
             **self._meta_capi_products_data(
-                self._meta_capi_value(), self.currency_id, self._meta_capi_items()
+                self._meta_capi_value(),
+                self.currency_id,
+                self._meta_capi_items(),
+                event_name,
             ),
             "order_id": self.name,
         }
@@ -210,20 +245,50 @@ class SaleOrder(models.Model):
         )
 
     def _meta_capi_event_id(self, event_name):
-        """Return the id of what happens once to an order, None for anything else.
+        """Return the id of what happens to an order, None for what it cannot tell.
 
         Whoever knows the order's own id can tell the others, and nobody else.
         """
         self.ensure_one()
         if event_name == PURCHASE:
             return self.meta_capi_event_id
+        if event_name == CHECKOUT:
+            return self._meta_capi_checkout_id()
         if event_name in ONCE_PER_ORDER:
-            return str(
-                uuid.uuid5(
-                    uuid.NAMESPACE_URL, f"{self.meta_capi_event_id}#{event_name}"
-                )
-            )
+            return self._meta_capi_derived_id(event_name)
         return None
+
+    def _meta_capi_derived_id(self, *parts):
+        name = "#".join((self.meta_capi_event_id, *map(str, parts)))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+    def _meta_capi_checkout_id(self):
+        """Return the id of the checkout that is going on, or is to begin.
+
+        Looking at its pages again makes no other. One begins after a day, or when other
+        products or quantities are bought than in the one before, after whose id it is
+        named.
+        """
+        items = sorted(
+            (product.id, quantity)
+            for product, quantity, _amount in self._meta_capi_items()
+        )
+        self.env.cr.execute(
+            SQL(
+                "SELECT event_id, max(event_time) FROM meta_capi_event"
+                " WHERE res_model = %s AND res_id = %s AND event_name = %s"
+                " GROUP BY event_id ORDER BY 2 DESC, max(id) DESC LIMIT 2",
+                self._name,
+                self.id,
+                CHECKOUT,
+            )
+        )
+        last, before = [*self.env.cr.fetchall(), ("", None), ("", None)][:2]
+        begun_id, begun_at = last
+        if begun_at and fields.Datetime.now() - begun_at < timedelta(days=1):
+            if begun_id == self._meta_capi_derived_id(CHECKOUT, items, before[0]):
+                return begun_id
+        return self._meta_capi_derived_id(CHECKOUT, items, begun_id)
 
     def _meta_capi_is_recorded(self, event_name):
         self.ensure_one()

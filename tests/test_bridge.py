@@ -67,6 +67,45 @@ class BridgeCase(VisitCase, HttpCase):
                 }
             )
 
+    def add(self, order, quantity, **options):
+        with self.visiting(**options):
+            if hasattr(order, "_cart_update_line_quantity"):  # from 19 on
+                return order._cart_add(self.product.id, quantity)
+            return order._cart_update(self.product.id, add_qty=quantity)
+
+    def sign_up(self, **options):
+        self.parameters.set_param("auth_signup.invitation_scope", "b2c")
+        self.website.auth_signup_uninvited = "b2c"
+        values = {
+            "login": "new@example.com",
+            "name": "New",
+            "password": "test-password",
+        }
+        with self.visiting(**options):
+            users = self.env["res.users"].with_context(website_id=self.website.id)
+            return users.sudo()._signup_create_user(values)
+
+    def write_a_message(self):
+        """Send the contact form; return the answer."""
+        self.env.company.email = "shop@example.com"
+        values = {
+            "email_from": "jane@example.com",
+            "subject": "A question",
+            "email_to": "shop@example.com",
+            "body_html": "What is it?",
+            # Odoo signs the address that the form names.
+            "website_form_signature": hmac(
+                self.env, "website_form_signature", "shop@example.com"
+            ),
+        }
+        return self.opener.request(
+            "POST",
+            f"{self.base_url()}/website/form/mail.mail",
+            data=values,
+            headers={"User-Agent": AGENT},
+            timeout=20,
+        )
+
     def request(self, path, body=b"", method="POST", **headers):
         """Ask as the script does, but for the given headers; None leaves one out."""
         headers = {
@@ -473,45 +512,6 @@ class TestBridgeHooks(BridgeCase):
         super().setUp()
         self.set_mode("server")
 
-    def add(self, order, quantity, **options):
-        with self.visiting(**options):
-            if hasattr(order, "_cart_update_line_quantity"):  # from 19 on
-                return order._cart_add(self.product.id, quantity)
-            return order._cart_update(self.product.id, add_qty=quantity)
-
-    def sign_up(self, **options):
-        self.parameters.set_param("auth_signup.invitation_scope", "b2c")
-        self.website.auth_signup_uninvited = "b2c"
-        values = {
-            "login": "new@example.com",
-            "name": "New",
-            "password": "test-password",
-        }
-        with self.visiting(**options):
-            users = self.env["res.users"].with_context(website_id=self.website.id)
-            return users.sudo()._signup_create_user(values)
-
-    def write_a_message(self):
-        """Send the contact form; return the answer."""
-        self.env.company.email = "shop@example.com"
-        values = {
-            "email_from": "jane@example.com",
-            "subject": "A question",
-            "email_to": "shop@example.com",
-            "body_html": "What is it?",
-            # Odoo signs the address that the form names.
-            "website_form_signature": hmac(
-                self.env, "website_form_signature", "shop@example.com"
-            ),
-        }
-        return self.opener.request(
-            "POST",
-            f"{self.base_url()}/website/form/mail.mail",
-            data=values,
-            headers={"User-Agent": AGENT},
-            timeout=20,
-        )
-
     def test_what_is_added_to_a_cart(self):
         order = self.order(order_line=False)
         self.add(order, 2)
@@ -528,6 +528,56 @@ class TestBridgeHooks(BridgeCase):
         order = self.order()
         self.add(order, -1)
         self.assertFalse(self.events())
+
+    def checkout(self, cart):
+        """Go to the checkout as the script does; return the event, if it is a new one."""
+        seen = self.events()
+        admission.VISITOR_LIMIT.clear()
+        self.set_session(sale_order_id=cart.id)
+        event_id = cart._meta_capi_event_id("InitiateCheckout")
+        self.collect("InitiateCheckout", event_id)
+        event = self.events() - seen
+        self.assertFalse(set(event.mapped("event_id")) - {event_id})
+        return event
+
+    def test_each_checkout_begun_is_told_of_once(self):
+        cart = self.order()
+        first = self.checkout(cart)
+        self.assertEqual(first.custom_data["num_items"], 2)
+        self.assertFalse(self.checkout(cart))
+        # What is bought stays the same, whatever is paid for it.
+        cart.order_line.price_unit = 7
+        self.assertFalse(self.checkout(cart))
+
+        cart.order_line.product_uom_qty = 3
+        bigger = self.checkout(cart)
+        self.assertEqual(bigger.custom_data["num_items"], 3)
+        self.assertFalse(self.checkout(cart))
+        cart.order_line.product_uom_qty = 2
+        self.assertTrue(self.checkout(cart))
+        self.assertFalse(self.checkout(cart))
+
+        self.shift("event_time", 23 * 3600)
+        self.assertFalse(self.checkout(cart))
+        self.shift("event_time", 3600)
+        later = self.checkout(cart)
+        self.assertTrue(later)
+        self.assertFalse(self.checkout(cart))
+        self.shift("event_time", 23 * 3600)
+        self.assertFalse(self.checkout(cart))
+        self.shift("event_time", 3600)
+        self.assertTrue(self.checkout(cart))
+        events = self.events(event_name="InitiateCheckout")
+        # Else none could begin once the first is purged.
+        self.assertFalse(any(events.mapped("happens_once")))
+        ids = events.mapped("event_id")
+        self.assertEqual((len(ids), len(set(ids))), (5, 5))
+
+    def test_copies_for_other_pixels_begin_no_checkout(self):
+        self.parameters.set_param("meta_capi.extra_pixel_ids", "20001")
+        cart = self.order()
+        self.assertEqual(len(self.checkout(cart)), 2)
+        self.assertFalse(self.checkout(cart))
 
     def test_a_payment_and_an_account(self):
         order = self.order()

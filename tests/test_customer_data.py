@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
@@ -95,7 +97,8 @@ class TestCustomerData(MetaCapiCase):
             )
         )
         self.assertEqual(data["content_ids"], [str(self.lamp.id), str(self.product.id)])
-        self.assertEqual(data["num_items"], 4)
+        # Meta wants it of the checkout only.
+        self.assertNotIn("num_items", data)
         self.assertAddsUp(data)
         self.assertFalse(
             self.api.send_event("Purchase", custom_data=data).weakness or False
@@ -295,6 +298,50 @@ class TestCustomerData(MetaCapiCase):
         event = self.api.send_event("Contact", origin=mail)
         self.assertEqual(event.state, "pending")
         self.assertIn("em", event.user_data)
+
+    def test_fields_are_asked_what_they_point_to(self):
+        asked = []
+
+        class Vehicle:
+            """A record whose fields are called like a contact's and mean other things."""
+
+            _fields = {
+                name: SimpleNamespace(type=kind, comodel_name=comodel, related=related)
+                for name, kind, comodel, related in (
+                    ("state_id", "many2one", "fleet.vehicle.state", None),
+                    ("country_id", "many2one", "a.country", None),
+                    ("city", "many2one", "res.city", None),
+                    ("zip", "integer", None, None),
+                    ("email", "boolean", None, None),
+                    ("phone", "one2many", "a.phone", None),
+                    ("mobile", "char", None, "partner_id.mobile"),
+                    ("contact_name", "html", None, None),
+                    ("partner_id", "many2one", "a.partner", None),
+                    ("website_id", "many2one", "a.website", None),
+                    ("company_id", "many2many", "res.company", None),
+                    ("expected_revenue", "char", None, None),
+                    ("company_currency", "char", None, None),
+                )
+            }
+            env = self.env
+            ensure_one = asked.clear
+
+            def __getitem__(self, name):
+                asked.append(name)
+                return "anything"
+
+        base = type(self.env["base"])
+        names = ("has", "contact", "partner", "website", "company", "custom_data")
+        for name in names:
+            method = f"_meta_capi_{name}"
+            setattr(Vehicle, method, getattr(base, method))
+        vehicle = Vehicle()
+        self.assertEqual(vehicle._meta_capi_contact(), {})
+        self.assertFalse(vehicle._meta_capi_partner())
+        self.assertFalse(vehicle._meta_capi_website())
+        self.assertFalse(vehicle._meta_capi_company())
+        self.assertIsNone(vehicle._meta_capi_custom_data("Lead"))
+        self.assertFalse(asked)
 
     # ----------------------------------------------------------------- the settings
 

@@ -77,7 +77,6 @@ class TestScenarios(VisitCase):
                             "item_price": 100.0,
                         }
                     ],
-                    "num_items": 2,
                     "order_id": order.name,
                 },
                 **website,
@@ -240,7 +239,6 @@ class TestScenarios(VisitCase):
                 "contents": [
                     {"id": str(self.product.id), "quantity": 2, "item_price": 87.5}
                 ],
-                "num_items": 2,
                 "order_id": order.name,
             },
         )
