@@ -47,6 +47,9 @@ class MetaCapiOverview(models.Model):
     held_count = fields.Integer("Held Events", compute="_compute_pixels")
     held_cures = fields.Text("Cures of Stopped Pixels", compute="_compute_pixels")
     match_table = fields.Html("Match Keys", compute="_compute_match", sanitize=False)
+    clicks_table = fields.Html(
+        "Clicks on Ads", compute="_compute_clicks", sanitize=False
+    )
     orders_table = fields.Html("Orders", compute="_compute_orders", sanitize=False)
     missing_count = fields.Integer(
         "Orders Without a Purchase", compute="_compute_orders"
@@ -246,6 +249,42 @@ class MetaCapiOverview(models.Model):
             ),
             "fbp": browser,
         }
+
+    # -------------------------------------------------------------------- the clicks
+
+    @api.depends_context("lang", "uid", "allowed_company_ids")
+    def _compute_clicks(self):
+        """Tell of how many visits that came by an ad the click was told.
+
+        A visit is what has a landing page's URL to itself: Meta makes each click's ID.
+        """
+        visits, told = self._count_clicks(), self._count_clicks("fbc")
+        kinds = self.env["meta.capi.event"]._fields["click_browser"]
+        self.clicks_table = self._render(
+            "clicks",
+            rows=[
+                {
+                    "name": name,
+                    "visits": visits[kind],
+                    "share": _percent(told[kind], visits[kind]),
+                }
+                for kind, name in kinds._description_selection(self.env)
+                if visits[kind]
+            ],
+        )
+
+    def _count_clicks(self, key=""):
+        """Return how many landing pages each kind of browser has events of with ``key``."""
+        counts = self.env["meta.capi.event"]._read_group(
+            [
+                ("event_time", ">=", self._week_start()),
+                ("click_browser", "!=", False),
+                ("user_data_keys", "like", key),
+            ],
+            ["click_browser"],
+            ["event_source_url:count_distinct"],
+        )
+        return defaultdict(int, counts)
 
     # -------------------------------------------------------------------- the orders
 

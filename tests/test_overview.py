@@ -7,7 +7,7 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..dev import graph_sandbox as sandbox
-from .common import FBP, MetaCapiCase, set_values
+from .common import FBC, FBP, MetaCapiCase, set_values
 
 MODULE = "ih_meta_conversions_api"
 
@@ -134,6 +134,49 @@ class TestOverview(OverviewCase):
             if key in cells[0]:
                 return " ".join(cells[1])
         return None
+
+    def test_it_tells_of_how_many_visits_by_an_ad_meta_knows_the_click(self):
+        phone = "Mozilla/5.0 (Linux; Android 13; SM-S918B) Chrome/140.0.0.0 Mobile"
+        instagram = f"{phone} Instagram 308.0.0.36.109 Android"
+        desktop = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko Firefox/143.0"
+        for number, (agent, fbc) in enumerate(
+            (
+                *(
+                    (instagram, FBC),
+                    (instagram, FBC),
+                    (instagram, FBC),
+                    (instagram, None),
+                ),
+                *((phone, None), (desktop, FBC)),
+            )
+        ):
+            # A visit is one, however much is done on the page it led to.
+            for event_name in ("PageView", "ViewContent"):
+                self.record(
+                    event_name=event_name,
+                    event_id=str(number),
+                    event_source_url=f"https://shop.example/?fbclid=Click{number}",
+                    user_data={"client_user_agent": agent, "fbp": FBP, "fbc": fbc},
+                )
+        for url in ("https://shop.example/", "https://shop.example/?fbclid="):
+            self.record(
+                event_source_url=url,
+                user_data={"client_user_agent": desktop, "fbp": FBP},
+            )
+        table = html.fromstring(self.overview().clicks_table)
+        self.assertEqual(
+            [
+                [cell.text_content().strip() for cell in row.iter("td")]
+                for row in table.iter("tr")
+            ][1:],
+            [
+                ["Inside an App", "4", "75 %"],
+                ["Mobile", "1", "0 %"],
+                ["Desktop", "1", "100 %"],
+            ],
+        )
+        self.shift("event_time", 7 * 24 * 3600)
+        self.assertIn("No such visit", self.overview().clicks_table)
 
     def test_the_shares_survive_the_purge_of_personal_data(self):
         event = self.record(user_data={"em": "a@b.example"})
