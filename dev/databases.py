@@ -17,8 +17,8 @@ from .layout import exclusive, remove
 from .odoo_log import Log
 from .postgres import Cluster
 
-# The addon's own dependencies, and crm: tests use a model with an address.
-DEPENDENCIES = "website_sale,base_automation,queue_job,crm"
+# The addon's own dependencies, and apps whose events it tells of where they are.
+DEPENDENCIES = "website_sale,base_automation,queue_job,crm,website_sale_wishlist,website_mass_mailing"
 
 
 # What a test with a browser would otherwise spend its first 40 seconds on.
