@@ -113,7 +113,8 @@ def shortened_url(url: str, limit: int = MAX_TEXT_LENGTH) -> str | None:
     scheme, host, path, query, _fragment = match.groups(default="")
     origin, parameters = scheme + host, query.split("&") if query else []
     if len(parameters) > _MAX_PARTS:
-        parameters = [*parameters[:_MAX_PARTS], _click_of(query)]
+        click = _click_of(query)
+        parameters = [click, *(p for p in parameters[:_MAX_PARTS] if p != click)]
         query = "&".join(parameters)
     excess = len(origin + path) + bool(query) + len(query) - limit
     by_use = sorted(range(len(parameters)), key=lambda index: _use(parameters[index]))

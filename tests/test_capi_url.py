@@ -182,11 +182,13 @@ class TestTellableUrl(BaseCase):
             f"https://shop.example/a?fbclid={self.CLICK}#{rest}",
             f"https://shop.example/a?gclid={rest}&utm_id={rest}&fbclid={self.CLICK}&{rest}",
             f"https://shop.example/a?{'a&' * 3000}fbclid={self.CLICK}",
+            f"https://shop.example/a?fbclid={self.CLICK}{'&a=1' * 3000}",
         ):
             with self.subTest(url):
                 told = tellable_url(url)
                 self.assertLessEqual(len(told), 2048)
                 self.assertEqual(read_fbclid(told), self.CLICK)
+                self.assertEqual(told.count("fbclid"), 1)
 
     def test_what_fits_stays_as_it_is(self):
         for url in (
