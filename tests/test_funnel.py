@@ -31,7 +31,7 @@ class TestFunnel(BridgeCase):
 
     def page(self, path):
         """Return what the page tells the script, by the event's name."""
-        response = self.url_open(path, headers={"User-Agent": AGENT})
+        response = self.url_open(path, headers={"User-Agent": AGENT}, timeout=60)
         self.assertEqual(response.status_code, 200)
         elements = html.fromstring(response.text).xpath("//*[@data-meta-capi-event]")
         return {

@@ -39,7 +39,7 @@ class TestTrace(BridgeCase):
         return self.env.cr.fetchall()
 
     def look(self, path):
-        response = self.url_open(path, headers={"User-Agent": AGENT})
+        response = self.url_open(path, headers={"User-Agent": AGENT}, timeout=60)
         self.assertEqual(response.status_code, 200)
         return response
 
