@@ -30,6 +30,7 @@ from ..capi.normalize import (
     normalize_zip,
     sha256,
 )
+from ..capi.secret import clean_secret
 from ..capi.url import without_personal_data
 
 try:
@@ -272,3 +273,31 @@ if given:
             self.assertFalse(re.search("[?&]email=", kept))
             rest = iter(url)
             self.assertTrue(all(char in rest for char in kept))
+
+    tokens = st.text("ABCDEFacdf0123456789|-_.", min_size=8)
+    wrappings = st.sampled_from(
+        (
+            *("{}", "  {}\n", "'{}'", '"{}"', "“{}”", "„{}“", "`{}`", "«{}»"),
+            *("Bearer {}", 'Bearer "{}"', "'bearer {}'", "Authorization: Bearer {}"),
+            *("\ufeff{}\u200b", "\t{}\r\n"),
+        )
+    )
+
+    class TestSecrets(BaseCase):
+        @quick
+        @given(tokens, wrappings, wrappings)
+        def test_what_a_token_is_wrapped_in_is_taken_off(self, token, inner, outer):
+            self.assertEqual(clean_secret(outer.format(inner.format(token))), token)
+
+        @quick
+        @given(tokens, st.data(), st.sampled_from(("\n", "\r\n", " \n    ", "\u2028")))
+        def test_a_break_of_the_line_is_taken_out(self, token, data, line_break):
+            place = data.draw(st.integers(1, len(token) - 1))
+            broken = token[:place] + line_break + token[place:]
+            self.assertEqual(clean_secret(broken), token)
+
+        @quick
+        @given(st.text())
+        def test_what_is_clean_stays_so(self, text):
+            cleaned = clean_secret(text)
+            self.assertEqual(clean_secret(cleaned), cleaned)
