@@ -29,7 +29,9 @@ _MIN_LENGTH = 6
 _QUOTED = r"(?P<quote>['\"]).*?(?P=quote)"
 _PATTERNS = (
     # {'meta_capi_access_token': '…'}, set_param('meta_capi.access_token', '…')
-    re.compile(rf"(?P<keep>meta_capi[._]access_token['\"]\s*[:,=]\s*){_QUOTED}"),
+    re.compile(
+        r"(?P<keep>meta_capi[._](?:access_token|app_secret)['\"]\s*[:,=]\s*)" + _QUOTED
+    ),
     # The form of Meta's own tokens.
     re.compile(r"(?P<keep>)\bEAA[A-Za-z0-9]{16,}"),
 )

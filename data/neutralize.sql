@@ -8,7 +8,8 @@ UPDATE ir_config_parameter
 
 UPDATE website
    SET meta_capi_access_token = NULL,
-       meta_capi_test_event_code = NULL;
+       meta_capi_test_event_code = NULL,
+       meta_capi_bridge_enabled = NULL;
 
 UPDATE meta_capi_event
    SET state = 'cancelled',

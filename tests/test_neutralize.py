@@ -10,6 +10,7 @@ class TestNeutralize(MetaCapiCase):
         for key, value in {
             "meta_capi.test_event_code": "TEST1",
             "meta_capi.bridge_enabled": "True",
+            "meta_capi.app_secret": "a1b2c3d4",
         }.items():
             self.parameters.set_param(key, value)
         self.website.write(
@@ -17,6 +18,7 @@ class TestNeutralize(MetaCapiCase):
                 "meta_capi_pixel_id": "20001",
                 "meta_capi_access_token": "own",
                 "meta_capi_test_event_code": "OWN",
+                "meta_capi_bridge_enabled": "True",
             }
         )
         pending, failed = self.record(), self.record(event_name="Purchase")
@@ -35,6 +37,8 @@ class TestNeutralize(MetaCapiCase):
         self.assertFalse(config._is_enabled())
         self.assertFalse(config._access_token(self.pixel_id))
         self.assertFalse(config._test_event_code())
+        self.assertFalse(config._app_secret())
+        self.assertFalse(config._is_bridge_enabled(self.website))
         self.assertEqual(self.parameters.get_param("meta_capi.bridge_enabled"), "False")
         self.assertFalse(self.website.meta_capi_access_token)
         self.assertFalse(self.website.meta_capi_test_event_code)

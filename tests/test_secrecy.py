@@ -196,6 +196,21 @@ class TestSecrecy(SecrecyCase):
             "website create",
             lambda: call("website", "create", [{"name": "Other", FIELD: token}]),
         )
+        secret = {"meta_capi_app_secret": token}
+        yield (
+            "app secret in the settings",
+            lambda: call("res.config.settings", "create", [secret]),
+        )
+        yield (
+            "app secret",
+            lambda: call(config, "set_param", ["meta_capi.app_secret", token]),
+        )
+        pasted = f' "Bearer {token[:9]}\n  {token[9:]}" '
+        yield "pasted", lambda: call(config, "set_param", [PARAMETER, pasted])
+        yield (
+            "pasted in the settings",
+            lambda: call("res.config.settings", "create", [{FIELD: pasted}]),
+        )
         yield (
             "json-rpc",
             lambda: self.json_rpc(
@@ -229,6 +244,8 @@ class TestSecrecy(SecrecyCase):
                     self.env.flush_all()
                     self.assertGreater(len(recorder.lines), 10)
                     self.assertUnlogged(recorder, token)
+                    # Nor by halves, as a broken line has it.
+                    self.assertUnlogged(recorder, token[9:])
 
     def test_the_log_is_recorded_as_these_tests_think(self):
         self.authenticate(self.admin.login, PASSWORD)
