@@ -15,6 +15,7 @@ from . import meta_capi_event
 from . import meta_capi_once
 from . import meta_capi_overview
 from . import meta_capi_pixel
+from . import meta_capi_purchase
 from . import meta_capi_reconciliation
 from . import meta_capi_alert
 from . import meta_conversions_api

@@ -185,11 +185,22 @@ class IrActionsServer(models.Model):
 
     def _meta_capi_subjects(self, record):
         """Return what the event is about that ``record`` sets off; maybe nothing."""
-        event_name = (self.meta_capi_event_name or "").strip()
-        subjects = record._meta_capi_subjects(event_name)
+        subjects = self._meta_capi_wanted_subjects(record)
         if self.meta_capi_paid_only:
             subjects = subjects.filtered(lambda subject: subject._meta_capi_is_paid())
         return subjects
+
+    def _meta_capi_wanted_subjects(self, record):
+        """Return what ``record`` sets off, but of the websites that want it otherwise."""
+        event_name = (self.meta_capi_event_name or "").strip()
+        subjects = record._meta_capi_subjects(event_name)
+        purchase = self.env["meta.capi.purchase"]
+        trigger = purchase._trigger_of(self)
+        if not trigger:
+            return subjects
+        return subjects.filtered(
+            lambda subject: purchase._sends(trigger, subject._meta_capi_website())
+        )
 
     def _meta_capi_pick(self, origin, event_name, problems):
         """Return what the picked fields of ``origin`` tell.

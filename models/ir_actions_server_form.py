@@ -290,7 +290,13 @@ class IrActionsServer(models.Model):
             trouble.append(_("Nothing is sent now: the Meta Conversions API is off."))
         api_model = self.env["meta.conversions.api"]
         drafts = api_model._draft_for_action(self, record, needs_pixel=False)
-        if not drafts:
+        if not self._meta_capi_wanted_subjects(record):
+            trouble.append(
+                _(
+                    "It would not be sent: the settings of its website want it otherwise."
+                )
+            )
+        elif not drafts:
             trouble.append(_("It would not be sent: it is not paid in full."))
         for draft in filter(None, drafts):
             events.append(draft.event.to_dict())

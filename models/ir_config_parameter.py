@@ -6,16 +6,6 @@ from ..capi.redaction import token_filter
 from . import meta_capi_config as config
 
 PREFIX = "meta_capi."
-# What a stopped pixel may have been waiting for.
-RELEASING = {
-    config.ENABLED,
-    config.PIXEL_ID,
-    config.EXTRA_PIXEL_IDS,
-    config.ACCESS_TOKEN,
-    config.TEST_EVENT_CODE,
-    config.API_VERSION,
-    config.GRAPH_URL,
-}
 
 
 class IrConfigParameter(models.Model):
@@ -26,22 +16,38 @@ class IrConfigParameter(models.Model):
         parameters = super().create(
             [self._meta_capi_clean(vals.get("key"), vals) for vals in vals_list]
         )
-        parameters._meta_capi_release_pixels()
+        self._meta_capi_follow(parameters.mapped("key"))
         return parameters
 
     def write(self, vals):
+        keys = self.mapped("key")
         for parameter in self:
             if "key" in vals:
                 # Renamed into one of ours, its value is checked like one of ours.
                 vals = {"value": parameter.value, **vals}
             vals = self._meta_capi_clean(vals.get("key") or parameter.key, vals)
         result = super().write(vals)
-        self._meta_capi_release_pixels()
+        self._meta_capi_follow([*keys, *self.mapped("key")])
         return result
 
     def unlink(self):
-        self._meta_capi_release_pixels()
-        return super().unlink()
+        keys = self.mapped("key")
+        result = super().unlink()
+        self._meta_capi_follow(keys)
+        return result
+
+    @api.model
+    def set_param(self, key, value):
+        """See to it that saving the same value again counts as saving it.
+
+        A token that is saved anew may have been given its rights in the meantime.
+        """
+        if str(key).startswith(PREFIX) and value not in (None, False):
+            value = self._meta_capi_clean(key, {"value": value})["value"]
+            if value == self.get_param(key):
+                self._meta_capi_follow([key])
+                return value
+        return super().set_param(key, value)
 
     @api.model
     def _meta_capi_clean(self, key, vals):
@@ -55,10 +61,14 @@ class IrConfigParameter(models.Model):
             raise ValidationError(
                 _("%(key)s: %(reason)s", key=key, reason=error.reason)
             ) from error
-        if key == config.ACCESS_TOKEN:
+        if key in config.SECRETS:
             token_filter.remember(value)
         return {**vals, "value": value}
 
-    def _meta_capi_release_pixels(self):
-        if any(parameter.key in RELEASING for parameter in self):
-            self.env["meta.capi.pixel"].sudo().search([])._release()
+    @api.model
+    def _meta_capi_follow(self, keys):
+        """Let the rest of the addon follow what was saved."""
+        if not config.RELEASING.isdisjoint(keys):
+            self.env["meta.capi.pixel"].sudo()._follow_configuration()
+        if config.PURCHASE_TRIGGER in keys:
+            self.env["meta.capi.purchase"].sudo()._arm()

@@ -38,6 +38,7 @@ class MetaCapiPixel(models.Model):
         """Make the activities that are due, and take away those whose cause is gone."""
         pixels = self.search([])
         for look_after in (
+            self._archive_unused,
             pixels._look_after_stopped,
             self._look_after_stuck,
             self._look_after_missing,
@@ -76,7 +77,10 @@ class MetaCapiPixel(models.Model):
         for pixel in self.search([("pixel_id", "in", list(stuck))]) - told:
             pixel.is_stuck_told = True
             pixel._notify_managers(
-                _("Events for pixel %s wait for more than an hour", pixel.pixel_id),
+                _(
+                    "Events for pixel %s wait for more than an hour",
+                    pixel.display_name,
+                ),
                 pixel.cure or pixel.error_message or "",
                 activity_type=STUCK,
             )
@@ -89,7 +93,7 @@ class MetaCapiPixel(models.Model):
         open_activities = self.search([]).activity_ids.filtered(
             lambda activity: activity.activity_type_id == kind
         )
-        if reconciliation._trigger() == "never":
+        if not reconciliation._is_armed():
             open_activities.unlink()
             return
         today = fields.Date.today()

@@ -5,6 +5,7 @@ CAUSES = [
     ("token_expired", "Access token expired"),
     ("token", "Access token not valid"),
     ("no_token", "No access token"),
+    ("unused", "Pixel of no website"),
     ("signature", "App requires a signature"),
     ("permission", "No permission for the pixel"),
     ("blocked", "Blocked for breaking a policy"),
@@ -181,6 +182,10 @@ class MetaCapiCause(models.Model):
                 "In Meta's Events Manager open the pixel's Settings, generate a token"
                 " under Conversions API, and paste it in Website ▸ Configuration ▸"
                 " Settings. What waits is then sent by itself."
+            ),
+            "unused": _(
+                "The website sends to another pixel by now. What was never sent can be"
+                " moved there: open the pixel and click Move Events."
             ),
             "signature": _(
                 "The token belongs to an app of yours at Meta that wants each call signed."

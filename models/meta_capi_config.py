@@ -3,6 +3,7 @@ from odoo import api, models
 from ..capi import const
 from ..capi.client import GraphClient
 from ..capi.errors import InvalidParameter
+from ..capi.secret import clean_secret
 
 ENABLED = "meta_capi.enabled"
 PIXEL_ID = "meta_capi.pixel_id"
@@ -24,6 +25,8 @@ CONTENT_ID = "meta_capi.content_id"
 BRIDGE_ENABLED = "meta_capi.bridge_enabled"
 BRIDGE_EVENTS = "meta_capi.bridge_events"
 PIXEL_MODE = "meta_capi.pixel_mode"
+PURCHASE_TRIGGER = "meta_capi.purchase_trigger"
+CONSENT_SOURCE = "meta_capi.consent_source"
 EXCLUDE_INTERNAL_USERS = "meta_capi.exclude_internal_users"
 EXCLUDE_ZERO_ORDERS = "meta_capi.exclude_zero_orders"
 EXCLUDE_TEST_PAYMENTS = "meta_capi.exclude_test_payments"
@@ -43,6 +46,29 @@ CHOSEN_USER_DATA_KEYS = (
 # What of a product is its id in the shop's catalogue at Meta.
 CONTENT_IDS = ("product_id", "product_tmpl_id", "default_code", "barcode")
 LIMITED_DATA_USES = ("off", "always", "state")
+# When an order's Purchase is sent; of several the first one in an order's life counts.
+PURCHASE_TRIGGERS = ("confirmed", "paid", "invoiced")
+# Who asks visitors for consent: the website's cookies bar, another tool, nobody.
+CONSENT_SOURCES = ("odoo", "external", "none")
+# What a website may have of its own, by the field that it is kept in.
+WEBSITE_FIELDS = {
+    PIXEL_ID: "meta_capi_pixel_id",
+    ACCESS_TOKEN: "meta_capi_access_token",
+    TEST_EVENT_CODE: "meta_capi_test_event_code",
+    EXTRA_PIXEL_IDS: "meta_capi_extra_pixel_ids",
+    BRIDGE_ENABLED: "meta_capi_bridge_enabled",
+    PIXEL_MODE: "meta_capi_pixel_mode",
+    BRIDGE_EVENTS: "meta_capi_bridge_events",
+    PURCHASE_TRIGGER: "meta_capi_purchase_trigger",
+    CONSENT_SOURCE: "meta_capi_consent_source",
+}
+# What a stopped pixel may have been waiting for.
+RELEASING = {
+    *(ENABLED, PIXEL_ID, EXTRA_PIXEL_IDS, ACCESS_TOKEN, APP_SECRET, TEST_EVENT_CODE),
+    *(API_VERSION, GRAPH_URL),
+}
+# What no log may show.
+SECRETS = (ACCESS_TOKEN, APP_SECRET)
 # Who loads the Pixel and makes the funnel's events: some script of the page, whose
 # calls are mirrored; we; or nobody, and the events go from the server only.
 PIXEL_MODES = ("page", "load", "server")
@@ -67,8 +93,10 @@ class MetaCapiConfig(models.AbstractModel):
     _description = "Meta Conversions API configuration"
 
     @api.model
-    def _get(self, key, default=""):
-        value = self.env["ir.config_parameter"].sudo().get_param(key)
+    def _get(self, key, default="", website=None):
+        """Return the website's own value, else the common one, else ``default``."""
+        own = website and website.sudo()[WEBSITE_FIELDS[key]]
+        value = own or self.env["ir.config_parameter"].sudo().get_param(key)
         return str(value).strip() if value else default
 
     @api.model
@@ -85,7 +113,7 @@ class MetaCapiConfig(models.AbstractModel):
     @api.model
     def _pixel_id(self, website=None):
         """Return the pixel that events of ``website`` (or of none) go to, or ``""``."""
-        return (website and website.sudo().meta_capi_pixel_id) or self._get(PIXEL_ID)
+        return self._get(PIXEL_ID, website=website)
 
     @api.model
     def _extra_pixel_ids(self, website=None):
@@ -103,30 +131,65 @@ class MetaCapiConfig(models.AbstractModel):
     @api.model
     def _test_event_code(self, website=None):
         """Return the test event code in force, or ``""``."""
-        return (website and website.sudo().meta_capi_test_event_code) or self._get(
-            TEST_EVENT_CODE
-        )
+        return self._get(TEST_EVENT_CODE, website=website)
+
+    @api.model
+    def _pixel_ids(self, website=None):
+        """Return the pixels that an event of ``website`` goes to, a set."""
+        pixel_ids = {self._pixel_id(website), *self._extra_pixel_ids(website)}
+        return pixel_ids - {""}
+
+    @api.model
+    def _pixel_ids_in_use(self):
+        """Return the pixels that events of any website go to, a set.
+
+        The common ones need not be among them, where each website has its own. They
+        are, as long as an event of no website waits for them.
+        """
+        websites = self.env["website"].sudo().search([])
+        used = set().union(*map(self._pixel_ids, websites))
+        waiting = [("state", "=", "pending"), ("website_id", "=", False)]
+        for pixel_id in self._pixel_ids() - used:
+            events = self.env["meta.capi.event"].sudo()
+            if events.search([*waiting, ("pixel_id", "=", pixel_id)], limit=1):
+                used.add(pixel_id)
+        return used
+
+    @api.model
+    def _websites_of(self, pixel_id):
+        """Return the websites whose events, or copies of them, go to this pixel."""
+        websites = self.env["website"].sudo().search([])
+        return websites.filtered(lambda website: pixel_id in self._pixel_ids(website))
 
     @api.model
     def _access_token(self, pixel_id):
         """Return a token that may send to ``pixel_id``, or ``""``.
 
-        The token of a website that names its own comes before the shared one, since
-        a website overrides either half of the pair on its own.
+        Of a website's own pixel and token either may be the common one. A pixel that
+        gets copies is asked for with the token of the one they are of, unless it has
+        one itself.
         """
-        shared_pixel, shared_token = self._get(PIXEL_ID), self._get(ACCESS_TOKEN)
+        common_pixel, common_token = self._get(PIXEL_ID), self._get(ACCESS_TOKEN)
         websites = self.env["website"].sudo().search([])
-        for website in websites.filtered("meta_capi_access_token"):
-            if (website.meta_capi_pixel_id or shared_pixel) == pixel_id:
+        of_their_own = websites.filtered("meta_capi_access_token")
+        for website in of_their_own:
+            if self._pixel_id(website) == pixel_id:
                 return website.meta_capi_access_token
-        # A pixel that gets copies is asked for with the token of the one they are of.
-        for website in websites.filtered("meta_capi_access_token"):
+        mains = {common_pixel, *websites.mapped("meta_capi_pixel_id")}
+        if common_token and pixel_id in mains:
+            return common_token
+        for website in of_their_own:
             if pixel_id in self._extra_pixel_ids(website):
                 return website.meta_capi_access_token
-        shared = {shared_pixel, *self._extra_pixel_ids()}
-        for website in websites:
-            shared.update((website.meta_capi_pixel_id, *self._extra_pixel_ids(website)))
-        return shared_token if pixel_id in shared else ""
+        is_known = any(
+            pixel_id in self._pixel_ids(website) for website in (None, *websites)
+        )
+        return common_token if is_known else ""
+
+    @api.model
+    def _app_secret(self):
+        """Return the secret that requests are signed with, or ``""``."""
+        return self._get(APP_SECRET)
 
     @api.model
     def _graph_client(self):
@@ -137,7 +200,7 @@ class MetaCapiConfig(models.AbstractModel):
         return GraphClient(
             self._get(GRAPH_URL, const.GRAPH_URL),
             self._get(API_VERSION, const.API_VERSION),
-            app_secret=self._get(APP_SECRET),
+            app_secret=self._app_secret(),
         )
 
     @api.model
@@ -221,19 +284,49 @@ class MetaCapiConfig(models.AbstractModel):
         return "product_group" if is_group else "product"
 
     @api.model
-    def _is_bridge_enabled(self):
-        return self._get(BRIDGE_ENABLED) in _YES
+    def _is_bridge_enabled(self, website=None):
+        return self._get(BRIDGE_ENABLED, website=website) in _YES
 
     @api.model
-    def _bridge_events(self):
+    def _bridge_events(self, website=None):
         """Return the names of the events that the bridge may record."""
-        return tuple(_split(self._get(BRIDGE_EVENTS))) or STANDARD_EVENTS
+        names = _split(self._get(BRIDGE_EVENTS, website=website))
+        return tuple(names) or STANDARD_EVENTS
 
     @api.model
-    def _pixel_mode(self):
+    def _pixel_mode(self, website=None):
         """Return ``page``, ``load`` or ``server``."""
-        mode = self._get(PIXEL_MODE)
+        mode = self._get(PIXEL_MODE, website=website)
         return mode if mode in PIXEL_MODES else PIXEL_MODES[0]
+
+    @api.model
+    def _consent_source(self, website=None):
+        """Return who asks visitors for consent: ``odoo``, ``external`` or ``none``."""
+        source = self._get(CONSENT_SOURCE, CONSENT_SOURCES[0], website)
+        # What cannot be read asks for more rather than less.
+        return source if source in CONSENT_SOURCES else "external"
+
+    @api.model
+    def _edits_website(self, website):
+        """Tell whether what is set for ``website`` is set for it alone.
+
+        The only website has no need of values beside the common ones.
+        """
+        return bool(website) and self.env["website"].sudo().search_count([]) > 1
+
+    @api.model
+    def _set(self, key, value, website):
+        """Set a value for ``website``, or for all where it is the only one.
+
+        :param value: a text; empty takes away the website's own, and where there is no
+            other website the common one
+        """
+        own, field = website.sudo(), WEBSITE_FIELDS[key]
+        if not self._edits_website(website):
+            self.env["ir.config_parameter"].sudo().set_param(key, value or False)
+            if not own[field]:
+                return
+        own[field] = value or False
 
     @api.model
     def _check(self, key, value):
@@ -264,9 +357,17 @@ def _check_id_list(key, value):
     return ",".join(ids)
 
 
-def _check_token(key, value):
+def _check_secret(key, value):
+    value = clean_secret(value)
     if any(map(str.isspace, value)):
         raise InvalidParameter(key, "must not contain white space")
+    if not value.isascii():
+        raise InvalidParameter(key, "must be letters and digits")
+    return value
+
+
+def _check_token(key, value):
+    value = _check_secret(key, value)
     if value.isdigit():
         raise InvalidParameter(key, "is digits only, like a pixel ID")
     return value
@@ -331,6 +432,7 @@ _CHECKS = {
     PIXEL_ID: _check_digits,
     EXTRA_PIXEL_IDS: _check_id_list,
     ACCESS_TOKEN: _check_token,
+    APP_SECRET: _check_secret,
     TEST_EVENT_CODE: _check_test_code,
     API_VERSION: _check_api_version,
     GRAPH_URL: _check_graph_url,
@@ -341,6 +443,8 @@ _CHECKS = {
     LIMITED_DATA_USE: _one_of(*LIMITED_DATA_USES),
     CONTENT_ID: _one_of(*CONTENT_IDS),
     PIXEL_MODE: _one_of(*PIXEL_MODES),
+    PURCHASE_TRIGGER: _one_of("never", *PURCHASE_TRIGGERS),
+    CONSENT_SOURCE: _one_of(*CONSENT_SOURCES),
     BRIDGE_EVENTS: _check_names,
     EXCLUDED_TAG_IDS: _check_id_list,
     **dict.fromkeys(

@@ -269,7 +269,7 @@ class MetaCapiEvent(models.Model):
 
     def _compute_held_reason(self):
         """Tell why a pending event does not move."""
-        stopped = self.env["meta.capi.pixel"].search([("state", "=", "stopped")])
+        stopped = self.env["meta.capi.pixel"]._all().search([("state", "=", "stopped")])
         reasons = {pixel.pixel_id: pixel.error_message for pixel in stopped}
         for event in self:
             pending = event.state == "pending"
@@ -285,7 +285,7 @@ class MetaCapiEvent(models.Model):
         # Odoo 19 asks with "in" and a set.
         values = value if operator in ("in", "not in") else [value]
         wanted = any(values) != (operator in ("!=", "not in"))
-        stopped = self.env["meta.capi.pixel"].search([("state", "=", "stopped")])
+        stopped = self.env["meta.capi.pixel"]._all().search([("state", "=", "stopped")])
         pixel_ids = stopped.mapped("pixel_id")
         if wanted:
             return [("state", "=", "pending"), ("pixel_id", "in", pixel_ids)]
@@ -296,8 +296,10 @@ class MetaCapiEvent(models.Model):
         """Tell in a few words why an event is not with Meta, and what to do about it."""
         causes = self.env["meta.capi.cause"]
         waiting = self.filtered(lambda event: event.state == "pending")
-        pixels = self.env["meta.capi.pixel"].search(
-            [("pixel_id", "in", list(set(waiting.mapped("pixel_id"))))]
+        pixels = (
+            self.env["meta.capi.pixel"]
+            ._all()
+            .search([("pixel_id", "in", list(set(waiting.mapped("pixel_id"))))])
         )
         pixel_of = {pixel.pixel_id: pixel for pixel in pixels}
         for event in self:
@@ -423,7 +425,7 @@ class MetaCapiEvent(models.Model):
         table.retry(locked.ids, self.env["meta.capi.delivery"]._now())
         pixels = self.env["meta.capi.pixel"].sudo()
         for pixel_id in set(locked.mapped("pixel_id")):
-            pixels.search([("pixel_id", "=", pixel_id)])._release()
+            pixels._all().search([("pixel_id", "=", pixel_id)])._release()
             self.env["meta.capi.delivery"]._schedule(pixel_id, delay=0)
         return self._notification(
             _("Events pending again: %(count)s.", count=len(locked)), "success"
@@ -480,6 +482,36 @@ class MetaCapiEvent(models.Model):
             _("Events cancelled: %(count)s.", count=len(locked)), "success"
         )
 
+    @api.model
+    def _moves_from(self, pixel_id):
+        """Return what was never sent to a pixel that its website does not use any more.
+
+        :return: a list of pairs: events, and the pixel that they can be moved to
+        """
+        capi_config = self.env["meta.capi.config"]
+        pending = [("state", "=", "pending"), ("pixel_id", "=", pixel_id)]
+        moves = []
+        for website, events in self.search(pending).grouped("website_id").items():
+            target = capi_config._pixel_id(website)
+            if target and pixel_id not in capi_config._pixel_ids(website):
+                movable = EventTable(self.env).movable(events.ids, target)
+                moves += [(self.browse(movable), target)] if movable else []
+        return moves
+
+    @api.model
+    def _move(self, events, pixel_id):
+        """Have those of these events sent to another pixel that Meta has never had.
+
+        Not those that are being sent at this moment.
+
+        :return: how many they are
+        """
+        delivery = self.env["meta.capi.delivery"]
+        moved = EventTable(self.env).move(events.ids, pixel_id, delivery._now())
+        if moved:
+            delivery._schedule(pixel_id, delay=0)
+        return len(moved)
+
     def action_open_document(self):
         """Open the record the event is about."""
         self.ensure_one()
@@ -493,7 +525,11 @@ class MetaCapiEvent(models.Model):
     def action_open_pixel(self):
         """Open the pixel that the event goes to, once something was sent to it."""
         self.ensure_one()
-        pixel = self.env["meta.capi.pixel"].search([("pixel_id", "=", self.pixel_id)])
+        pixel = (
+            self.env["meta.capi.pixel"]
+            ._all()
+            .search([("pixel_id", "=", self.pixel_id)])
+        )
         if not pixel:
             raise UserError(_("Nothing has been sent to this pixel yet."))
         return {

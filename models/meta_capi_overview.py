@@ -42,7 +42,10 @@ class MetaCapiOverview(models.Model):
     pending_count = fields.Integer("Waiting", compute="_compute_pending")
     oldest_pending = fields.Char("Oldest Waiting", compute="_compute_pending")
     stopped_pixel_ids = fields.Many2many(
-        "meta.capi.pixel", string="Stopped Pixels", compute="_compute_pixels"
+        "meta.capi.pixel",
+        string="Stopped Pixels",
+        compute="_compute_pixels",
+        context={"active_test": False},
     )
     held_count = fields.Integer("Held Events", compute="_compute_pixels")
     held_cures = fields.Text("Cures of Stopped Pixels", compute="_compute_pixels")
@@ -76,6 +79,25 @@ class MetaCapiOverview(models.Model):
             )
         elif not any(map(config._pixel_id, websites)):
             notice = _("No pixel is set, so nothing is recorded.")
+        elif len(websites) > 1 and not all(map(config._pixel_id, websites)):
+            notice = _(
+                "No pixel is set for %s, so nothing of it is recorded.",
+                ", ".join(
+                    website.name
+                    for website in websites
+                    if not config._pixel_id(website)
+                ),
+            )
+        elif len(websites) > 1 and any(map(config._test_event_code, websites)):
+            notice = _(
+                "A test event code is set for %s: events show in the Test Events tab of"
+                " Meta's Events Manager. Clear it in the settings for real operation.",
+                ", ".join(
+                    website.name
+                    for website in websites
+                    if config._test_event_code(website)
+                ),
+            )
         elif any(map(config._test_event_code, websites)):
             notice = _(
                 "A test event code is set: events show in the Test Events tab of Meta's"
@@ -163,12 +185,14 @@ class MetaCapiOverview(models.Model):
     @api.depends_context("lang", "uid", "allowed_company_ids")
     def _compute_pixels(self):
         events = self.env["meta.capi.event"]
-        self.stopped_pixel_ids = self.env["meta.capi.pixel"].search(
-            [("state", "=", "stopped")]
+        stopped = self.env["meta.capi.pixel"]._all().search([("state", "=", "stopped")])
+        # One without use matters as long as something waits for it.
+        self.stopped_pixel_ids = stopped.filtered(
+            lambda pixel: pixel.active or pixel.pending_count
         )
         self.held_count = events.search_count([("is_held", "=", True)])
         self.held_cures = "\n".join(
-            f"{pixel.pixel_id}: {pixel.cure}" for pixel in self.stopped_pixel_ids
+            f"{pixel.display_name}: {pixel.cure}" for pixel in self.stopped_pixel_ids
         )
 
     # --------------------------------------------------------------- the match keys
@@ -301,12 +325,11 @@ class MetaCapiOverview(models.Model):
             }
             for day, statuses in sorted(days.items(), reverse=True)
         ]
-        trigger = self.env["meta.capi.reconciliation"]._trigger()
         self.missing_count = sum(row["missing"] for row in rows)
         self.orders_table = self._render(
             "orders",
             rows=rows,
-            is_armed=trigger != "never",
+            is_armed=self.env["meta.capi.reconciliation"]._is_armed(),
             shows_not_due=any(row["not_due"] for row in rows),
         )
 

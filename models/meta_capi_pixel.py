@@ -1,4 +1,5 @@
 from odoo import _, api, fields, models
+from odoo.exceptions import UserError
 
 from ..capi.decision import Pixel, Wake
 from .meta_capi_cause import CAUSES
@@ -14,6 +15,9 @@ class MetaCapiPixel(models.Model):
     A row exists for every pixel something was delivered to. Events are never held one
     by one: the pending events of a stopped pixel are held. What a delivery learns is
     written by ``outbox``; what managers are told of it is no part of that.
+
+    One that nothing is sent to by what is configured is archived, and is back as soon
+    as it is used again.
     """
 
     _name = "meta.capi.pixel"
@@ -23,6 +27,16 @@ class MetaCapiPixel(models.Model):
     _order = "pixel_id"
 
     pixel_id = fields.Char("Pixel ID", readonly=True, required=True)
+    active = fields.Boolean(
+        default=True,
+        readonly=True,
+        help="Archived by itself as soon as nothing is sent to the pixel any more.",
+    )
+    website_names = fields.Char(
+        "Websites",
+        compute="_compute_website_names",
+        help="Whose events, or copies of them, go to the pixel.",
+    )
     state = fields.Selection(
         [("running", "Running"), ("stopped", "Stopped")],
         readonly=True,
@@ -63,6 +77,11 @@ class MetaCapiPixel(models.Model):
     error_message = fields.Text("Reason", readonly=True)
     fbtrace_id = fields.Char("Trace ID", readonly=True)
     pending_count = fields.Integer("Pending Events", compute="_compute_pending_count")
+    movable_count = fields.Integer(
+        "Events to Move",
+        compute="_compute_movable_count",
+        help="What was never sent, of websites that have another pixel by now.",
+    )
     cause = fields.Selection(
         CAUSES, compute="_compute_cause", help="What stops or slows the delivery."
     )
@@ -90,6 +109,27 @@ class MetaCapiPixel(models.Model):
         for pixel in self:
             pixel.pending_count = counts.get(pixel.pixel_id, 0)
 
+    def _compute_website_names(self):
+        for pixel in self:
+            websites = self.env["meta.capi.config"]._websites_of(pixel.pixel_id)
+            pixel.website_names = ", ".join(websites.mapped("name"))
+
+    @api.depends("pixel_id")
+    def _compute_display_name(self):
+        """Name the websites where there is more than one."""
+        many = self.env["website"].sudo().search_count([]) > 1
+        for pixel in self:
+            pixel.display_name = (
+                f"{pixel.pixel_id} ({pixel.website_names})"
+                if many and pixel.website_names
+                else pixel.pixel_id
+            )
+
+    def _compute_movable_count(self):
+        for pixel in self:
+            moves = self.env["meta.capi.event"]._moves_from(pixel.pixel_id)
+            pixel.movable_count = sum(len(events) for events, _target in moves)
+
     def _compute_last_attempt(self):
         attempts = self.env["meta.capi.attempt"]
         for pixel in self:
@@ -107,7 +147,7 @@ class MetaCapiPixel(models.Model):
     def _find_cause(self):
         """Return what stops or slows the delivery to this pixel, or False."""
         if self.state == "stopped":
-            return self.trouble
+            return self.trouble if self._is_in_use() else "unused"
         if self.wait_until and self.wait_until > fields.Datetime.now():
             return "rate_limit"
         return self.failing_since and self.trouble
@@ -121,6 +161,35 @@ class MetaCapiPixel(models.Model):
             "res_id": self.id,
             "views": [(False, "form")],
         }
+
+    def action_try_again(self):
+        """Send what waits for these pixels now, instead of at the next probe."""
+        self.env["meta.capi.event"]._check_manager()
+        if not self.env["meta.capi.config"]._is_enabled():
+            raise UserError(_("The Meta Conversions API is switched off."))
+        for pixel in self.sudo():
+            pixel._release()
+            self.env["meta.capi.delivery"]._schedule(pixel.pixel_id, delay=0)
+        return self.env["meta.capi.event"]._notification(
+            _(
+                "What waits is being sent. The next request tells whether Meta takes it."
+            ),
+            "success",
+        )
+
+    def action_move_events(self):
+        """Move what was never sent to the pixels that its websites have now."""
+        self.env["meta.capi.event"]._check_manager()
+        moved = sum(
+            self.env["meta.capi.event"]._move(events, target)
+            for pixel in self
+            for events, target in self.env["meta.capi.event"]._moves_from(
+                pixel.pixel_id
+            )
+        )
+        return self.env["meta.capi.event"]._notification(
+            _("Events moved: %s.", moved), "success" if moved else "warning"
+        )
 
     def action_open_events(self):
         """Open the events of this pixel, those that wait first."""
@@ -147,12 +216,39 @@ class MetaCapiPixel(models.Model):
     def _get(self, pixel_id):
         """Return the row of ``pixel_id``, made at first sight."""
         self._outbox(pixel_id).pixel()
-        return self.search([("pixel_id", "=", pixel_id)])
+        return self._all().search([("pixel_id", "=", pixel_id)]).with_env(self.env)
 
     @api.model
     def _outbox(self, pixel_id):
         cursor = self.env["meta.capi.delivery"]._delivery_cursor
         return PixelOutbox(self.env, pixel_id, cursor)
+
+    @api.model
+    def _all(self):
+        """Return the model such that a search finds what is archived, too."""
+        return self.with_context(active_test=False)
+
+    def _is_in_use(self):
+        self.ensure_one()
+        return self.pixel_id in self.env["meta.capi.config"]._pixel_ids_in_use()
+
+    @api.model
+    def _follow_configuration(self):
+        """Have what was configured anew count: a stopped pixel may have waited for it."""
+        self._archive_unused()
+        self._all().search([])._release()
+
+    @api.model
+    def _archive_unused(self):
+        """Put away the pixels that nothing is sent to, and take back the others."""
+        pixel_ids = self.env["meta.capi.config"]._pixel_ids_in_use()
+        pixels = self._all().search([])
+        used = pixels.filtered(lambda pixel: pixel.pixel_id in pixel_ids)
+        used.filtered(lambda pixel: not pixel.active).active = True
+        unused = (pixels - used).filtered("active")
+        # Stopped when it is used again, it is news again.
+        unused.write({"active": False, "stopped_told_at": False})
+        unused.sudo().activity_ids.unlink()
 
     def _release(self):
         """Let the stopped ones among these pixels send again, starting at once."""
@@ -171,10 +267,10 @@ class MetaCapiPixel(models.Model):
                 if pixel.stopped_told_at:
                     pixel.stopped_told_at = False
                     pixel._unlink_activities(STOPPED)
-            elif pixel.stopped_told_at != pixel.stopped_at:
+            elif pixel.stopped_told_at != pixel.stopped_at and pixel._is_in_use():
                 pixel.stopped_told_at = pixel.stopped_at
                 pixel._notify_managers(
-                    _("Meta takes no events of pixel %s", pixel.pixel_id),
+                    _("Meta takes no events of pixel %s", pixel.display_name),
                     pixel.error_message or pixel.cure,
                     activity_type=STOPPED,
                 )

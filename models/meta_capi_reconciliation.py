@@ -1,9 +1,8 @@
-from datetime import timedelta
-
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
+from .meta_capi_config import PURCHASE_TRIGGER
 from .sale_order import PURCHASE
 
 # What became of an order's Purchase.
@@ -22,25 +21,43 @@ class MetaCapiReconciliation(models.AbstractModel):
     _description = "Orders Against Events for Meta"
 
     @api.model
-    def _trigger(self):
-        """Return when a Purchase is sent by what we ship, or ``never``."""
+    def _trigger(self, website):
+        """Return when a website's Purchases are sent by what we ship, or ``never``."""
         config = self.env["meta.capi.config"]
-        websites = self.env["website"].sudo().search([])
-        if not (config._is_enabled() and any(map(config._pixel_id, websites))):
+        if not (config._is_enabled() and config._pixel_id(website)):
             return "never"
-        return self.env["res.config.settings"].sudo()._meta_capi_get_purchase_trigger()
+        return self.env["meta.capi.purchase"].sudo()._trigger(website)
+
+    @api.model
+    def _is_armed(self):
+        """Tell whether Purchases of any website are sent by what we ship."""
+        return bool(self._armed_since())
 
     @api.model
     def _armed_since(self):
-        """Return since when, for all we know, orders are to have a Purchase; or None.
+        """Return since when orders are to have a Purchase, by the ids of websites.
 
-        An automation that is edited begins anew: of what was before nobody can tell.
+        For all we know: where an automation or a choice was edited, it begins anew. Of
+        what was before nobody can tell.
         """
-        trigger = self._trigger()
-        if trigger == "never":
-            return None
-        settings = self.env["res.config.settings"].sudo()
-        return max(settings._meta_capi_automations(trigger).mapped("write_date"))
+        purchase = self.env["meta.capi.purchase"].sudo()
+        chosen = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .search([("key", "=", PURCHASE_TRIGGER)])
+        )
+        since = {}
+        for website in self.env["website"].sudo().search([]):
+            trigger = self._trigger(website)
+            if trigger != "never":
+                of_choice = (
+                    website.meta_capi_purchase_trigger_since
+                    if website.meta_capi_purchase_trigger
+                    else chosen.write_date
+                )
+                dates = purchase._automations(trigger).mapped("write_date")
+                since[website.id] = max(filter(None, [*dates, of_choice]))
+        return since
 
     @api.model
     def _orders(self, since, until=None):
@@ -67,7 +84,9 @@ class MetaCapiReconciliation(models.AbstractModel):
             visible = orders._search(self._orders(since, until))
         except AccessError:
             return None
-        columns = ("id", "date_order", "meta_capi_purchase_recorded_at")
+        columns = ("id", "website_id", "date_order", "meta_capi_purchase_recorded_at")
+        # Where nothing is armed, nothing is missing.
+        armed_since = self._armed_since() or {0: None}
         # The query must see what the ORM still holds.
         self.env["meta.capi.event"].flush_model()
         orders.flush_model()
@@ -83,7 +102,8 @@ class MetaCapiReconciliation(models.AbstractModel):
                                 WHEN told.sent THEN 'sent'
                                 WHEN told.cancelled THEN 'explained'
                                 WHEN so.meta_capi_purchase_recorded_at IS NOT NULL THEN 'sent'
-                                WHEN so.date_order >= %s THEN 'missing'
+                                WHEN so.date_order >= CASE so.website_id %s END
+                                THEN 'missing'
                            END AS status
                       FROM (%s) so
                      CROSS JOIN LATERAL (
@@ -100,8 +120,10 @@ class MetaCapiReconciliation(models.AbstractModel):
                  GROUP BY day, status
                 """,
                 self.env.context.get("tz") or self.env.user.tz or "UTC",
-                # Where nothing is armed, nothing is missing.
-                self._armed_since() or fields.Datetime.now() + timedelta(days=1),
+                SQL(" ").join(
+                    SQL("WHEN %s THEN %s::timestamp", website_id, moment)
+                    for website_id, moment in armed_since.items()
+                ),
                 visible.select(
                     *(SQL.identifier("sale_order", name) for name in columns)
                 ),
@@ -127,8 +149,15 @@ class MetaCapiReconciliation(models.AbstractModel):
     @api.model
     def _due(self, orders):
         """Return those of these orders that what is armed has been set off by."""
-        trigger = self._trigger()
-        if not orders or trigger == "confirmed":
+        due = orders.browse()
+        for website, group in orders.grouped("website_id").items():
+            due += self._due_at(self._trigger(website), group)
+        return due
+
+    @api.model
+    def _due_at(self, trigger, orders):
+        """Return those of these orders whose ``trigger`` has come."""
+        if trigger == "confirmed":
             return orders
         invoices = "order_line.invoice_lines.move_id"
         if trigger == "invoiced":

@@ -313,8 +313,6 @@ class MetaConversionsApi(models.AbstractModel):
             for record in records
             for draft in self._draft_for_action(action, record)
         ]
-        if not all(drafts):
-            self._warn_unconfigured()
         ids = self._record([draft for draft in drafts if draft])
         return self.env["meta.capi.event"].browse(ids)
 
@@ -365,7 +363,6 @@ class MetaConversionsApi(models.AbstractModel):
         if not draft:
             if raise_on_error:
                 raise InvalidEvent(_("No Meta pixel is configured."))
-            self._warn_unconfigured()
         elif raise_on_error and draft.is_failed:
             raise InvalidEvent(draft.columns["error_message"])
         return draft
@@ -427,6 +424,7 @@ class MetaConversionsApi(models.AbstractModel):
         website = website or told.website or visited
         pixel_id = config._pixel_id(website)
         if not pixel_id and needs_pixel:
+            self._warn_unconfigured(website.name if website else "")
             return None
         company = told.company or (website and website.company_id) or self._company()
         if visited:
@@ -599,12 +597,13 @@ class MetaConversionsApi(models.AbstractModel):
             return told
 
     @api.model
-    @ormcache()
-    def _warn_unconfigured(self):
+    @ormcache("website_name")
+    def _warn_unconfigured(self, website_name):
         """Say once, until the configuration changes, that events go nowhere."""
         _logger.warning(
-            "Events are not recorded: the Meta Conversions API is switched on without a"
-            " pixel. See Website > Configuration > Settings."
+            "Events%s are not recorded: the Meta Conversions API is switched on without a"
+            " pixel. See Website > Configuration > Settings.",
+            f" of {website_name}" if website_name else "",
         )
 
     def _ask_visitor(self, given):

@@ -281,6 +281,57 @@ class EventTable:
             **dict.fromkeys(_ANSWER),
         )
 
+    def movable(self, event_ids, pixel_id, lock=False):
+        """Return the ids of those that another pixel can have without counting twice.
+
+        They wait, no request that may have arrived has carried them, they are no copies
+        of what goes there anyway, and the pixel has none of the same name and id.
+
+        :param lock: lock them, but for those that somebody else holds
+        """
+        self.cr.execute(
+            SQL(
+                """
+                SELECT id
+                  FROM meta_capi_event event
+                 WHERE id = ANY(%s) AND state = %s AND is_copy IS NOT TRUE
+                   AND NOT EXISTS (
+                        SELECT FROM meta_capi_attempt_event_rel rel
+                          JOIN meta_capi_attempt attempt ON attempt.id = rel.attempt_id
+                         WHERE rel.event_id = event.id AND attempt.arrived)
+                   AND NOT EXISTS (
+                        SELECT FROM meta_capi_event other
+                         WHERE other.pixel_id = %s
+                           AND other.event_name = event.event_name
+                           AND other.event_id = event.event_id)
+                 ORDER BY id %s
+                """,
+                list(event_ids),
+                PENDING,
+                pixel_id,
+                SQL("FOR NO KEY UPDATE SKIP LOCKED") if lock else SQL(),
+            )
+        )
+        return [event_id for (event_id,) in self.cr.fetchall()]
+
+    def move(self, event_ids, pixel_id, now):
+        """Have those of these events sent to another pixel that it can have; see above.
+
+        :return: the ids of the events that were moved
+        """
+        return self.set_values(
+            self.movable(event_ids, pixel_id, lock=True),
+            pixel_id=pixel_id,
+            next_attempt_at=to_datetime(now),
+            # They tell of the pixel that it was not for. The requests keep them.
+            cause=None,
+            attempt_count=0,
+            unknown_count=0,
+            isolation_part=None,
+            first_refusal_id=None,
+            **dict.fromkeys(_ANSWER),
+        )
+
     def expire_overdue(self, now):
         """Give up on what Meta takes no longer, also where nothing is being sent."""
         limits = [
@@ -486,9 +537,9 @@ class PixelOutbox(EventTable):
         with self._apart() as cr:
             cr.execute(
                 SQL(
-                    "INSERT INTO meta_capi_pixel (pixel_id, state, create_uid,"
+                    "INSERT INTO meta_capi_pixel (pixel_id, state, active, create_uid,"
                     " create_date, write_uid, write_date)"
-                    " VALUES (%s, 'running', %s, now() AT TIME ZONE 'UTC', %s,"
+                    " VALUES (%s, 'running', true, %s, now() AT TIME ZONE 'UTC', %s,"
                     " now() AT TIME ZONE 'UTC') ON CONFLICT DO NOTHING",
                     self.pixel_id,
                     self.env.uid,

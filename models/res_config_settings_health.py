@@ -14,7 +14,10 @@ from .meta_capi_pixel import EVENTS_MANAGER
 _CHECKED = {
     "meta_capi_pixel_id": config.PIXEL_ID,
     "meta_capi_access_token": config.ACCESS_TOKEN,
+    "meta_capi_app_secret": config.APP_SECRET,
     "meta_capi_test_event_code": config.TEST_EVENT_CODE,
+    "meta_capi_extra_pixel_ids": config.EXTRA_PIXEL_IDS,
+    "meta_capi_bridge_events": config.BRIDGE_EVENTS,
 }
 _TEST_CODE = re.compile(r"TEST\d+")
 # Every token of Meta's begins so.
@@ -33,6 +36,9 @@ class ResConfigSettings(models.TransientModel):
     )
     meta_capi_test_code_problem = fields.Char(
         "Problem of the Test Event Code", compute="_compute_meta_capi_problems"
+    )
+    meta_capi_movable_count = fields.Integer(
+        "Meta Events to Move", compute="_compute_meta_capi_health"
     )
     meta_capi_health = fields.Html(
         "Health of the Meta Conversions API",
@@ -81,8 +87,15 @@ class ResConfigSettings(models.TransientModel):
         self._meta_capi_check("meta_capi_access_token")
         return super()._inverse_meta_capi_access_token()
 
+    def _inverse_meta_capi_app_secret(self):
+        self._meta_capi_check("meta_capi_app_secret")
+        return super()._inverse_meta_capi_app_secret()
+
     def set_values(self):
-        self._meta_capi_check("meta_capi_pixel_id", "meta_capi_test_event_code")
+        self._meta_capi_check(
+            *("meta_capi_pixel_id", "meta_capi_test_event_code"),
+            *("meta_capi_extra_pixel_ids", "meta_capi_bridge_events"),
+        )
         return super().set_values()
 
     # ------------------------------------------------------------------- the health
@@ -90,11 +103,15 @@ class ResConfigSettings(models.TransientModel):
     @api.depends("website_id")
     @api.depends_context("lang")
     def _compute_meta_capi_health(self):
+        pixels = self.env["meta.capi.pixel"].with_context(active_test=False).search([])
+        unused = pixels.filtered(lambda pixel: not pixel.active)
         for settings in self:
+            settings.meta_capi_movable_count = sum(unused.mapped("movable_count"))
             lines = [
                 settings._meta_capi_runner_line(),
                 settings._meta_capi_version_line(),
-                settings._meta_capi_token_line(),
+                *settings._meta_capi_website_lines(),
+                *settings._meta_capi_moved_lines(),
                 *settings._meta_capi_other_pixel_lines(),
             ]
             settings.meta_capi_health = self.env["ir.qweb"]._render(
@@ -108,10 +125,15 @@ class ResConfigSettings(models.TransientModel):
     def _meta_capi_pixel_rows(self):
         """Tell of each pixel that events go to how it does."""
         capi_config = self.env["meta.capi.config"]
-        websites = self.env["website"].sudo().search([])
-        ids = dict.fromkeys(filter(None, map(capi_config._pixel_id, websites)))
-        for website in websites:
-            ids.update(dict.fromkeys(capi_config._extra_pixel_ids(website)))
+        ids = dict.fromkeys(
+            pixel_id
+            for website in self.env["website"].sudo().search([])
+            for pixel_id in (
+                capi_config._pixel_id(website),
+                *capi_config._extra_pixel_ids(website),
+            )
+            if pixel_id
+        )
         known = {
             pixel.pixel_id: pixel
             for pixel in self.env["meta.capi.pixel"].search(
@@ -126,6 +148,8 @@ class ResConfigSettings(models.TransientModel):
             rows.append(
                 {
                     "pixel_id": pixel_id,
+                    "websites": self.meta_capi_many_websites
+                    and ", ".join(capi_config._websites_of(pixel_id).mapped("name")),
                     "url": EVENTS_MANAGER.format(pixel_id),
                     "stopped": pixel.state == "stopped",
                     "cause": causes._label(pixel.cause),
@@ -207,14 +231,50 @@ class ResConfigSettings(models.TransientModel):
             )
         return "muted", _("API version %(version)s, good until %(date)s.", **values)
 
-    def _meta_capi_token_line(self):
-        token = self.env["meta.capi.config"]._get(config.ACCESS_TOKEN)
-        if token and not token.startswith(_TOKEN_PREFIX):
-            return "warning", _(
-                "The access token does not begin with EAA, as Meta's do: was it copied"
-                " whole?"
-            )
-        return None
+    def _meta_capi_website_lines(self):
+        """Tell what each website lacks, by its name where there are several."""
+        capi_config = self.env["meta.capi.config"]
+        for website in self.env["website"].sudo().search([]):
+            name = f"{website.name}: " if self.meta_capi_many_websites else ""
+            token = capi_config._get(config.ACCESS_TOKEN, website=website)
+            if name and not capi_config._pixel_id(website):
+                yield "warning", name + _("No pixel is set, so nothing is recorded.")
+            elif name and not token:
+                yield (
+                    "danger",
+                    name + _("No token is set: events are recorded and wait."),
+                )
+            if token and not token.startswith(_TOKEN_PREFIX):
+                yield (
+                    "warning",
+                    name
+                    + _(
+                        "The access token does not begin with EAA, as Meta's do: was it"
+                        " copied whole?"
+                    ),
+                )
+
+    def _meta_capi_moved_lines(self):
+        """Tell of what waits for pixels that no website sends to any more."""
+        unused = self.env["meta.capi.pixel"].with_context(active_test=False).search([])
+        for pixel in unused.filtered(lambda pixel: not pixel.active):
+            if pixel.pending_count:
+                yield (
+                    "warning",
+                    _(
+                        "%(count)s events wait for pixel %(pixel)s, which no website sends to"
+                        " any more.",
+                        count=pixel.pending_count,
+                        pixel=pixel.pixel_id,
+                    ),
+                )
+
+    def action_meta_capi_move_events(self):
+        """Move what was never sent to the pixels that its websites have now."""
+        self._meta_capi_check_admin()
+        pixels = self.env["meta.capi.pixel"].with_context(active_test=False).search([])
+        unused = pixels.filtered(lambda pixel: not pixel.active)
+        return self._meta_capi_stay_here(unused.action_move_events())
 
     def _meta_capi_other_pixel_lines(self):
         """Tell of Pixels in the shop's pages that are not those the events go to."""

@@ -18,6 +18,7 @@ from . import test_capi_normalize
 from . import test_capi_privacy
 from . import test_capi_properties
 from . import test_capi_schedule
+from . import test_capi_secret
 from . import test_capi_simulation
 from . import test_capi_url
 from . import test_capi_user_agent
@@ -56,3 +57,4 @@ from . import test_trace
 from . import test_translations
 from . import test_upgrade
 from . import test_visit
+from . import test_websites

@@ -1,7 +1,9 @@
 import contextlib
+from datetime import timedelta
 from types import SimpleNamespace
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.tests import TransactionCase, new_test_user
 from odoo.tools import SQL
 
@@ -18,6 +20,21 @@ FBC = "fb.1.1700000000000.AbCdEf"
 def set_values(events, **values):
     """Write columns of events as they are, whatever state they are in."""
     EventTable(events.env).set_values(events.ids, **values)
+
+
+def stop_pixel(pixel):
+    """Stop a pixel as a delivery does that meets an expired token."""
+    now = fields.Datetime.now()
+    pixel.write(
+        {
+            "state": "stopped",
+            "stopped_at": now,
+            "next_probe_at": now + timedelta(hours=1),
+            "trouble": "token_expired",
+            "error_message": "The token has expired.",
+        }
+    )
+    pixel._look_after_stopped()
 
 
 @contextlib.contextmanager

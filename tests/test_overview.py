@@ -32,9 +32,9 @@ class OverviewCase(MetaCapiCase):
 
     def arm(self, trigger="confirmed"):
         """Arm what is shipped, as if it had been so for long."""
-        settings = self.env["res.config.settings"]
+        purchase = self.env["meta.capi.purchase"]
         for name in ("confirmed", "paid", "invoiced"):
-            automations = settings._meta_capi_automations(name)
+            automations = purchase._automations(name)
             automations.active = name == trigger
         self.shift("write_date", 30 * 24 * 3600, table="base_automation")
 

@@ -206,6 +206,7 @@ class TestRpc(RpcCase):
         offered = {
             "meta.conversions.api": {"send_event", "send_events"},
             "meta.capi.config": set(),
+            "meta.capi.purchase": set(),
             "meta.capi.delivery": set(),
             "meta.capi.attempt": set(),
             "meta.capi.event": {

@@ -3,7 +3,7 @@ from lxml import etree
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
 
-from .common import MetaCapiCase
+from .common import MetaCapiCase, stop_pixel
 
 PARAMETERS = {
     "enabled": "meta_capi.enabled",
@@ -153,7 +153,12 @@ class TestSettings(MetaCapiCase):
     def test_a_parameter_that_cannot_work_is_refused_by_name(self):
         for key, values in {
             "meta_capi.pixel_id": ["shop", "12 34", "-5", "1.5", "１２３", "0x10"],
-            "meta_capi.access_token": ["two words", "two\nlines"],
+            "meta_capi.access_token": [
+                "two words",
+                "Bearer two words",
+                "1234567890",
+                "t\u00f6ken",
+            ],
             "meta_capi.graph_url": [
                 "http://graph.facebook.com",
                 "http://127.0.0.1.example.com",
@@ -209,34 +214,34 @@ class TestSettings(MetaCapiCase):
             "url": "http://localhost:9",
         }.items():
             with self.subTest(name=name):
-                self.pixel()._stop("The token has expired.")
+                stop_pixel(self.pixel())
                 self.assertEqual(self.pixel().state, "stopped")
                 self.parameters.set_param(PARAMETERS[name], value)
                 self.assertEqual(self.pixel().state, "running")
         for name in ("code", "version", "url"):
             with self.subTest(removed=name):
-                self.pixel()._stop("The token has expired.")
+                stop_pixel(self.pixel())
                 self.parameters.set_param(PARAMETERS[name], False)
                 self.assertEqual(self.pixel().state, "running")
 
     def test_what_has_nothing_to_do_with_the_connection_releases_nothing(self):
-        self.pixel()._stop("The token has expired.")
+        stop_pixel(self.pixel())
         self.parameters.set_param("meta_capi.batch_delay", "7")
         self.parameters.set_param("other.key", "7")
         self.website.name = "Renamed"
         self.assertEqual(self.pixel().state, "stopped")
 
     def test_a_new_token_in_the_box_or_of_a_website_releases_a_stopped_pixel(self):
-        self.pixel()._stop("The token has expired.")
+        stop_pixel(self.pixel())
         self.save(access_token="another-token")
         self.assertEqual(self.pixel().state, "running")
-        self.pixel()._stop("The token has expired.")
+        stop_pixel(self.pixel())
         self.website.meta_capi_access_token = "yet-another-token"
         self.assertEqual(self.pixel().state, "running")
 
     def test_saving_the_box_unchanged_releases_nothing(self):
         self.save(enabled=True)
-        self.pixel()._stop("The token has expired.")
+        stop_pixel(self.pixel())
         self.save()
         self.assertEqual(self.pixel().state, "stopped")
 

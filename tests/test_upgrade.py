@@ -201,3 +201,101 @@ class TestUpgrade(BaseCase):
             " WHERE event_name = 'Purchase'"
         )
         self.assertEqual(recorded, ["draft"])
+
+
+# What 3.0.0 did not have yet.
+NEW_COLUMNS = {
+    "website": (
+        *(
+            "meta_capi_bridge_enabled",
+            "meta_capi_pixel_mode",
+            "meta_capi_bridge_events",
+        ),
+        *("meta_capi_purchase_trigger", "meta_capi_purchase_trigger_since"),
+        "meta_capi_consent_source",
+    ),
+    "res_config_settings": (
+        *("meta_capi_consent_source", "meta_capi_extra_pixel_ids"),
+        "meta_capi_bridge_enabled",
+    ),
+    "meta_capi_pixel": ("active",),
+}
+KEPT_PARAMETERS = {
+    "enabled": "True",
+    "pixel_id": "1029384756102938",
+    "access_token": "EAAGcommon",
+    "extra_pixel_ids": "77,78",
+    "bridge_enabled": "True",
+    "pixel_mode": "load",
+}
+KEPT_OF_WEBSITE = {
+    "meta_capi_pixel_id": "2000002",
+    "meta_capi_access_token": "EAAGown",
+    "meta_capi_test_event_code": "TEST2",
+    "meta_capi_extra_pixel_ids": "79",
+}
+
+
+def set_up(env):
+    """Give a shop two websites, one of which has values of its own."""
+    for name, value in KEPT_PARAMETERS.items():
+        env["ir.config_parameter"].set_param(f"meta_capi.{name}", value)
+    env["website"].create({"name": "Second", **KEPT_OF_WEBSITE})
+    env.ref(f"{ADDON}.automation_purchase").active = True
+    env["meta.capi.pixel"].create({"pixel_id": "1029384756102938"})
+
+
+def in_force(env):
+    """Return what counts for each website."""
+    config = env["meta.capi.config"]
+    return {
+        website.name: (
+            config._pixel_id(website),
+            config._access_token(config._pixel_id(website)),
+            config._test_event_code(website),
+            config._extra_pixel_ids(website),
+            config._is_bridge_enabled(website),
+            config._pixel_mode(website),
+            env["meta.capi.purchase"]._trigger(website),
+            config._consent_source(website),
+        )
+        for website in env["website"].search([], order="id")
+    }
+
+
+@tagged("post_install", "-at_install")
+class TestUpgradeOfWebsites(BaseCase):
+    """A shop of 3.0.0 with two websites."""
+
+    def test_todays_values_are_kept(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        database = Database(installation().template, "upgrade_websites")
+        self.addCleanup(database.drop)
+        run_odoo(database, "-i", ADDON, "--stop-after-init")
+        processes = Processes(database, folder.name)
+        processes.start(set_up).result()
+        before = processes.start(in_force).result()
+        processes.stop()
+        for table, columns in NEW_COLUMNS.items():
+            for column in columns:
+                database.rows(f"ALTER TABLE {table} DROP COLUMN {column}")
+        database.rows(
+            "ALTER TABLE res_config_settings"
+            " ALTER COLUMN meta_capi_purchase_trigger SET NOT NULL"
+        )
+        log = run_odoo(database, "-u", ADDON, "--stop-after-init")
+        self.assertEqual([record.text for record in log.bad], [])
+        processes = Processes(database, folder.name)
+        self.addCleanup(processes.stop)
+        self.assertEqual(processes.start(in_force).result(), before)
+        common, own = before.values()
+        self.assertEqual(
+            common,
+            (
+                *("1029384756102938", "EAAGcommon", "", ("77", "78"), True, "load"),
+                *("confirmed", "odoo"),
+            ),
+        )
+        self.assertEqual(own[:4], ("2000002", "EAAGown", "TEST2", ("79",)))
+        self.assertEqual(database.column("SELECT active FROM meta_capi_pixel"), [True])
