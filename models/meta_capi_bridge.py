@@ -51,7 +51,7 @@ class MetaCapiBridge(models.AbstractModel):
         config = self.env["meta.capi.config"]
         return bool(
             config._is_enabled()
-            and config._is_bridge_enabled()
+            and config._is_bridge_enabled(website)
             and config._pixel_id(website)
         )
 
@@ -60,8 +60,8 @@ class MetaCapiBridge(models.AbstractModel):
         """Tell whether it is us who make this event of the funnel, not the page."""
         config = self.env["meta.capi.config"]
         return (
-            config._pixel_mode() != "page"
-            and event_name in config._bridge_events()
+            config._pixel_mode(website) != "page"
+            and event_name in config._bridge_events(website)
             and self._is_active(website)
         )
 
@@ -79,8 +79,8 @@ class MetaCapiBridge(models.AbstractModel):
         return {
             "src": f"/{SCRIPT}?v={_script_version()}",
             "data-pixel": config._pixel_id(website),
-            "data-mode": config._pixel_mode(),
-            "data-events": ",".join(config._bridge_events()),
+            "data-mode": config._pixel_mode(website),
+            "data-events": ",".join(config._bridge_events(website)),
             "data-consent": "ask" if website.cookies_bar else None,
             "data-collect": "/meta_capi/collect",
             "data-order": "/meta_capi/order",
@@ -97,18 +97,24 @@ class MetaCapiBridge(models.AbstractModel):
         )
 
     @api.model
+    def _loads_pixel(self):
+        """Tell whether it is us who load the Pixel on the website that is visited."""
+        website = self.env["meta.capi.browser"]._website()
+        return self.env["meta.capi.config"]._pixel_mode(website) == "load"
+
+    @api.model
     def _page_of_cart(self, event_name):
         """Return what the script is to know of a page of the checkout."""
         if event_name == "AddPaymentInfo":
             # The server records it with the payment; only the Pixel's copy is left.
-            if self.env["meta.capi.config"]._pixel_mode() != "load":
+            if not self._loads_pixel():
                 return {}
         return self._page_of_order(event_name, self._cart)
 
     @api.model
     def _page_of_purchase(self):
         """Return what the script is to know of the confirmation's page."""
-        if self.env["meta.capi.config"]._pixel_mode() != "load":
+        if not self._loads_pixel():
             return {}
         return self._page_of_order(PURCHASE, self._placed_order)
 
@@ -155,7 +161,7 @@ class MetaCapiBridge(models.AbstractModel):
         if (
             not self._is_active(website)
             or name == PURCHASE
-            or name not in config._bridge_events()
+            or name not in config._bridge_events(website)
             or not self.env["meta.capi.browser"]._is_customer()
         ):
             return
@@ -175,7 +181,7 @@ class MetaCapiBridge(models.AbstractModel):
                 else _read_custom_data(payload.get("custom_data", {})),
                 "origin": cart,
                 "website": website,
-                "browser_twin": config._pixel_mode() != "server",
+                "browser_twin": config._pixel_mode(website) != "server",
             }
         )
 
