@@ -30,6 +30,10 @@ FOREIGN = (
         "Debian's package of 19.0 leaves this file out, every build of the assets notices",
     ),
     (
+        r"werkzeug: .* Request timed out: TimeoutError",
+        "17.0 gives up a connection that Chromium has opened ahead, after 5 seconds",
+    ),
+    (
         r"py\.warnings: (?!.*/addons/ih_meta_conversions_api/)",
         "A library warns of what another one does: our files are not in its stack",
     ),

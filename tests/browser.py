@@ -10,8 +10,13 @@ from pathlib import Path
 from odoo.tests.common import HOST, ChromeBrowser
 
 FACEBOOK = "https://connect.facebook.net/"
+# Where the Pixel sends to.
+TR = "https://www.facebook.com/tr/"
+GIF = base64.b64decode("R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==")
 # Nothing of ours needs them, and building them takes seconds.
 ASSETS = ("/web/assets/", "/web/image/", "/website/image/", "/web/static/")
+# What Chromium says of a page that stays for seconds without what was left out.
+UNUSED = "was preloaded using link preload but not used"
 # Of the back office's bus, which nobody listens to in a test.
 BUS = "/bus/"
 AGENT = (
@@ -70,9 +75,10 @@ class Browser:
         """Become another visitor, who has never been here."""
         self.waits = False
         self.blocks_pixel = False
+        self.blocks_sending = False
         self.loads_assets = False
         self.theme = ""
-        self.fails = ()
+        self.fails = self.hangs = ()
         self.pixel, self.errors, self.requests = [], [], []
         self._running = {}
         self.leave()
@@ -92,6 +98,19 @@ class Browser:
 
     def set_cookie(self, name, value):
         self.chrome.set_cookie(name, value, "/", HOST)
+
+    def cookies(self):
+        """Return the values of the visitor's cookies by their names."""
+        found = self.send("Network.getCookies", urls=[self.host])["cookies"]
+        return {cookie["name"]: cookie["value"] for cookie in found}
+
+    def remove_cookie(self, name):
+        self.send("Network.deleteCookies", name=name, url=self.host)
+
+    def evaluate_first(self, code):
+        """Run a piece of JavaScript before anything else of each page to come."""
+        answer = self.send("Page.addScriptToEvaluateOnNewDocument", source=code)
+        return answer["identifier"]
 
     # -------------------------------------------------------------------- navigation
 
@@ -136,6 +155,11 @@ class Browser:
                 raise TimeoutError(f"Requests do not end: {self._running}")
             time.sleep(0.03)
             quiet = 0 if self._running else quiet + 1
+
+    def go_on(self):
+        """Let the page ask the server for what it has waited with."""
+        self._open_gate()
+        self.settle()
 
     def _shut_gate(self):
         """Let no request through from now on; tell whether none is under way."""
@@ -204,6 +228,12 @@ class Browser:
             answer = ("Fetch.failRequest", {"errorReason": "BlockedByClient"})
         elif url.startswith(FACEBOOK):
             answer = self._fulfil(self._script)
+        elif url.startswith(TR) and self.blocks_sending:
+            answer = ("Fetch.failRequest", {"errorReason": "BlockedByClient"})
+        elif url.startswith(TR):
+            answer = self._fulfil(GIF, "image/gif")
+        elif path in self.hangs:
+            return
         elif path == "/theme.js":
             answer = self._fulfil(self.theme.encode())
         elif path in self.fails:
@@ -228,8 +258,8 @@ class Browser:
         """Have Chromium do something while it tells us of something."""
         self.chrome._websocket_send(method, params=params)
 
-    def _fulfil(self, body):
-        headers = [{"name": "Content-Type", "value": "text/javascript"}]
+    def _fulfil(self, body, content_type="text/javascript"):
+        headers = [{"name": "Content-Type", "value": content_type}]
         return "Fetch.fulfillRequest", {
             "responseCode": 200,
             "responseHeaders": headers,
@@ -238,7 +268,9 @@ class Browser:
 
     def _on_start(self, requestId, request, **_params):
         # The others end with the page, or at the server; or are of no concern.
-        if "/meta_capi/" in request["url"] or request["url"].startswith(FACEBOOK):
+        if request["url"].removeprefix(self.host) in self.hangs:
+            return
+        if "/meta_capi/" in request["url"] or request["url"].startswith((FACEBOOK, TR)):
             self._running[requestId] = request["url"]
 
     def _on_end(self, requestId, **_params):
@@ -260,7 +292,7 @@ class Browser:
         self.errors.append(json.dumps(exceptionDetails))
 
     def _on_log(self, entry):
-        if entry["level"] in ("error", "warning"):
+        if entry["level"] in ("error", "warning") and UNUSED not in entry["text"]:
             self.errors.append(f"{entry['text']} {entry.get('url')}")
 
 
