@@ -14,7 +14,12 @@ _logger = logging.getLogger("meta.conversions.api")
 MAX_BODY = 16 * 1024
 
 _KEYS = {"event_name", "event_id", "event_source_url", "referrer_url", "custom_data"}
+_KEYS |= {"data_processing_options"} | {
+    f"data_processing_options_{part}" for part in ("country", "state")
+}
 _MAX_ID_LENGTH = 100
+# Of the events that a browser says its Pixel has sent, in one request.
+_MAX_SENT = 100
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _ROUTE = {
     "type": "http",
@@ -51,9 +56,25 @@ class MetaCapiController(http.Controller):
         """Tell the browser under which id its Pixel is to send the order's Purchase."""
         return _answer(self._order)
 
+    @http.route("/meta_capi/sent", **_ROUTE)
+    def sent(self, **_parameters):
+        """Note which events the browser's Pixel has really sent."""
+        return _answer(self._sent)
+
+    @http.route("/meta_capi/consent", **_ROUTE)
+    def consent(self, **_parameters):
+        """Let the answer that the visitor has given just now take effect.
+
+        It is in a cookie; what follows from it does so with each request.
+        """
+        return request.make_response("", status=204)
+
     def _collect(self):
         payload = read_payload(_read_body())
         request.env["meta.capi.bridge"]._collect(payload)
+
+    def _sent(self):
+        request.env["meta.capi.bridge"]._note_sent(read_sent(_read_body()))
 
     def _order(self):
         answer = request.env["meta.capi.bridge"]._hand_out_purchase()
@@ -94,23 +115,51 @@ def read_payload(body):
 
     :raises Refused: it is none
     """
-    try:
-        payload = json.loads(
-            body.decode(), object_pairs_hook=_read_object, parse_constant=_refuse
-        )
-    except (ValueError, RecursionError):
-        raise Refused(400) from None
+    payload = _read_json(body)
     if not isinstance(payload, dict) or payload.keys() - _KEYS:
         raise Refused(400)
     name, event_id = payload.get("event_name"), payload.get("event_id")
     for text in (name, event_id):
-        if not isinstance(text, str) or not 0 < len(text.strip()) <= _MAX_ID_LENGTH:
-            raise Refused(400)
-        if not text.isprintable() or has_email(text):
+        if not _is_id(text) or has_email(text):
             raise Refused(400)
     if not isinstance(payload.get("custom_data", {}), dict):
         raise Refused(400)
     return {**payload, "event_name": name.strip(), "event_id": event_id.strip()}
+
+
+def read_sent(body):
+    """Return the names and ids of the events that a body says were sent.
+
+    :raises Refused: it is no list of such pairs
+
+    >>> read_sent(b'[["PageView", "an-id"]]')
+    [('PageView', 'an-id')]
+    """
+    pairs = _read_json(body)
+    if not isinstance(pairs, list) or not 0 < len(pairs) <= _MAX_SENT:
+        raise Refused(400)
+    for pair in pairs:
+        if not (isinstance(pair, list) and len(pair) == 2 and all(map(_is_id, pair))):
+            raise Refused(400)
+    return [(name.strip(), event_id.strip()) for name, event_id in pairs]
+
+
+def _read_json(body):
+    try:
+        return json.loads(
+            body.decode(), object_pairs_hook=_read_object, parse_constant=_refuse
+        )
+    except (ValueError, RecursionError):
+        raise Refused(400) from None
+
+
+def _is_id(text):
+    """Tell whether this can be the name or the id of an event."""
+    return (
+        isinstance(text, str)
+        and 0 < len(text.strip()) <= _MAX_ID_LENGTH
+        and text.isprintable()
+    )
 
 
 def _read_object(pairs):

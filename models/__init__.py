@@ -29,3 +29,4 @@ from . import res_partner
 from . import res_users
 from . import sale_order
 from . import website
+from . import website_page

@@ -8,6 +8,9 @@ from .border import PASSED_THROUGH, log_error
 
 # Where the shop gets the addresses of a wallet: the only page of an express checkout.
 _EXPRESS_CHECKOUT = "/shop/express_checkout"
+# What the script asks for beside the request that brings it the cookies: were they set
+# by each, an event would tell of others than the next one.
+_BESIDE = ("/meta_capi/order", "/meta_capi/sent")
 
 
 class IrHttp(models.AbstractModel):
@@ -35,9 +38,12 @@ class IrHttp(models.AbstractModel):
         order; also where the page itself comes from a cache of Odoo's.
         """
         try:
-            request.env["meta.capi.browser"]._follow()
-            if request.httprequest.path.endswith(_EXPRESS_CHECKOUT):
+            path = request.httprequest.path
+            if not path.endswith(_BESIDE):
+                request.env["meta.capi.browser"]._follow()
+            if path.endswith(_EXPRESS_CHECKOUT):
                 request.env["meta.capi.bridge"]._begin_express_checkout()
+            request.env["meta.capi.bridge"]._hand_over(response)
         except PASSED_THROUGH:
             raise
         except Exception as error:

@@ -1,9 +1,11 @@
 import hashlib
 import json
 import logging
+import time
 import uuid
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg2
 
@@ -11,10 +13,13 @@ from odoo import api, models
 from odoo.http import request
 from odoo.tools import SQL
 
+from ..capi.const import DAY, LDU_COUNTRY, LDU_STATES
 from ..capi.custom_data import read_custom_data
+from ..capi.privacy import limited_data_use
 from ..capi.reading import Problems, phone_like_count
 from ..capi.url import is_same_host, tellable_url
 from .border import border
+from .outbox import EventTable
 from .sale_order import ONCE_PER_ORDER, PURCHASE
 from .standard_events import CHECKOUT, EVENT_BY_CREATION
 
@@ -32,6 +37,14 @@ CONTENT_PROPERTIES = ("id", "quantity", "item_price", "delivery_category")
 _MAX_PHONES = 8
 # The states in which a transaction has placed its order.
 _PLACED = ("pending", "authorized", "done")
+# What the server has made of a page's request is told to the page with the answer, in
+# the header Server-Timing, which scripts can read; what a redirection answers, with the
+# page it leads to, by way of the session. No request is made for it, nothing is stored
+# in the browser.
+_HEADER = "Server-Timing"
+_MADE = "meta_capi.made"
+# A proxy may take no more than 4 KB of headers.
+_MAX_HEADER = 2048
 
 
 class MetaCapiBridge(models.AbstractModel):
@@ -73,18 +86,61 @@ class MetaCapiBridge(models.AbstractModel):
         website = self.env["meta.capi.browser"]._website()
         if not (website and self._is_active(website)):
             return {}
-        if request.env.user._is_internal():
+        if not self.env["meta.capi.browser"]._is_customer():
             return {}
         config = self.env["meta.capi.config"]
+        mode, limits = self._mode_and_limits()
         return {
             "src": f"/{SCRIPT}?v={_script_version()}",
             "data-pixel": config._pixel_id(website),
-            "data-mode": config._pixel_mode(website),
+            "data-mode": mode,
             "data-events": ",".join(config._bridge_events(website)),
-            "data-consent": "ask" if website.cookies_bar else None,
+            "data-consent": config._consent_source(website),
+            "data-bar": "1" if website.cookies_bar else None,
+            "data-ldu": limits,
             "data-collect": "/meta_capi/collect",
             "data-order": "/meta_capi/order",
         }
+
+    @api.model
+    def _mode(self):
+        """Return the mode for this visitor: nobody is told of by our Pixel of whom the
+        server does not tell. The log says so of the server's copy.
+        """
+        return self._mode_and_limits()[0]
+
+    def _mode_and_limits(self):
+        """Return the mode, and country and state of the Pixel's Limited Data Use.
+
+        The latter are like the server's, or None; everybody without an account is taken
+        to have a public address, since pages are cached.
+        """
+        config = self.env["meta.capi.config"]
+        mode = config._pixel_mode(self.env["meta.capi.browser"]._website())
+        if mode != "load":
+            return mode, None
+        partner = self.env["meta.capi.browser"]._visitor()
+        try:
+            known = {}
+            if partner:
+                if partner._meta_capi_objects():
+                    return "server", None
+                if partner._meta_capi_exclusion("PageView"):
+                    return "server", None
+                known = partner._meta_capi_user_data()
+            limits = limited_data_use(
+                config._limited_data_use(),
+                known.get("country") or None,
+                known.get("st") or None,
+                has_address=True,
+            )
+        except psycopg2.Error:
+            raise
+        except Exception:
+            # The border: no page of the shop breaks because of us.
+            _logger.exception("The Pixel could not be told of its limits")
+            return "server", None
+        return mode, limits and "{1},{2}".format(*limits)
 
     @api.model
     def _page_of_product(self, product, combination_info):
@@ -97,26 +153,44 @@ class MetaCapiBridge(models.AbstractModel):
         )
 
     @api.model
-    def _loads_pixel(self):
-        """Tell whether it is us who load the Pixel on the website that is visited."""
-        website = self.env["meta.capi.browser"]._website()
-        return self.env["meta.capi.config"]._pixel_mode(website) == "load"
-
-    @api.model
     def _page_of_cart(self, event_name):
         """Return what the script is to know of a page of the checkout."""
         if event_name == "AddPaymentInfo":
             # The server records it with the payment; only the Pixel's copy is left.
-            if not self._loads_pixel():
+            if self._mode() != "load":
                 return {}
         return self._page_of_order(event_name, self._cart)
 
     @api.model
     def _page_of_purchase(self):
-        """Return what the script is to know of the confirmation's page."""
-        if not self._loads_pixel():
+        """Return what the script is to know of the confirmation's page.
+
+        Its Purchase is for the script to make if we load the Pixel and the server has
+        its own on record: what is not to be told of, or not yet, is told of by neither.
+        """
+        website = self.env["meta.capi.browser"]._website()
+        if not (website and self._is_active(website)) or self._mode() == "server":
             return {}
-        return self._page_of_order(PURCHASE, self._placed_order)
+        try:
+            # For a script that cannot ask.
+            known = self._hand_out_purchase()
+            if not known or known["repeat"]:
+                return {}
+            order = self._placed_order()
+            attributes = {
+                "data-meta-capi-order": known["event_id"],
+                # A browser may show the page again much later.
+                "data-meta-capi-until": int((time.time() + DAY) * 1000),
+            }
+            if self._mode() == "load" and order._meta_capi_purchase_counts():
+                attributes.update(self._page_of_order(PURCHASE, lambda: order))
+            return attributes
+        except psycopg2.Error:
+            raise
+        except Exception:
+            # The border: no page of the shop breaks because of us.
+            _logger.exception("The confirmation could not be told of its order")
+            return {}
 
     def _page_of_order(self, event_name, find_order):
         def custom_data():
@@ -165,6 +239,8 @@ class MetaCapiBridge(models.AbstractModel):
             or not self.env["meta.capi.browser"]._is_customer()
         ):
             return
+        pages = payload.get("event_source_url"), payload.get("referrer_url")
+        self.env["meta.capi.browser"]._note_pages(*pages)
         cart = self._cart() if name in ONCE_PER_ORDER else None
         if self._is_taken(name, event_id, cart):
             return
@@ -181,7 +257,7 @@ class MetaCapiBridge(models.AbstractModel):
                 else _read_custom_data(payload.get("custom_data", {})),
                 "origin": cart,
                 "website": website,
-                "browser_twin": config._pixel_mode(website) != "server",
+                "page_limits": _read_limits(payload),
             }
         )
 
@@ -222,6 +298,27 @@ class MetaCapiBridge(models.AbstractModel):
             return None
         order = self._placed_order()
         return order._meta_capi_hand_out_purchase() if order else None
+
+    @api.model
+    def _note_sent(self, sent):
+        """Note that the browser's Pixel has sent these events of the visitor's.
+
+        :param sent: pairs of a name and an id
+        """
+        website = request.website
+        if (
+            not self._is_active(website)
+            or not self.env["meta.capi.browser"]._is_customer()
+        ):
+            return
+        if any(name == PURCHASE for name, _event_id in sent):
+            order = self._placed_order()
+            if (PURCHASE, order.meta_capi_event_id) in sent:
+                self.env["meta.capi.browser"]._note_purchase_sent(order)
+        twins = [pair for pair in sent if pair[0] != PURCHASE]
+        if twins:
+            pixel_id = self.env["meta.capi.config"]._pixel_id(website)
+            EventTable(self.env).note_twins(pixel_id, twins)
 
     @api.model
     def _cart(self):
@@ -290,23 +387,62 @@ class MetaCapiBridge(models.AbstractModel):
     def _record_by_hook(self, event_name, origin, custom_data=None, **arguments):
         """Record an event that a visitor of the shop makes, where it is us who make it.
 
-        Without consent, and of an employee or a robot, nothing is recorded.
+        Without consent, and of an employee or a robot, nothing is recorded. The page
+        learns of it by the answer to its request: for the Pixel that we load, or,
+        where the visitor has not answered yet, to tell of it once there is a yes.
 
         :param custom_data: where it is not for ``origin`` to tell
         """
         if not self._tells(event_name):
             return
         with border(self.env.cr, f"{event_name} could not be told of by {origin}"):
-            self.env["meta.conversions.api"]._record_from_browser(
+            event = self.env["meta.conversions.api"]._record_from_browser(
                 {
                     "event_name": event_name,
                     "origin": origin,
                     "custom_data": custom_data,
                     "website": self.env["meta.capi.browser"]._website(),
-                    "browser_twin": False,
                     **arguments,
                 }
             )
+            # That of the payment is made of the click that leads to it.
+            if event_name not in ONCE_PER_ORDER:
+                self._note_made(event_name, event, custom_data)
+
+    def _note_made(self, event_name, event, custom_data):
+        """Keep for the page what was made of its request, or could not be made yet."""
+        event = event.sudo()  # the visitor's own
+        if event.state == "pending" and self._mode() == "load":
+            made = {"name": event_name, "id": event.event_id, "data": event.custom_data}
+        elif (
+            not event
+            and self.env["meta.capi.browser"]._of_request().get("consent", 0) is None
+        ):
+            made = {"name": event_name, "data": custom_data}
+        else:
+            return
+        all_made = request.httprequest.environ.setdefault(_MADE, [])
+        # Odoo may run a request twice: of the first time no row is left.
+        if (event.id, made) not in all_made:
+            all_made.append((event.id, made))
+
+    @api.model
+    def _hand_over(self, response):
+        """Tell the page by ``response`` what was made of its request."""
+        made = request.httprequest.environ.get(_MADE, [])
+        rows = self.env["meta.capi.event"].sudo()
+        there = rows.browse(row_id for row_id, _event in made if row_id).exists()
+        if 300 <= response.status_code < 400:
+            # Nothing is kept of a visitor who has not answered.
+            kept = [event for row_id, event in made if row_id in there.ids]
+            if kept:
+                request.session[_MADE] = kept
+            return
+        told = [event for row_id, event in made if not row_id or row_id in there.ids]
+        if _MADE in request.session and response.mimetype == "text/html":
+            told = [*request.session.pop(_MADE), *told]
+        if told:
+            request.future_response.headers.add(_HEADER, _to_header(told))
 
 
 @lru_cache(maxsize=1)
@@ -314,6 +450,39 @@ def _script_version():
     """Return what changes with the script, so that browsers can keep it for long."""
     path = Path(__file__).parent.parent / "static/src/js/meta_capi.js"
     return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+def _to_header(made):
+    """Return what was made as a header that the script can read.
+
+    >>> _to_header([{"name": "Lead", "id": "1"}])
+    'meta_capi;desc="%5B%7B%22name%22%3A%22Lead%22%2C%22id%22%3A%221%22%7D%5D"'
+    """
+    text = quote(json.dumps(made, separators=(",", ":")), safe="")
+    if len(text) > _MAX_HEADER:
+        bare = [{**event, "data": None} for event in made[:10]]
+        text = quote(json.dumps(bare, separators=(",", ":")), safe="")
+    return f'meta_capi;desc="{text}"'
+
+
+def _read_limits(payload):
+    """Return options, country and state by which a page limits data use, or None.
+
+    >>> _read_limits({"data_processing_options": ["LDU"]})
+    (['LDU'], 0, 0)
+    >>> _read_limits({"data_processing_options": []}) is None
+    True
+    """
+    options = payload.get("data_processing_options")
+    if not isinstance(options, list) or "LDU" not in options:
+        return None
+    place = (
+        payload.get("data_processing_options_country"),
+        payload.get("data_processing_options_state"),
+    )
+    known = {(LDU_COUNTRY, state) for state in LDU_STATES.values()}
+    is_known = all(type(part) is int for part in place) and place in known
+    return ["LDU"], *(place if is_known else (0, 0))
 
 
 def _is_derived(event_id):

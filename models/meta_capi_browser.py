@@ -4,6 +4,7 @@ from datetime import timedelta
 from odoo import _, api, fields, models
 from odoo.http import request
 from odoo.tools import SQL
+from odoo.tools.sql import column_exists
 
 from ..capi import browser, const
 from ..capi.reading import start_of
@@ -22,8 +23,15 @@ _NOTHING = SQL(", ").join(SQL("%s = NULL", SQL.identifier(column)) for column in
 # Where a request's own cookies are kept while it lasts: it may be asked several times.
 _COOKIES = "meta_capi.cookies"
 _CONSENT_COOKIE = "website_cookies_bar"
-# Seconds after which a copy that the browser sends again would soon count as another.
-_REPEAT_AFTER = const.DAY
+# What the script has heard from the page's own tools; "-": asked, and not answered yet.
+_ANSWER_COOKIE = "meta_capi_consent"
+_ANSWERS = {"1": True, "0": False, "-": None}
+# Pages that the visitor has not opened, and perhaps never will, are asked for with it.
+_PREFETCH_HEADERS = ("Sec-Purpose", "Purpose", "X-Moz")
+# Where the pages that an event tells of are kept while its request lasts.
+_PAGES = "meta_capi.pages"
+# After which a copy that the browser sends again would soon count as another.
+REPEAT_AFTER = timedelta(seconds=const.DAY)
 # Rows deleted by one run of the retention; the next run goes on.
 _PURGE_LIMIT = 50_000
 # The answer to the question for consent is kept for as long as an order can wait.
@@ -57,9 +65,27 @@ class MetaCapiBrowser(models.Model):
     fbp = fields.Char(readonly=True)
     event_source_url = fields.Char("Event Source URL", readonly=True)
     referrer_url = fields.Char("Referrer URL", readonly=True)
-    purchase_sent_at = fields.Datetime(
-        readonly=True, help="Since when the browser's Pixel knows the Purchase's ID."
+    purchase_handed_at = fields.Datetime(
+        readonly=True, help="Since when the browser knows the Purchase's ID."
     )
+    purchase_sent_at = fields.Datetime(
+        readonly=True, help="When the browser's Pixel had really sent the Purchase."
+    )
+
+    def _auto_init(self):
+        """Take what earlier versions kept for what it was: the ID was handed out."""
+        cr = self.env.cr
+        is_earlier = column_exists(cr, self._table, "purchase_sent_at")
+        is_earlier = is_earlier and not column_exists(
+            cr, self._table, "purchase_handed_at"
+        )
+        result = super()._auto_init()
+        if is_earlier:
+            cr.execute(
+                "UPDATE meta_capi_browser SET purchase_handed_at = purchase_sent_at,"
+                " purchase_sent_at = NULL WHERE purchase_sent_at IS NOT NULL"
+            )
+        return result
 
     def init(self):
         cr = self.env.cr
@@ -130,7 +156,7 @@ class MetaCapiBrowser(models.Model):
         user = request.env.user
         if partner is not None and user._is_internal() and partner != user.partner_id:
             return {}
-        if not self._is_person():
+        if not self._is_person() or self._is_prefetch():
             return {}
         consent = self._consent()
         if not consent:
@@ -155,7 +181,24 @@ class MetaCapiBrowser(models.Model):
 
     @api.model
     def _consent(self):
-        """Return whether the visitor lets us; None where there is no answer yet."""
+        """Return whether the visitor lets us; None where there is no answer yet.
+
+        Whoever asks: a no of the website's bar, or of a tool of the page's, is one, and
+        where two disagree the stricter wins.
+        """
+        source = self.env["meta.capi.config"]._consent_source(self._website())
+        unasked = None if source == "external" else True
+        answers = [
+            _ANSWERS.get(request.httprequest.cookies.get(_ANSWER_COOKIE), unasked)
+        ]
+        of_bar = self._consent_of_bar()
+        if source == "odoo" or of_bar is False:
+            answers.append(of_bar)
+        return next((strict for strict in (False, None) if strict in answers), True)
+
+    @api.model
+    def _consent_of_bar(self):
+        """Return what the visitor has told the website's cookies bar, if it has one."""
         try:
             if request.env["ir.http"]._is_allowed_cookie("optional"):
                 return True
@@ -164,11 +207,18 @@ class MetaCapiBrowser(models.Model):
         return False if request.httprequest.cookies.get(_CONSENT_COOKIE) else None
 
     @api.model
+    def _is_prefetch(self):
+        """Tell whether the browser asks for a page that nobody looks at, yet."""
+        headers = getattr(request.httprequest, "headers", {})
+        return any("prefetch" in headers.get(name, "") for name in _PREFETCH_HEADERS)
+
+    @api.model
     def _cookies(self):
         """Return ``fbc`` and ``fbp`` of the visitor's browser, made where missing.
 
         A click on an ad is in the URL of the page it led to, and in the referrer of the
-        next one, which is what is left of it where consent was given on the first.
+        next one, which is what is left of it where consent was given on the first. The
+        event of a page that was not asked for in its own request tells both.
         """
         httprequest = request.httprequest
         if _COOKIES in httprequest.environ:
@@ -176,9 +226,10 @@ class MetaCapiBrowser(models.Model):
         domain, index = browser.cookie_domain(httprequest.host)
         now = int(time.time() * 1000)
         cookies = httprequest.cookies
-        fbclid = browser.read_fbclid(httprequest.url)
-        if not fbclid and is_same_host(httprequest.referrer, httprequest.host):
-            fbclid = browser.read_fbclid(httprequest.referrer)
+        pages = [httprequest.referrer, *httprequest.environ.get(_PAGES, ())]
+        pages = [page for page in pages if is_same_host(page, httprequest.host)]
+        clicks = map(browser.read_fbclid, (httprequest.url, *pages))
+        fbclid = next(filter(None, clicks), None)
         found = {
             "fbc": browser.current_fbc(cookies.get("_fbc"), fbclid, now, index),
             # Where a Pixel comes later, it takes over the one that is there.
@@ -193,6 +244,11 @@ class MetaCapiBrowser(models.Model):
                 self._set_cookie(f"_{key}", value, browser.COOKIE_MAX_AGE, domain)
         httprequest.environ[_COOKIES] = found
         return found
+
+    @api.model
+    def _note_pages(self, *urls):
+        """Let the click that one of these pages of the visit came by count."""
+        request.httprequest.environ[_PAGES] = urls
 
     @api.model
     def _set_cookie(self, key, value, max_age, domain):
@@ -338,25 +394,41 @@ class MetaCapiBrowser(models.Model):
 
     @api.model
     def _hand_out_purchase(self, record):
-        """Remember that the browser's Pixel learns the id of ``record``'s Purchase.
+        """Remember that the browser learns the id of ``record``'s Purchase.
 
-        Meta tells two copies by their id for 48 hours. The first one counts from here.
+        Meta tells two copies by their id for 48 hours from the first one. Whether the
+        Pixel sends what it was given is not known: at the earliest, now.
 
         :return: whether the browser has had it for so long that it must not send again
         """
         self.env.cr.execute(
             SQL(
-                "SELECT purchase_sent_at FROM meta_capi_browser"
+                "SELECT purchase_handed_at FROM meta_capi_browser"
                 " WHERE res_model = %s AND res_id = %s",
                 record._name,
                 record.id,
             )
         )
-        (sent_at,) = self.env.cr.fetchone() or (None,)
+        (handed_at,) = self.env.cr.fetchone() or (None,)
         now = fields.Datetime.now()
-        if not sent_at:
-            self._upsert(record, {"purchase_sent_at": now})
-        return bool(sent_at and now - sent_at > timedelta(seconds=_REPEAT_AFTER))
+        if not handed_at:
+            self._upsert(record, {"purchase_handed_at": now})
+        return bool(handed_at and now - handed_at > REPEAT_AFTER)
+
+    @api.model
+    def _note_purchase_sent(self, record):
+        """Remember that the browser's Pixel has sent the Purchase, from the first time."""
+        self.env.cr.execute(
+            SQL(
+                "UPDATE meta_capi_browser SET purchase_sent_at = %s"
+                " WHERE res_model = %s AND res_id = %s AND purchase_sent_at IS NULL"
+                " AND purchase_handed_at IS NOT NULL",
+                fields.Datetime.now(),
+                record._name,
+                record.id,
+            )
+        )
+        self.invalidate_model(flush=False)
 
     @api.model
     def _forget(self, documents):

@@ -286,19 +286,22 @@ class MetaConversionsApi(models.AbstractModel):
 
         Without consent, and for a robot, nothing at all is recorded.
 
-        :param arguments: those of ``send_event``, and ``browser_twin``: whether the
-            browser's Pixel sends a copy, as by default
+        :param arguments: those of ``send_event``, and ``page_limits``: options, country
+            and state by which the page has limited data use; it may limit more than the
+            settings do, never less
         """
         if not self.env["meta.capi.config"]._is_enabled():
             return self.env["meta.capi.event"]
         if not self.env["meta.capi.browser"]._of_request().get("consent"):
             return self.env["meta.capi.event"]
-        given = {"browser_twin": True, **arguments}
-        browser_twin = given.pop("browser_twin")
+        given = dict(arguments)
+        limits = given.pop("page_limits", None)
         draft = self._draft(given, by_visitor=True)
         if not draft:
             return self.env["meta.capi.event"]
-        draft.columns.update(browser_twin=browser_twin, is_from_browser=True)
+        if limits and not draft.event.data_processing_options_country:
+            draft.event = _limited(draft.event, *limits)
+        draft.columns["is_from_browser"] = True
         if draft.origin:
             self.env["meta.capi.browser"]._keep_newer(draft.origin)
         return self.env["meta.capi.event"].browse(self._record([draft]))
@@ -716,13 +719,7 @@ class MetaConversionsApi(models.AbstractModel):
         )
         if not limits:
             return event
-        options, country, state = limits
-        return replace(
-            event,
-            data_processing_options=options,
-            data_processing_options_country=country,
-            data_processing_options_state=state,
-        )
+        return _limited(event, *limits)
 
     # ------------------------------------------------------------------ the record
 
@@ -968,6 +965,15 @@ def _text_or_none(value):
 def _is_empty(value):
     """Tell whether a value of user_data says nothing, so that others may complete it."""
     return _is_left_out(value) or (type(value) in (list, tuple, set) and not value)
+
+
+def _limited(event, options, country, state):
+    return replace(
+        event,
+        data_processing_options=options,
+        data_processing_options_country=country,
+        data_processing_options_state=state,
+    )
 
 
 def _worth(custom_data):

@@ -188,6 +188,26 @@ class EventTable:
         )
         return (self.cr.fetchone() or (None,))[0]
 
+    def note_twins(self, pixel_id, sent):
+        """Note that the browser's Pixel has sent what is pending of these events.
+
+        What is being delivered at this moment is not waited for.
+
+        :param sent: pairs of a name and an id
+        """
+        self.cr.execute(
+            SQL(
+                "SELECT id FROM meta_capi_event WHERE pixel_id = %s"
+                " AND (event_name, event_id) IN %s AND state = %s"
+                " FOR NO KEY UPDATE SKIP LOCKED",
+                pixel_id,
+                tuple(sent),
+                PENDING,
+            )
+        )
+        ids = [event_id for (event_id,) in self.cr.fetchall()]
+        self.set_values(ids, browser_twin=True)
+
     # ------------------------------------------------------------------- transitions
 
     def lock(self, event_ids, *states):

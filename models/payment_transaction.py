@@ -12,11 +12,8 @@ class PaymentTransaction(models.Model):
         transactions = super().create(vals_list)
         orders = transactions.sale_order_ids.filtered("website_id")
         self.env["meta.capi.browser"]._keep(orders)
-        is_twin = self.env["meta.capi.bridge"]._loads_pixel()
         for order in orders.sudo():
-            self.env["meta.capi.bridge"]._record_by_hook(
-                "AddPaymentInfo", order, browser_twin=is_twin
-            )
+            self.env["meta.capi.bridge"]._record_by_hook("AddPaymentInfo", order)
         return transactions
 
     def _meta_capi_subjects(self, event_name):

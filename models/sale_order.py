@@ -7,6 +7,7 @@ from odoo.tools import SQL
 from odoo.tools.sql import column_exists
 
 from .border import border
+from .meta_capi_browser import REPEAT_AFTER
 from .standard_events import CHECKOUT
 
 PURCHASE = "Purchase"
@@ -141,14 +142,34 @@ class SaleOrder(models.Model):
     def _meta_capi_hand_out_purchase(self):
         """Return what the browser's Pixel may know of this order's Purchase.
 
-        :return: ``event_id``, and ``repeat``: whether the Pixel has had it for so long
-            that Meta would count what it sends again
+        :return: ``event_id``, and ``repeat``: whether the Pixel or Meta has had it for
+            so long that Meta would count what the Pixel sends now again
         """
         self.ensure_one()
+        has_had_it = self.env["meta.capi.browser"].sudo()._hand_out_purchase(self)
+        recorded_at = self.meta_capi_purchase_recorded_at
+        # The server's own may have been the first one.
+        is_told = recorded_at and fields.Datetime.now() - recorded_at > REPEAT_AFTER
         return {
             "event_id": self.meta_capi_event_id,
-            "repeat": self.env["meta.capi.browser"].sudo()._hand_out_purchase(self),
+            "repeat": bool(has_had_it or is_told),
         }
+
+    def _meta_capi_purchase_counts(self):
+        """Tell whether the server has this order's Purchase and tells Meta of it."""
+        self.ensure_one()
+        if not self.meta_capi_purchase_recorded_at:
+            return False
+        self.env.cr.execute(
+            SQL(
+                "SELECT FROM meta_capi_event WHERE res_model = %s AND res_id = %s"
+                " AND event_name = %s AND state = 'cancelled' LIMIT 1",
+                self._name,
+                self.id,
+                PURCHASE,
+            )
+        )
+        return not self.env.cr.rowcount
 
     # ------------------------------------------------------------ what Meta is told
 

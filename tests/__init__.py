@@ -57,4 +57,5 @@ from . import test_trace
 from . import test_translations
 from . import test_upgrade
 from . import test_visit
+from . import test_visitor_browser
 from . import test_websites

@@ -223,7 +223,7 @@ class TestBridgePixel(BrowserCase):
         self.assertEqual(
             self.pixel()["Purchase", cart.meta_capi_event_id], 2, self.browser.pixel
         )
-        self.shift("purchase_sent_at", 25 * 3600, "meta_capi_browser")
+        self.shift("purchase_handed_at", 25 * 3600, "meta_capi_browser")
         self.browser.reload()
         self.assertEqual(self.pixel()["Purchase", cart.meta_capi_event_id], 2)
         self.assertEqual(len(self.events(event_name="Purchase")), 1)
@@ -554,14 +554,7 @@ class TestBridgeFunnel(BrowserCase):
         self.set_mode("load")
         cart = self.tour()
         self.assertFunnel(cart)
-        # What is in the cart is the server's alone to tell.
-        told = self.server() - Counter(
-            {key: 1 for key in self.server() if key[0] == "AddToCart"}
-        )
-        self.assertEqual(self.pixel(), told)
-        twins = {event.event_name for event in self.events() if event.browser_twin}
-        self.assertNotIn("AddToCart", twins)
-        self.assertLessEqual({"AddPaymentInfo", "InitiateCheckout", "PageView"}, twins)
+        self.assertEqual(self.pixel(), self.server())
 
     def test_without_a_pixel_the_server_tells_of_the_funnel(self):
         self.set_mode("server")

@@ -284,12 +284,34 @@ class TestConsent(VisitCase):
         self.assertEqual(
             handed, {"event_id": order.meta_capi_event_id, "repeat": False}
         )
+        self.env["meta.capi.browser"]._note_purchase_sent(order)
+        self.shift("purchase_handed_at", 49 * 3600, "meta_capi_browser")
         self.shift("purchase_sent_at", 49 * 3600, "meta_capi_browser")
         self.assertTrue(order._meta_capi_hand_out_purchase()["repeat"])
         event = self.purchase(order)
         self.deliver()
         self.assertEqual(event.failure_reason, "expired")
         self.assertFalse(self.graph.requests)
+
+    def test_a_purchase_the_server_told_of_a_day_before_is_not_sent_by_the_browser(
+        self,
+    ):
+        order = self.order()
+        self.purchase(order)
+        self.deliver()
+        self.assertFalse(order._meta_capi_hand_out_purchase()["repeat"])
+        self.env.cr.execute("DELETE FROM meta_capi_browser")
+        self.shift("meta_capi_purchase_recorded_at", 25 * 3600, "sale_order")
+        self.assertTrue(order._meta_capi_hand_out_purchase()["repeat"])
+
+    def test_an_id_that_was_only_handed_out_holds_nothing_back(self):
+        order = self.order()
+        order._meta_capi_hand_out_purchase()
+        self.shift("purchase_handed_at", 6 * 86400, "meta_capi_browser")
+        self.assertTrue(order._meta_capi_hand_out_purchase()["repeat"])
+        event = self.purchase(order)
+        self.deliver()
+        self.assertEqual(event.state, "sent", event.error_message)
 
     def test_handing_out_the_id_says_nothing_about_consent(self):
         order = self.order()

@@ -1,11 +1,5 @@
-/*
- * Gives every call of the Meta Pixel an eventID and tells the shop's server of it, so
- * that Meta gets each event from both ends under one id.
- *
- * Whatever loads the Pixel, before or after this script, and whether it is blocked:
- * calls are seen where the page makes them. The rest is configured in the attributes of
- * the script's own tag. Nothing in here may break a call: what fails is passed on as is.
- */
+// Gives the Meta Pixel's calls an eventID and tells the server of them; never breaks one:
+// docs/what-leaves-your-shop.md.
 (function () {
     "use strict";
 
@@ -13,74 +7,208 @@
     if (!script || window.metaCapi) {
         return;
     }
-    Object.defineProperty(window, "metaCapi", {value: true});
+    const api = {consent: (yes) => answer("page", yes === true)};
+    Object.defineProperty(window, "metaCapi", {value: Object.freeze(api)});
 
     const config = script.dataset;
+    const isLoader = config.mode === "load";
+    const isExternal = config.consent === "external";
     const names = new Set(config.events.split(","));
-    // Where the name of the event is among the arguments of a call.
     const NAME_INDEX = {track: 1, trackCustom: 1, trackSingle: 2, trackSingleCustom: 2};
-    // Events that wait for the visitor's consent, on this page.
     const MAX_HELD = 50;
     const MAX_ID_LENGTH = 100;
-    // What the server takes.
     const MAX_SIZE = 16384;
-    // Milliseconds before each try to learn the order's id.
-    const ORDER_PAUSES = [0, 500, 1500, 3000];
-    const ORDER_TIMEOUT = 5000;
+    // Milliseconds, for our server.
+    const PATIENCE = 1000;
+    const STORAGE = "meta_capi";
+    const CONSENT = "/meta_capi/consent";
 
     function guarded(action) {
         try {
             action();
         } catch (_error) {
-            // The page goes on without us.
         }
     }
 
-    // ---------------------------------------------------------------------- consent
+    function on(source, type, action) {
+        source.addEventListener(type, () => guarded(action));
+    }
 
-    let accepted = false;
+    const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+
+    function cookie(name) {
+        return (new RegExp(`(?:^|;\\s*)${name}=([^;]*)`).exec(document.cookie) || [])[1];
+    }
+
+    // An answer is true, false, or null: asked, not answered yet.
+    const ANSWER = "meta_capi_consent";
+    const ANSWERS = {1: true, 0: false, "-": null, undefined: !isExternal || null};
+    const said = {};
+    let isRefused = false;
     let held = [];
+    const waiting = [];
 
+    function strictest(answers) {
+        return [false, null, true].find((answer) => answers.includes(answer));
+    }
+
+    function barAnswer() {
+        let bar = null;
+        guarded(() => (bar = JSON.parse(decodeURIComponent(cookie("website_cookies_bar")))));
+        bar = bar && bar.optional === true;
+        return config.bar && !(isExternal && bar !== false) ? bar : undefined;
+    }
+
+    function consent() {
+        const now = strictest(Object.values(said));
+        const mine = now === undefined ? ANSWERS[cookie(ANSWER)] : now;
+        return document.prerendering ? null : strictest([mine, barAnswer()]);
+    }
+
+    /* An earlier page's answer holds unless a tool of this one takes it back. */
     function isAccepted() {
-        if (!config.consent) {
-            return true;
-        }
-        try {
-            const found = /(?:^|;\s*)website_cookies_bar=([^;]*)/.exec(document.cookie);
-            return JSON.parse(decodeURIComponent(found[1])).optional === true;
-        } catch (_error) {
-            return accepted;
+        return consent() === true && !(isExternal && document.readyState === "loading");
+    }
+
+    function keepAnswer() {
+        const value = {true: 1, false: 0, null: "-"}[strictest(Object.values(said))];
+        if (value !== undefined && !document.prerendering) {
+            const age = value === "-" && isExternal ? 0 : 15552000;
+            document.cookie = `${ANSWER}=${value};path=/;max-age=${age};samesite=lax`;
         }
     }
 
-    document.addEventListener("optionalCookiesAccepted", function () {
-        accepted = true;
-        const bodies = held;
-        held = [];
-        bodies.forEach(send);
-    });
+    function review() {
+        keepAnswer();
+        const wasRefused = isRefused;
+        isRefused = consent() === false;
+        if (isAccepted()) {
+            guarded(startPixel);
+            held.splice(0).forEach(send);
+        } else if (consent() !== true) {
+            guarded(stopPixel);
+        }
+        if (isAccepted() || isRefused) {
+            waiting.splice(0).forEach((go) => go());
+        }
+        if (isRefused && !wasRefused) {
+            held = [];
+            cookies = null;
+            guarded(() => sessionStorage.removeItem(STORAGE));
+            if (cookie("_fbp") || cookie("_fbc")) {
+                post(CONSENT, "");
+            }
+        }
+    }
 
-    // ----------------------------------------------------------------------- mirror
+    function answer(tool, value) {
+        said[tool] = value;
+        guarded(review);
+    }
+
+    const watched = new WeakSet();
+    const google = {};
+
+    function readGoogle([command, action, types]) {
+        if (command !== "consent") {
+            return;
+        }
+        for (const type of ["ad_storage", "ad_user_data"]) {
+            const value = types[type];
+            // For which region a default is, only Google knows.
+            if (value === "denied" || (value && !types.region)) {
+                google[type] = value === "granted" || (action === "update" ? false : null);
+            }
+        }
+        const answers = [google.ad_storage, google.ad_user_data];
+        const found = strictest(answers);
+        if (found === false || found === null || !answers.includes(undefined)) {
+            answer("google", found);
+        }
+    }
+
+    function watchLayer(layer) {
+        if (Array.isArray(layer) && !watched.has(layer)) {
+            watched.add(layer);
+            const push = layer.push;
+            const read = (entry) => guarded(() => readGoogle(Array.from(entry)));
+            layer.push = function (...entries) {
+                entries.forEach(read);
+                return push.apply(layer, entries);
+            };
+            layer.forEach(read);
+        }
+        return layer;
+    }
+
+    function readTcf({eventStatus, gdprApplies, purpose}) {
+        if (/^(tcloaded|useractioncomplete)$/.test(eventStatus)) {
+            const {consents, legitimateInterests = {}} = purpose || {consents: {}};
+            const isAllowed =
+                [1, 3, 4].every((number) => consents[number]) &&
+                (consents[7] || legitimateInterests[7]);
+            answer("tcf", gdprApplies === false || Boolean(isAllowed));
+        } else if (said.tcf === undefined) {
+            answer("tcf", null);
+        }
+    }
+
+    function watchTcf(tcf) {
+        if (typeof tcf === "function" && !watched.has(tcf)) {
+            watched.add(tcf);
+            tcf("addEventListener", 2, (data) => guarded(() => readTcf(data)));
+        }
+        return tcf;
+    }
+
+    for (const type of ["optionalCookiesAccepted", "optionalCookiesDenied"]) {
+        on(document, type, review);
+        // Odoo may write its cookie after that.
+        on(document, type, () => setTimeout(review));
+    }
+    on(document, "prerenderingchange", review);
+
+    let limits = [];
+    let cookies = null;
 
     function newId() {
         try {
             return crypto.randomUUID();
         } catch (_error) {
-            // Not on plain http.
             const random = () => Math.random().toString(36).slice(2, 12);
             return `${Date.now().toString(36)}-${random()}${random()}`;
         }
     }
 
-    function send(body) {
-        try {
-            if (navigator.sendBeacon && navigator.sendBeacon(config.collect, body)) {
-                return;
-            }
-        } catch (_error) {
-            // A browser without beacons, or one that has too many under way.
+    function request(path, body) {
+        return fetch(path, {method: "POST", cache: "no-store", keepalive: true, body});
+    }
+
+    function post(path, body) {
+        let isTaken = false;
+        guarded(() => (isTaken = navigator.sendBeacon(path, body)));
+        if (!isTaken) {
+            request(path, body).catch(() => {});
         }
-        fetch(config.collect, {method: "POST", body, keepalive: true}).catch(() => {});
+    }
+
+    /* Have the server set the cookies that all events share. */
+    function fetchCookies() {
+        let click = "";
+        guarded(function () {
+            const visit = navigation.entries().map((page) => page.url);
+            click = /[?&]fbclid=[^&#\s]+/.exec(visit.reverse().join(" "))[0].slice(1);
+        });
+        const answered = request(`${CONSENT}?${click}`, "");
+        return Promise.race([answered, pause(PATIENCE)]).catch(() => {});
+    }
+
+    async function send(body) {
+        if (!cookie("_fbp")) {
+            cookies = cookies || fetchCookies();
+            await cookies;
+        }
+        post(config.collect, body);
     }
 
     function mirror(name, id, data) {
@@ -89,114 +217,161 @@
             event_id: id,
             event_source_url: location.href.split("#")[0],
             referrer_url: document.referrer,
+            data_processing_options: limits[0],
+            data_processing_options_country: limits[1],
+            data_processing_options_state: limits[2],
         };
         let body = JSON.stringify(payload);
         if (data && typeof data === "object" && !Array.isArray(data)) {
-            try {
-                payload.custom_data = data;
-                const full = JSON.stringify(payload);
+            guarded(function () {
+                const full = JSON.stringify({...payload, custom_data: data});
                 body = new Blob([full]).size > MAX_SIZE ? body : full;
-            } catch (_error) {
-                // The event counts without what cannot be sent of it.
-            }
+            });
         }
         if (id.length > MAX_ID_LENGTH) {
             return;
         }
         if (isAccepted()) {
             send(body);
-        } else if (held.length < MAX_HELD) {
+        } else if (!isRefused && held.length < MAX_HELD) {
             held.push(body);
         }
     }
 
-    // --------------------------------------------------------------------- purchase
-
     let orderAnswer = null;
 
     async function askOrder() {
-        for (const pause of ORDER_PAUSES) {
-            await new Promise((resolve) => setTimeout(resolve, pause));
-            const abort = new AbortController();
-            const timer = setTimeout(() => abort.abort(), ORDER_TIMEOUT);
-            try {
-                const response = await fetch(config.order, {
-                    method: "POST",
-                    body: "",
-                    cache: "no-store",
-                    signal: abort.signal,
-                });
-                if (response.status === 204) {
-                    return {};
-                }
-                if (response.ok) {
-                    return await response.json();
-                }
-            } catch (_error) {
-                // Tried again.
-            } finally {
-                clearTimeout(timer);
+        for (const time of [0, PATIENCE / 3]) {
+            await pause(time);
+            const response = await request(config.order, "").catch(() => ({}));
+            if (response.ok) {
+                return response.status === 204 ? {} : response.json();
             }
         }
         return null;
     }
 
-    /* Hold a Purchase until the server has said which id its own has. */
+    function readOrder() {
+        const element = document.querySelector("[data-meta-capi-order]") || script;
+        const {metaCapiOrder: event_id, metaCapiUntil: until} = element.dataset;
+        return Date.now() < until && {event_id};
+    }
+
+    /* Hold a Purchase until the server has said the id of its own. */
     async function passPurchase(args, index, pass) {
-        orderAnswer = orderAnswer || askOrder();
-        const answer = await orderAnswer;
-        if (!answer) {
+        if (!isAccepted()) {
+            await new Promise((resolve) => waiting.push(resolve));
+        }
+        if (isRefused) {
+            return !isLoader && pass(args);
+        }
+        orderAnswer = orderAnswer || Promise.race([askOrder(), pause(PATIENCE)]);
+        const order = (await orderAnswer) || readOrder();
+        if (!order) {
             orderAnswer = null;
-            pass(args);
-        } else if (!answer.repeat) {
-            pass(withId(args, index, answer.event_id || newId()));
+            return pass(args);
+        }
+        return order.repeat || pass(withId(args, index, order.event_id || newId()));
+    }
+
+    const TR = "https://www.facebook.com/tr";
+    const given = new Map();
+    let probe = null;
+
+    function give(name, id) {
+        given.set(id, [name, performance.now()]);
+    }
+
+    function readEntries(list) {
+        const sent = [];
+        for (const {name: url, startTime, serverTiming} of list.getEntries()) {
+            if (url.startsWith(TR)) {
+                const id = new URL(url).searchParams.get("eid");
+                for (const [key, [name, time]] of given) {
+                    // Long ones have their id in the body.
+                    const isHidden = !url.includes("?") && time < startTime;
+                    if (id === key || isHidden) {
+                        sent.push([name, key]);
+                        given.delete(key);
+                    }
+                }
+            } else if (url.startsWith(location.origin)) {
+                (serverTiming || []).forEach((item) => guarded(() => readTwins(item)));
+            }
+        }
+        if (sent.length) {
+            // Blocked requests look the same: try one that says nothing.
+            probe = probe || fetch(`${TR}/?`, {method: "HEAD", mode: "no-cors"});
+            probe.then(() => post("/meta_capi/sent", JSON.stringify(sent))).catch(() => {});
         }
     }
 
-    // ------------------------------------------------------------- the Pixel's calls
+    guarded(function () {
+        const observer = new PerformanceObserver((list) => guarded(() => readEntries(list)));
+        for (const type of ["navigation", "resource"]) {
+            observer.observe({type, buffered: true});
+        }
+    });
 
-    // The last arguments of calls that went through here, so that none does twice.
+    // The options of calls that went through here.
     const ours = new WeakSet();
+    let isInitialised = false;
 
     function withId(args, index, id) {
+        const options = {...args[index + 2], eventID: id};
         const changed = Array.from(args);
         changed[index + 1] = changed[index + 1] || {};
-        changed[index + 2] = Object.assign({}, changed[index + 2], {eventID: id});
-        ours.add(changed[index + 2]);
+        changed[index + 2] = options;
+        ours.add(options);
+        give(args[index], id);
         return changed;
     }
 
-    /*
-     * Return the arguments a call goes on with, or null if `pass` gets them later.
-     */
+    /* Return what a call goes on with, or null: `pass` may get it later. */
     function intercept(args, pass) {
-        const index = NAME_INDEX[args[0]];
+        const [command, option] = args;
+        if (command === "consent" && (option === "grant" || option === "revoke")) {
+            // What a page begins with is no answer.
+            const isAnswer = said.fbq || document.readyState !== "loading";
+            answer("fbq", option === "grant" || (isAnswer ? false : null));
+        } else if (command === "dataProcessingOptions") {
+            if (config.ldu && !option.includes("LDU")) {
+                return null;
+            }
+            limits = Array.from(args).slice(1);
+        } else if (command === "init" && isLoader && String(option) === config.pixel) {
+            const isRepeated = isInitialised;
+            isInitialised = true;
+            return isRepeated ? null : args;
+        }
+        const index = NAME_INDEX[command];
         const name = args[index];
         if (!index || !names.has(name) || ours.has(args[index + 2])) {
             return args;
         }
-        if (index === 2 && String(args[1]) !== config.pixel) {
+        if (index === 2 && String(option) !== config.pixel) {
             return args;
         }
+        if (isLoader && isRefused) {
+            return null;
+        }
         if (name === "Purchase") {
-            // Without consent the server has no Purchase that this one could be.
-            if (!isAccepted()) {
+            // The server has none that this could be.
+            if (!isLoader && !document.prerendering && !consent()) {
                 return withId(args, index, newId());
             }
             passPurchase(args, index, pass).catch(() => {});
             return null;
         }
-        const given = args[index + 2] || {};
-        const id = String(given.eventID || given.eventId || given.event_id || newId());
-        const changed = withId(args, index, id);
+        const {eventID, eventId, event_id} = args[index + 2] || {};
+        const id = String(eventID || eventId || event_id || newId());
         mirror(name, id, args[index + 1]);
-        return changed;
+        return withId(args, index, id);
     }
 
     const proxies = new WeakMap();
     const targets = new WeakMap();
 
-    /* Return what stands for the function `fbq`, the same each time. */
     function wrap(fbq) {
         if (typeof fbq !== "function" || targets.has(fbq)) {
             return fbq;
@@ -205,12 +380,8 @@
             const proxy = new Proxy(fbq, {
                 apply(target, self, args) {
                     let changed = args;
-                    try {
-                        const pass = (late) => Reflect.apply(target, self, late);
-                        changed = intercept(args, pass);
-                    } catch (_error) {
-                        // Passed on untouched.
-                    }
+                    const pass = (late) => Reflect.apply(target, self, late);
+                    guarded(() => (changed = intercept(args, pass)));
                     return changed && Reflect.apply(target, self, changed);
                 },
                 get(target, key, self) {
@@ -225,7 +396,6 @@
         return proxies.get(fbq);
     }
 
-    /* Treat the calls that wait in a stub like those to come. */
     function rewriteQueue(fbq) {
         const queue = fbq.queue;
         if (!Array.isArray(queue) || fbq.callMethod) {
@@ -234,26 +404,21 @@
         const waiting = queue.splice(0, queue.length);
         for (const args of waiting) {
             let changed = args;
-            try {
-                changed = intercept(args, (late) => fbq.apply(window, late));
-            } catch (_error) {
-                // Passed on untouched.
-            }
+            guarded(() => (changed = intercept(args, (late) => fbq.apply(window, late))));
             if (changed) {
                 queue.push(changed);
             }
         }
     }
 
-    // What renews the two traps below, and wraps what has escaped them.
     const installs = [];
 
     function install() {
         installs.forEach(guarded);
     }
 
-    /* See to it that whatever becomes `window[property]` is wrapped. */
-    function trap(property) {
+    /* Wrap whatever becomes `window[property]`. */
+    function trap(property, wrap) {
         let current;
         const get = () => current;
         const set = function (value) {
@@ -263,7 +428,6 @@
         installs.push(function () {
             const found = Object.getOwnPropertyDescriptor(window, property);
             if (found && !found.configurable) {
-                // A global function: it cannot be trapped, but replaced.
                 window[property] = wrap(found.value);
                 return;
             }
@@ -276,16 +440,17 @@
         });
     }
 
-    trap("fbq");
-    trap("_fbq");
+    trap("fbq", wrap);
+    trap("_fbq", wrap);
+    trap("dataLayer", watchLayer);
+    trap("__tcfapi", watchTcf);
     install();
-    document.addEventListener("DOMContentLoaded", install);
-    window.addEventListener("load", install);
+    on(window, "load", install);
 
-    // ------------------------------------------- the funnel's events, where we make them
+    let pixel = null;
+    let isStopped = false;
 
-    /* Make the standard stub, and load the Pixel as soon as the visitor lets us. */
-    function loadPixel() {
+    function makeStub() {
         if (!window.fbq) {
             const stub = function () {
                 if (stub.callMethod) {
@@ -299,58 +464,93 @@
                 loaded: true,
                 version: "2.0",
                 queue: [],
-                // One PageView for each page, as the server has it.
                 disablePushState: true,
             });
             window.fbq = stub;
             window._fbq = window._fbq || stub;
-            const load = function () {
-                const pixel = document.createElement("script");
-                pixel.async = true;
-                pixel.src = "https://connect.facebook.net/en_US/fbevents.js";
-                document.head.appendChild(pixel);
-            };
-            if (isAccepted()) {
-                load();
-            } else {
-                document.addEventListener("optionalCookiesAccepted", load, {once: true});
-            }
+            pixel = document.createElement("script");
+            pixel.async = true;
         }
-        window.fbq("init", config.pixel);
+        if (config.ldu) {
+            const place = config.ldu.split(",").map(Number);
+            window.fbq("dataProcessingOptions", ["LDU"], ...place);
+        }
+        if (!isInitialised) {
+            window.fbq("init", config.pixel);
+        }
+    }
+
+    function target() {
+        return targets.get(window.fbq) || window.fbq;
+    }
+
+    function startPixel() {
+        if (pixel && !pixel.src) {
+            pixel.src = "https://connect.facebook.net/en_US/fbevents.js";
+            document.head.appendChild(pixel);
+        }
+        if (isStopped) {
+            isStopped = false;
+            target()("consent", "grant");
+        }
+    }
+
+    /* After a no, what the Pixel has not sent is not sent later, either. */
+    function stopPixel() {
+        const {queue} = target();
+        if (pixel && isRefused) {
+            queue.splice(0).forEach((args) => NAME_INDEX[args[0]] || queue.push(args));
+        }
+        if (pixel && pixel.src && !isStopped) {
+            isStopped = true;
+            target()("consent", "revoke");
+        }
     }
 
     function emit(name, data, id) {
         if (!names.has(name)) {
             return;
         }
-        if (config.mode === "load") {
+        if (isLoader) {
             window.fbq("track", name, data, id ? {eventID: id} : {});
         } else {
             mirror(name, id || newId(), data);
         }
     }
 
-    /* Tell the Pixel of an event that the server records by itself. */
+    /* Tell only the Pixel: the server has it. */
     function emitTwin(name, data, id) {
-        const fbq = targets.get(window.fbq) || window.fbq;
-        fbq("track", name, data, {eventID: id});
+        if (!isRefused) {
+            give(name, id);
+            target()("track", name, data, {eventID: id});
+        }
     }
 
-    /* Do it unless it was done in this tab: reloading the checkout is no new one. */
-    function once(id, action) {
-        try {
-            if (id && isAccepted()) {
-                const done = JSON.parse(sessionStorage.getItem("meta_capi") || "[]");
-                if (done.includes(id)) {
-                    return;
-                }
-                done.push(id);
-                sessionStorage.setItem("meta_capi", JSON.stringify(done.slice(-20)));
-            }
-        } catch (_error) {
-            // Without storage the id alone sees to it that Meta counts it once.
+    function readTwins(item) {
+        if (item.name !== STORAGE) {
+            return;
         }
-        action();
+        for (const {name, data, id} of JSON.parse(decodeURIComponent(item.description))) {
+            if (!id) {
+                // Not yet answered: the server has made none.
+                emit(name, data);
+            } else if (isLoader) {
+                once(id, () => emitTwin(name, data, id));
+            }
+        }
+    }
+
+    /* Reloading the checkout is no new one. */
+    function once(id, action) {
+        let isDone = false;
+        if (id && isAccepted()) {
+            guarded(function () {
+                const done = JSON.parse(sessionStorage.getItem(STORAGE) || "[]");
+                isDone = done.includes(id);
+                sessionStorage.setItem(STORAGE, JSON.stringify([...done, id].slice(-20)));
+            });
+        }
+        return isDone || action();
     }
 
     function emitPage() {
@@ -374,18 +574,26 @@
                 once(id, () => emit(name, data, id));
             }
         }
-        // The search goes along in the links to the products it has found.
+        // The links to what was found have it, too.
         const search = new URLSearchParams(location.search).get("search");
         if (search && !isProduct && /\/shop(\/category\/[^/]+)?\/?$/.test(location.pathname)) {
             emit("Search", {search_string: search});
         }
     }
 
-    if (config.mode === "load") {
-        guarded(loadPixel);
+    if (isLoader) {
+        guarded(makeStub);
     }
-    if (config.mode !== "page") {
+    guarded(review);
+    const isMaker = config.mode !== "page";
+    if (isMaker) {
         guarded(() => emit("PageView"));
-        document.addEventListener("DOMContentLoaded", () => guarded(emitPage));
     }
+    on(document, "DOMContentLoaded", function () {
+        install();
+        review();
+        if (isMaker) {
+            emitPage();
+        }
+    });
 })();
