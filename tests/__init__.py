@@ -59,3 +59,4 @@ from . import test_upgrade
 from . import test_visit
 from . import test_visitor_browser
 from . import test_websites
+from . import test_what_leaves
