@@ -25,6 +25,8 @@ GET      ``/_sandbox/faults``    what is scripted at the moment
 POST     ``/_sandbox/faults``    one order or a list of them, see :meth:`Faults.order`
 POST     ``/_sandbox/pixels``    ``{"pixel_id": …, "tokens": […]}``; ``[]`` revokes,
                                  ``null`` removes the pixel
+POST     ``/_sandbox/clock``     ``{"behind": seconds}``: Meta's clock, told in ``Date``
+POST     ``/_sandbox/app``       ``{"secret": …}``: calls need proof of it; ``null`` ends it
 POST     ``/_sandbox/clear``     forget events and requests
 =======  ======================  ======================================================
 
@@ -38,6 +40,8 @@ from __future__ import annotations
 
 import argparse
 import gc
+import hashlib
+import hmac
 import html
 import ipaddress
 import json
@@ -459,6 +463,14 @@ def check_event_time(event: Mapping[str, Any], now: float) -> None:
         raise refused(2804004, f"event_time is {-age:.0f} s ahead")  # reported
 
 
+def check_clock(events: Iterable[Mapping[str, Any]], now: float) -> None:
+    """Refuse what has not happened yet by a clock that is known to be behind."""
+    for index, event in enumerate(events):
+        if event["event_time"] > now:
+            ahead = event["event_time"] - now
+            raise refused(2804004, f"data[{index}]: event_time is {ahead:.0f} s ahead")
+
+
 def check_action_source(event: Mapping[str, Any], warnings: list[str]) -> None:
     """Check what an action source asks for beyond the common fields."""
     source = event["action_source"]
@@ -813,6 +825,19 @@ def error(
     return Fault("error", reply)
 
 
+def error_without_code(
+    http_status: int = 400, error_type: str = "OAuthException"
+) -> Fault:
+    """Meta refuses and does not say more than who is to blame (seen)."""
+    content = {
+        "message": "An error occurred",
+        "type": error_type,
+        "fbtrace_id": new_trace_id(),
+    }
+    reply = Answer.json(http_status, {"error": content})
+    return Fault("error_without_code", reply)
+
+
 def http(
     status: int,
     body: str = "<!DOCTYPE html><html><body>Sorry, something went wrong.</body></html>",
@@ -901,6 +926,7 @@ FACTORIES: Mapping[str, Callable[..., Fault]] = {
     for factory in (
         empty_body,
         error,
+        error_without_code,
         hang,
         http,
         missing_events_received,
@@ -936,7 +962,7 @@ class Faults:
         self._lock = lock
         self._dice = random.Random(seed)
         self._rules: list[Rule] = []
-        self._poison: dict[str, tuple[int, int | None]] = {}
+        self._poison: dict[str, Fault] = {}
 
     def seed(self, seed: int) -> None:
         """Make what happens by chance repeatable."""
@@ -973,10 +999,15 @@ class Faults:
         event_ids: Iterable[str],
         code: int = 100,
         subcode: int | None = 2804007,
+        *,
+        fault: Fault | None = None,
     ) -> None:
-        """Refuse any batch that holds one of these event ids."""
+        """Refuse any batch that holds one of these event ids, or let it meet a fault.
+
+        Where fewer are counted than were sent, it is these that are not taken in.
+        """
         with self._lock:
-            self._poison |= dict.fromkeys(event_ids, (code, subcode))
+            self._poison |= dict.fromkeys(event_ids, fault or error(code, subcode))
 
     def cure(self) -> None:
         """Forget what was poisoned."""
@@ -999,20 +1030,28 @@ class Faults:
                 return rule.fault
         return NO_FAULT
 
-    def check_poison(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Raise the scripted refusal if one of the events is poisoned."""
-        for event in events:
-            found = self._poison.get(event.get("event_id", ""))
-            if found:
-                reason = f"poisoned event_id {event['event_id']!r}"
-                raise GraphError(*found, reason=reason)
+    def find_poison(
+        self, events: Iterable[Mapping[str, Any]]
+    ) -> tuple[str, Fault] | None:
+        """Return the first event id among these that is poisoned, and by what."""
+        with self._lock:
+            for event in events:
+                event_id = event.get("event_id", "")
+                if event_id in self._poison:
+                    return event_id, self._poison[event_id]
+        return None
+
+    def is_poisoned(self, event: Mapping[str, Any]) -> bool:
+        with self._lock:
+            return event.get("event_id", "") in self._poison
 
     def order(self, order: Mapping[str, Any]) -> None:
         """Carry out an order in JSON.
 
         ``{"fault": "error", "code": 190, "times": 3, "pixel_id": "…"}``: the next ones;
         with ``"always": true`` or a ``"probability"``, until healed. Further keys are
-        the arguments of the fault. ``{"poison": [ids], "code": 100, "subcode": …}``,
+        the arguments of the fault. ``{"poison": [ids], "code": 100, "subcode": …}`` or
+        ``{"poison": [ids], "fault": "http", "status": 500}``,
         ``{"heal": true, "pixel_id": "…"}``, ``{"cure": true}`` and ``{"seed": 7}``,
         which may also stand beside a fault.
         """
@@ -1025,7 +1064,11 @@ class Faults:
         if arguments.pop("cure", False):
             self.cure()
         if "poison" in arguments:
-            self.poison(arguments.pop("poison"), **arguments)
+            event_ids = arguments.pop("poison")
+            if "fault" in arguments:
+                self.poison(event_ids, fault=_make_fault(arguments))
+            else:
+                self.poison(event_ids, **arguments)
         elif "fault" in arguments:
             self._order_fault(arguments, pixel_id)
         elif arguments:
@@ -1046,14 +1089,11 @@ class Faults:
             return {"rules": rules, "poisoned": len(self._poison)}
 
     def _order_fault(self, arguments: dict[str, Any], pixel_id: str | None) -> None:
-        name = arguments.pop("fault")
-        if name not in FACTORIES:
-            raise ValueError(f"no such fault: {name}")
         always = "probability" in arguments
         probability = arguments.pop("probability", 1.0)
         always = arguments.pop("always", always)
         times = arguments.pop("times", 1)
-        fault = FACTORIES[name](**arguments)
+        fault = _make_fault(arguments)
         if always:
             self.fail_always(fault, pixel_id, probability)
         else:
@@ -1063,6 +1103,15 @@ class Faults:
         if rule.times is None or rule.times > 0:
             with self._lock:
                 self._rules.append(rule)
+
+
+def _make_fault(order: Mapping[str, Any]) -> Fault:
+    """Return the fault that an order names, made of the order's other keys."""
+    arguments = dict(order)
+    name = arguments.pop("fault")
+    if name not in FACTORIES:
+        raise ValueError(f"no such fault: {name}")
+    return FACTORIES[name](**arguments)
 
 
 # --------------------------------------------------------------------------------------
@@ -1091,6 +1140,7 @@ class ReceivedRequest:
     """The parsed body; None if it is not JSON."""
     status: int | None = None
     answer: bytes | None = None
+    ended_at: float | None = None
     ending: str = "open"
     """``open`` while under way, then ``answer``, ``cut``, ``reset`` or ``hang``."""
     accepted: int = 0
@@ -1148,6 +1198,10 @@ class GraphSandbox:
         self.requests: list[ReceivedRequest] = []
         self.events: list[ReceivedEvent] = []
         self.max_body = max_body
+        self.clock_behind = 0.0
+        """Seconds by which Meta's clock is behind; it then tolerates no future (ours)."""
+        self.app_secret: str | None = None
+        """What each call has to prove that it knows, if set."""
         self.closing = threading.Event()
         self._clock = clock
         self._lock = threading.RLock()
@@ -1224,6 +1278,10 @@ class GraphSandbox:
                 )
             return found
 
+    def now(self) -> float:
+        """Return the time by Meta's clock."""
+        return self._clock() - self.clock_behind
+
     # What a request goes through ------------------------------------------------------
 
     def receive(
@@ -1257,6 +1315,7 @@ class GraphSandbox:
                 answer = self._judge(request, fault)
             except GraphError as refusal:
                 answer = self._refuse(request, refusal)
+            fault = request.fault  # a poisoned event has brought its own
         if fault.truncate:
             answer = replace(answer, body=answer.body[: len(answer.body) // 2])
         if fault.headers:
@@ -1268,14 +1327,14 @@ class GraphSandbox:
     ) -> None:
         """Record how a request ended, before the client can know."""
         with self._changed:
-            request.ending = ending
+            request.ending, request.ended_at = ending, time.time()
             if answer is not None:
                 request.status, request.answer = answer.status, answer.body
             self._changed.notify_all()
 
     @staticmethod
     def _refuse(request: ReceivedRequest, refusal: GraphError) -> Answer:
-        request.reason = refusal.reason
+        request.reason = request.reason or refusal.reason
         return refusal.answer()
 
     def _judge(self, request: ReceivedRequest, fault: Fault) -> Answer:
@@ -1289,12 +1348,24 @@ class GraphSandbox:
             raise malformed("not application/json", MISSING_DATA)
         if request.body is None:
             parse_json(request.raw)
-        warnings = check_body(request.body, self._clock())
+        warnings = check_body(request.body, self.now())
         events = request.body["data"]
-        self.faults.check_poison(events)
+        if self.clock_behind:
+            check_clock(events, self.now())
+        poison = self.faults.find_poison(events)
+        if poison:
+            event_id, fault = poison
+            request.fault, request.reason = fault, f"poisoned event_id {event_id!r}"
+            if isinstance(fault.reply, GraphError):
+                raise fault.reply
         counted = max(len(events) - fault.n_less, 0)
         if fault.accept:
-            self._accept(request, events[:counted], warnings)
+            # The poisoned ones come last: they are those not taken in.
+            noted = sorted(
+                zip(events, warnings, strict=True),
+                key=lambda pair: self.faults.is_poisoned(pair[0]),
+            )
+            self._accept(request, noted[:counted])
         if isinstance(fault.reply, Answer):
             return fault.reply
         content = {
@@ -1325,6 +1396,8 @@ class GraphSandbox:
             granted = token in self.pixels.get(match[3], ())
         if not known:
             raise GraphError(190, reason="unknown token" if token else "no token")
+        if self.app_secret is not None:
+            self._check_proof(request, query, token or "", self.app_secret)
         if not match[3].isdigit():  # reported
             raise GraphError(
                 803,
@@ -1349,6 +1422,32 @@ class GraphSandbox:
             )
 
     @staticmethod
+    def _check_proof(
+        request: ReceivedRequest,
+        query: Mapping[str, list[str]],
+        token: str,
+        secret: str,
+    ) -> None:
+        """Want proof that the caller knows the app (docs: graph-api/guides/secure-requests)."""
+        body = request.body if is_object(request.body) else {}
+        proof = query.get("appsecret_proof", [body.get("appsecret_proof")])[0]
+        wanted = hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+        if proof is None:  # seen
+            raise GraphError(
+                100,
+                message="API calls from the server require an appsecret_proof argument",
+                reason="no appsecret_proof",
+                error_type="GraphMethodException",
+            )
+        if not hmac.compare_digest(str(proof).encode(), wanted.encode()):  # seen
+            raise GraphError(
+                100,
+                message="Invalid appsecret_proof provided in the API argument",
+                reason="a wrong appsecret_proof",
+                error_type="GraphMethodException",
+            )
+
+    @staticmethod
     def _find_token(
         request: ReceivedRequest, query: Mapping[str, list[str]]
     ) -> str | None:
@@ -1368,9 +1467,9 @@ class GraphSandbox:
     def _accept(
         self,
         request: ReceivedRequest,
-        events: list[dict[str, Any]],
-        warnings: list[list[str]],
+        noted: list[tuple[dict[str, Any], list[str]]],
     ) -> None:
+        """Take events in, each with its warnings."""
         received = [
             ReceivedEvent(
                 pixel_id=request.pixel_id or "",
@@ -1380,14 +1479,16 @@ class GraphSandbox:
                 received_at=request.received_at,
                 warnings=tuple(notes),
             )
-            for event, notes in zip(events, warnings, strict=False)
+            for event, notes in noted
         ]
         with self._changed:
             known = self.requests[request.index : request.index + 1]
             if not known or known[0] is not request:
                 return  # cleared in the meantime
             request.accepted = len(received)
-            request.warnings = sorted({note for notes in warnings for note in notes})
+            request.warnings = sorted(
+                {note for _event, notes in noted for note in notes}
+            )
             self.events.extend(received)
             self._changed.notify_all()
 
@@ -1482,6 +1583,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()  # curl waits for it
         return proceed
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the time by Meta's clock, as ``Date`` tells it."""
+        if timestamp is None:
+            timestamp = self.server.sandbox.now()
+        return super().date_time_string(int(timestamp))
+
     def version_string(self) -> str:
         return "GraphSandbox"
 
@@ -1504,14 +1611,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve_graph(self, raw: bytes) -> None:
         sandbox = self.server.sandbox
         request = sandbox.receive(self.command, self.path, self.headers, raw)
+        if request.fault.delay and sandbox.closing.wait(request.fault.delay):
+            raise _Hangup
+        answer = sandbox.answer(request)
         fault = request.fault
         if fault.ending == "hang":
             self._wait_for_client_to_go()
             sandbox.finish(request, "hang")
             raise _Hangup
-        if fault.delay and sandbox.closing.wait(fault.delay):
-            raise _Hangup
-        answer = sandbox.answer(request)
         if fault.ending == "reset":
             sandbox.finish(request, "reset")
             self._reset()
@@ -1614,6 +1721,17 @@ class Control:
         return Answer.json(
             200, {"pixels": {pixel: len(known) for pixel, known in pixels.items()}}
         )
+
+    def _post_clock(self, order: Mapping[str, Any]) -> Answer:
+        self.sandbox.clock_behind = behind = float(order["behind"])
+        return Answer.json(200, {"behind": behind})
+
+    def _post_app(self, order: Mapping[str, Any]) -> Answer:
+        secret = order["secret"]
+        if not (secret is None or is_text(secret)):
+            raise TypeError("secret is a non-empty string, or null")
+        self.sandbox.app_secret = secret
+        return Answer.json(200, {"proof_required": secret is not None})
 
     def _post_clear(self, order: Any) -> Answer:
         self.sandbox.clear()

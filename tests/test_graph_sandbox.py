@@ -1,11 +1,14 @@
 """The sandbox that stands in for Meta is itself held to what is known of Meta."""
 
 import contextlib
+import hashlib
+import hmac
 import json
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -21,6 +24,7 @@ from ..dev.graph_sandbox import (
     GraphSandbox,
     empty_body,
     error,
+    error_without_code,
     hang,
     http,
     missing_events_received,
@@ -696,6 +700,103 @@ class TestFaults(GraphSandboxCase):
         self.graph.poison(["bad"], code=100, subcode=None)
         self.assertRefused(self.post(make_event(event_id="bad")), 100)
 
+    def test_a_poison_can_be_any_fault(self):
+        good, bad = make_event(event_id="good"), make_event(event_id="bad")
+        for fault, status in (
+            (error(987654), 400),
+            (error(2, is_transient=True), 500),
+            (error_without_code(401), 401),
+            (http(500), 500),
+            (http(413), 413),
+            (redirect("http://127.0.0.1:9/"), 302),
+            (empty_body(), 200),
+        ):
+            self.graph.poison(["bad"], fault=fault)
+            with self.subTest(fault=fault.name, status=status):
+                answer = self.post(good, bad)
+                self.assertEqual(answer.status_code, status)
+                self.assertFalse(self.graph.events)
+                self.assertEqual(self.graph.requests[-1].fault, fault)
+                self.assertIn("'bad'", self.graph.requests[-1].reason)
+        self.assertAccepted(good)
+
+    def test_a_poison_can_keep_the_connection_from_ending_well(self):
+        for fault in (reset(), truncated_json(cut=True)):
+            self.graph.poison(["bad"], fault=fault)
+            with self.subTest(fault=fault.name):
+                with self.assertRaises(requests.RequestException):
+                    self.post(make_event(event_id="good"), make_event(event_id="bad"))
+        self.graph.poison(["bad"], fault=hang())
+        with self.assertRaises(requests.Timeout):
+            self.session.post(
+                self.edge(), json={"data": [make_event(event_id="bad")]}, timeout=0.3
+            )
+        self.assertFalse(self.graph.events)
+
+    def test_a_poison_can_be_the_one_that_is_not_counted(self):
+        self.graph.poison(["bad"], fault=short_events_received())
+        answer = self.post(make_event(event_id="bad"), make_event(event_id="good"))
+        self.assertEqual(answer.json()["events_received"], 1)
+        self.assertEqual([e.event["event_id"] for e in self.graph.events], ["good"])
+        answer = self.post(make_event(event_id="bad"))
+        self.assertEqual(answer.json()["events_received"], 0)
+
+    def test_poison_is_found_behind_the_edge_and_before_the_wire(self):
+        self.graph.poison(["bad"], fault=http(500))
+        self.graph.pixels[self.graph.pixel_id] = {"another"}
+        self.assertRefused(self.post(make_event(event_id="bad")), 190)
+        self.graph.pixels[self.graph.pixel_id] = {self.graph.token}
+        self.graph.fail_next(error(190))
+        self.assertRefused(self.post(make_event(event_id="bad")), 190)
+        self.assertEqual(self.post(make_event(event_id="bad")).status_code, 500)
+
+    def test_an_error_can_lack_a_code(self):
+        answer = self.after(error_without_code(401))
+        self.assertEqual(answer.status_code, 401)
+        problem = answer.json()["error"]
+        self.assertEqual(problem["type"], "OAuthException")
+        self.assertNotIn("code", problem)
+
+    def test_an_error_says_that_it_is_transient_where_told(self):
+        for flag in (True, False):
+            problem = self.after(error(190, is_transient=flag)).json()["error"]
+            self.assertIs(problem["is_transient"], flag)
+
+    def test_a_clock_that_is_behind_knows_no_event_of_now(self):
+        self.graph.clock_behind = 25
+        self.assertEventRefused(2804004)
+        self.assertAccepted(make_event(event_time=int(time.time()) - 26))
+
+    def test_the_date_is_told_by_the_clock(self):
+        def ahead() -> float:
+            answer = self.post(make_event(event_time=int(time.time()) - 100))
+            date = parsedate_to_datetime(answer.headers["Date"])
+            return time.time() - date.timestamp()
+
+        self.assertLess(abs(ahead()), 5)
+        self.graph.clock_behind = 25
+        self.assertLess(abs(ahead() - 25), 5)
+
+    def test_proof_of_the_app_can_be_asked_for(self):
+        self.graph.app_secret = "s3cret"
+        key, token = b"s3cret", self.graph.token.encode()
+        proof = hmac.new(key, token, hashlib.sha256).hexdigest()
+        problem = self.assertRefused(self.post(make_event()), 100)
+        self.assertIn("require an appsecret_proof argument", problem["message"])
+        answer = self.post(make_event(), appsecret_proof="0" * 64)
+        problem = self.assertRefused(answer, 100)
+        self.assertIn("Invalid appsecret_proof", problem["message"])
+        self.assertAccepted(make_event(), appsecret_proof=proof)
+        answer = self.session.post(
+            self.edge(),
+            params={"appsecret_proof": proof},
+            json={"data": [make_event()]},
+            timeout=TIMEOUT,
+        )
+        self.assertEqual(answer.status_code, 200)
+        self.graph.app_secret = None
+        self.assertAccepted(make_event())
+
 
 class TestObservation(GraphSandboxCase):
     """What tests and people can see and steer."""
@@ -740,6 +841,7 @@ class TestObservation(GraphSandboxCase):
     def test_an_order_that_makes_no_sense_is_refused(self):
         for order in (
             {"fault": "sulk"},
+            {"poison": ["bad"], "fault": "sulk"},
             {"fault": "error"},
             {"fault": "slow", "seconds": "long"},
             {"fault": "reset", "times": "often"},
@@ -751,6 +853,29 @@ class TestObservation(GraphSandboxCase):
             )
             self.assertEqual(answer.status_code, 400, order)
         self.assertFalse(self.graph.faults.summary()["rules"])
+
+    def test_a_poison_is_ordered_as_any_fault_over_http(self):
+        self.control("faults", {"poison": ["bad"], "fault": "http", "status": 502})
+        self.assertEqual(self.post(make_event(event_id="bad")).status_code, 502)
+        order = {"poison": ["bad"], "fault": "error", "code": 2, "is_transient": True}
+        self.control("faults", order)
+        problem = self.assertRefused(self.post(make_event(event_id="bad")), 2)
+        self.assertTrue(problem["is_transient"])
+        self.control("faults", {"fault": "error_without_code", "http_status": 401})
+        self.assertEqual(self.post(make_event()).status_code, 401)
+        self.assertAccepted(make_event())
+
+    def test_the_clock_is_set_over_http(self):
+        self.control("clock", {"behind": 25})
+        self.assertRefused(self.post(make_event()), 100, 2804004)
+        self.control("clock", {"behind": 0})
+        self.assertAccepted(make_event())
+
+    def test_proof_is_asked_for_over_http(self):
+        self.control("app", {"secret": "s3cret"})
+        self.assertRefused(self.post(make_event()), 100)
+        self.control("app", {"secret": None})
+        self.assertAccepted(make_event())
 
     def test_pixels_are_set_over_http(self):
         self.control("pixels", {"pixel_id": "2000", "tokens": [self.graph.token]})
