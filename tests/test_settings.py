@@ -218,6 +218,10 @@ class TestSettings(MetaCapiCase):
                 self.assertEqual(self.pixel().state, "stopped")
                 self.parameters.set_param(PARAMETERS[name], value)
                 self.assertEqual(self.pixel().state, "running")
+        with self.subTest(name="app secret"):
+            self.pixel()._stop("API calls require an appsecret_proof argument.")
+            self.parameters.set_param("meta_capi.app_secret", "0123456789abcdef")
+            self.assertEqual(self.pixel().state, "running")
         for name in ("code", "version", "url"):
             with self.subTest(removed=name):
                 stop_pixel(self.pixel())
