@@ -4,7 +4,7 @@ export ODOO
 DEV := python3 -m dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core chaos bench lint format shell odoo screenshots pot dist clean
+.PHONY: help demo test test-core simulate chaos bench lint format shell odoo screenshots pot dist clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -17,6 +17,9 @@ test:  ## The whole suite on one series (ODOO=17.0|18.0|19.0, TAGS=/module:Class
 
 test-core:  ## The tests of capi/: no Odoo, no database, a second
 	@$(DEV) test-core
+
+simulate:  ## Histories of delivery in virtual time, 100,000 or more (SEED=n, COUNT=n)
+	@$(DEV) simulate $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
 
 chaos:  ## Faults, kills and restarts on real processes, minutes (SEED=n, ONLY="1 4")
 	@$(DEV) chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))

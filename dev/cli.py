@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
 
     add(_test, "test").add_argument("--tags", help="Odoo's --test-tags")
     add(_test_core, "test-core")
+    simulate = add(_simulate, "simulate")
+    simulate.add_argument("--seed", type=int, default=0, help="of the first history")
+    simulate.add_argument("--count", type=int, default=100_000, help="of histories")
     demo = add(_demo, "demo")
     demo.add_argument("--once", action="store_true", help="prove it, then exit")
     add(_ci, "ci")
@@ -100,6 +103,13 @@ def _test_core(_options: argparse.Namespace) -> int:
     from . import core_tests
 
     return core_tests.test()
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    """Play histories of delivery in virtual time, and shorten what breaks a promise."""
+    from . import simulate
+
+    return simulate.simulate(options.seed, options.count)
 
 
 def _ci(options: argparse.Namespace) -> int:

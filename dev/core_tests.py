@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 import unittest
+from pathlib import Path
 
 from . import meta_sdk, tools
 from .console import say, step
@@ -18,6 +19,11 @@ from .run_tests import Tally
 
 def test() -> int:
     """Run this module in a virtual environment that has no Odoo."""
+    return subprocess.run((prepare(), "-m", __name__), cwd=ROOT, check=False).returncode
+
+
+def prepare() -> Path:
+    """Return the Python of a virtual environment with what `capi/` and tests import."""
     wanted = REQUIREMENTS / "addon.txt"
     venv = DEV / "tools" / "core"
     stamp = venv / ".made-from"
@@ -28,22 +34,25 @@ def test() -> int:
             tools.install(venv, "--quiet", "-r", wanted)
         stamp.write_text(wanted.read_text())
     meta_sdk.get(venv)
-    return subprocess.run(
-        (venv / "bin" / "python", "-m", __name__), cwd=ROOT, check=False
-    ).returncode
+    return venv / "bin" / "python"
 
 
-def main() -> int:
-    """Run `tests/test_capi_*.py` by plain unittest.
+def register_packages() -> None:
+    """Let `capi` and `tests` be imported without Odoo.
 
     The addon's own `__init__` imports its models, hence Odoo. So it and `tests` are
     registered as empty packages: `from ..capi import x` then finds just `capi`.
     """
-    os.environ.setdefault("SIMULATION_COUNT", "20000")
     for name, folder in ((ADDON, ROOT), (f"{ADDON}.tests", ROOT / "tests")):
         package = types.ModuleType(name)
         package.__path__ = [str(folder)]
         sys.modules[name] = package
+
+
+def main() -> int:
+    """Run `tests/test_capi_*.py` by plain unittest."""
+    count = os.environ.setdefault("SIMULATION_COUNT", "20000")
+    register_packages()
     suite = unittest.TestSuite()
     for path in sorted((ROOT / "tests").glob("test_capi_*.py")):
         module = importlib.import_module(f"{ADDON}.tests.{path.stem}")
@@ -55,6 +64,8 @@ def main() -> int:
     if not result.testsRun:
         failed = 1
         print("no test ran")
+    if not failed:
+        say(f"{count} histories of delivery played, no promise broken")
     return Tally(result.testsRun - failed - len(result.skipped), failed).close()
 
 

@@ -4,7 +4,9 @@ import os
 import random
 from concurrent.futures import ProcessPoolExecutor
 from math import ceil, log2
+from textwrap import dedent
 
+from ..dev.simulate import as_lines
 from .simulation import meta
 from .simulation.histories import make_history, play, search, shrink
 from .simulation.world import PIXELS, START, Action, World
@@ -88,6 +90,12 @@ class TestPromises(BaseCase):
         actions = make_history(7)
         target = next(a for a in actions if a.name == "record")
         self.assertEqual(shrink(actions, lambda some: target in some), [target])
+
+    def test_a_history_can_be_pasted_into_a_test(self):
+        history = [Action(3, "record", ("e1", PIXEL, None, "no_reason", 0)), *events(2)]
+        names = {"Action": Action, "play": play, "self": self}
+        exec(dedent(as_lines(7, history)), names)
+        self.assertEqual(names["actions"], history)
 
 
 class TestBlip(BaseCase):
