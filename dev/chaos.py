@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from . import chaos_answers as answers
 from . import chaos_scenarios as scenarios
 from . import databases, environment, postgres
 from .chaos_shop import Shop
 from .console import Problem, say, step
 from .demo import prepare_database
 from .environment import Environment
-from .graph_sandbox import GraphSandbox
+from .graph_sandbox import GraphSandbox, short_events_received
 from .layout import ADDONS, DEV
 from .postgres import Cluster
 from .run_tests import Tally
@@ -150,6 +151,22 @@ def _chapters(cluster: Cluster) -> list[Chapter]:
         Chapter(
             6, "A transaction open for longer than its job", scenarios.long_transaction
         ),
+        Chapter(7, "One bad answer of each kind", answers.blips),
+        Chapter(8, "A token without permission, and a click", answers.no_permission),
+        Chapter(9, "One event meets a code nobody knows", answers.unknown_code),
+        Chapter(10, "One event breaks Meta", answers.breaks_meta),
+        Chapter(
+            10,
+            "One event is never counted",
+            partial(answers.breaks_meta, fault=short_events_received()),
+        ),
+        Chapter(11, "A search, a stop, and then a blip", answers.innocents),
+        Chapter(12, "Stops of each kind", answers.stops),
+        Chapter(13, "Calls have to be signed", answers.proof),
+        Chapter(14, "A clock that is ahead", answers.clock_ahead),
+        Chapter(15, "A store's event that may have arrived", answers.store_event),
+        Chapter(16, "No types of activities", answers.no_activity_type),
+        Chapter(17, "A sweep where Meta hangs", answers.long_sweep, False),
         Chapter(6, "No jobrunner", scenarios.no_runner, has_runner=False),
         Chapter(6, "Jobs of the dead, no jobrunner", scenarios.orphaned_jobs, False),
     ]

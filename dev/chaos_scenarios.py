@@ -426,7 +426,7 @@ def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> Non
         return [r for r in list(shop.graph.requests) if r.pixel_id == held.id][before:]
 
     def stopped() -> bool:
-        return bool(_pixel(shop, held)["state"] == "stopped")
+        return bool(row_of(shop, held)["state"] == "stopped")
 
     record(10)
     shop.until(lambda: shop.requests(held), "delivery has begun")
@@ -465,12 +465,12 @@ def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> Non
     shop.until(lambda: not shop.pending(), "all is sent with the new token")
     check_states(shop, set(), len(events.recorded), tally)
     check_deliveries(shop, events.recorded, tally)
-    notices = _notices(shop)
+    notices = count_notices(shop)
     tally.check(not notices, f"{notices} notices are left when it runs again")
     check_log(shop, tally)
 
 
-def _pixel(shop: Shop, pixel: Pixel) -> dict[str, Any]:
+def row_of(shop: Shop, pixel: Pixel) -> dict[str, Any]:
     found = shop.rows(
         "SELECT *, extract(epoch FROM wait_until - now() AT TIME ZONE 'UTC') AS wait"
         f" FROM meta_capi_pixel WHERE pixel_id = '{pixel.id}'"
@@ -478,7 +478,7 @@ def _pixel(shop: Shop, pixel: Pixel) -> dict[str, Any]:
     return found[0] if found else {"state": None, "wait": None}
 
 
-def _notices(shop: Shop) -> int:
+def count_notices(shop: Shop) -> int:
     return int(
         shop.value(
             "SELECT count(*) FROM mail_activity WHERE res_model = 'meta.capi.pixel'"
@@ -487,7 +487,7 @@ def _notices(shop: Shop) -> int:
 
 
 def _check_notices(shop: Shop, tally: Tally) -> None:
-    found = _notices(shop)
+    found = count_notices(shop)
     tally.check(found == shop.managers, f"{found} notices for {shop.managers} managers")
 
 
@@ -633,8 +633,8 @@ def throttle(shop: Shop, _seed: int, tally: Tally, minutes: int = 19) -> None:
 
     shop.graph.fail_next(throttled(minutes=minutes))
     record()
-    shop.until(lambda: _pixel(shop, pixel)["wait"], "Meta's wish is on record")
-    wait = _pixel(shop, pixel)["wait"]
+    shop.until(lambda: row_of(shop, pixel)["wait"], "Meta's wish is on record")
+    wait = row_of(shop, pixel)["wait"]
     asked = minutes * 60
     tally.check(
         asked - 30 <= wait <= asked + 1,

@@ -160,6 +160,8 @@ class Shop:
         """Forget everything that was recorded, sent or scripted."""
         self.graph.heal()
         self.graph.cure()
+        self.graph.clock_behind, self.graph.app_secret = 0, None
+        self.set_parameter("batch_delay", "1")
         # Rows of jobs are deleted, not truncated: a trigger tells the runner.
         self.execute(
             "DELETE FROM queue_job;"
@@ -232,12 +234,16 @@ class Shop:
         )
         self.sql_on_postgres(f"SELECT pg_notify('cron_trigger', '{self.database}')")
 
-    def sweep_and_wait(self) -> None:
+    def sweep_and_wait(self, seconds: float = PATIENCE) -> None:
         """Have the cron run, and wait until it has."""
         before = self._last_sweep()
-        self.sweep_until(lambda: self._last_sweep() != before, "the sweep runs")
+        self.sweep_until(
+            lambda: self._last_sweep() != before, "the sweep runs", seconds
+        )
 
-    def sweep_until(self, condition: Callable[[], Any], what: str) -> None:
+    def sweep_until(
+        self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE
+    ) -> None:
         """Call the cron until a condition holds."""
         asked = 0.0
 
@@ -249,7 +255,7 @@ class Shop:
                 asked = time.monotonic()
             return condition()
 
-        self.until(swept, what)
+        self.until(swept, what, seconds)
 
     def _last_sweep(self) -> str | None:
         query = f"SELECT lastcall::text FROM ir_cron WHERE id = {self._cron}"

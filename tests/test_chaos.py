@@ -6,6 +6,7 @@ from pathlib import Path
 from odoo.tests import BaseCase, tagged
 
 from ..dev import chaos_shop
+from ..dev.chaos_audit import possible_counts
 from ..dev.chaos_scenarios import Storm, storm
 from ..dev.console import Problem
 from ..dev.graph_sandbox import GraphSandbox
@@ -59,6 +60,28 @@ class TestChaos(BaseCase):
             except Problem as problem:
                 tally.check(False, str(problem))
         self.assertFalse(tally.failed, said.getvalue())
+
+
+@tagged("post_install", "-at_install")
+class TestAudit(BaseCase):
+    """What `make chaos` wants an event's number of tries to be."""
+
+    def test_tries_are_those_that_may_have_failed_by_the_event(self):
+        for story, least, most in (
+            ([], 0, 0),
+            ([("accepted", 100)], 1, 1),
+            ([("refused", 100), ("refused", 50), ("accepted", 25)], 1, 1),
+            ([("refused", 2), ("refused", 1)], 1, 1),
+            ([("stopped", 1), ("throttled", 9), ("early", 9), ("accepted", 9)], 1, 1),
+            ([("transient", 100), ("accepted", 100)], 1, 2),
+            ([("ambiguous", 100), ("transient", 50), ("transient", 1)], 0, 1),
+            ([("unknown", 1), ("unknown", 1)], 0, 2),
+            # Refused alone, then retried by hand: another life.
+            ([("transient", 1), ("refused", 1), ("accepted", 1)], 1, 1),
+        ):
+            with self.subTest(story=story):
+                steps = [{"outcome": name, "event_count": n} for name, n in story]
+                self.assertEqual(possible_counts(steps), range(least, most + 1))
 
 
 @contextlib.contextmanager
