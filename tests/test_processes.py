@@ -11,7 +11,7 @@ from odoo import SUPERUSER_ID, api
 from odoo.tests import tagged
 
 from ..capi.client import GraphClient
-from ..dev.graph_sandbox import hang, slow
+from ..dev.graph_sandbox import hang, http, reset_after_accept, slow
 from ..models.outbox import PixelOutbox
 from .processes import ProcessCase, Server
 
@@ -282,6 +282,21 @@ class TestJobrunner(DeliveryCase):
         self.until(lambda: not self.count_jobs("state <> 'done'"), "no job is left")
         self.assertLessEqual(self.count_jobs(), 10)
         self.assertEqual(self.server.complaints, [])
+
+    def test_one_bad_answer_costs_ten_seconds_at_most(self):
+        # One for what Meta did not take and one for what it did; `make chaos` has more.
+        for fault in (http(500), reset_after_accept()):
+            self.graph.clear()
+            self.graph.fail_next(fault)
+            self.make_events(20, fault.name)
+            self.until(
+                lambda: self.count() and not self.count("state <> 'sent'"),
+                "all are sent",
+            )
+            bad, *_others, last = self.graph.requests
+            with self.subTest(fault=fault.name):
+                self.assertIs(bad.fault, fault)
+                self.assertLessEqual(last.received_at - bad.ended_at, 10)
 
     def test_a_transaction_rolled_back_leaves_neither_row_nor_job_nor_request(self):
         ids = self.call(record_and_roll_back, ["gone"])
