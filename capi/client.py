@@ -90,6 +90,28 @@ def take_batch(
     return count
 
 
+def count_to_fill(sizes: Sequence[int], limit: int) -> int:
+    """Return how many events to claim next, so that they probably fill a request.
+
+    Those that are claimed tell how large they are; one alone tells little, so that half
+    of what may fit follows first. What does not fit is read in vain.
+
+    :param sizes: the bytes of the events that are claimed already, at least of one
+    :param limit: how many events a request may carry
+
+    >>> count_to_fill([1000], 5), count_to_fill([1000], 1000)
+    (4, 500)
+    >>> count_to_fill([1000] * 501, 1000), count_to_fill([1000] * 985, 1000)
+    (485, 0)
+    """
+    used, claimed = sum(sizes), len(sizes)
+    fitting = (MAX_BYTES - used) * claimed // used
+    count = (fitting + 1) // 2 if claimed == 1 else fitting - fitting * 3 // 100
+    count = min(count, limit - claimed)
+    # The last few are not worth a query.
+    return count if count > claimed // 32 else 0
+
+
 class GraphClient:
     """Sends events to one Graph base URL.
 

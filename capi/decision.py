@@ -11,7 +11,6 @@ import random as _random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import groupby
 
 from .answer import Answer, Outcome
 from .const import MAX_EVENTS
@@ -437,7 +436,7 @@ class _Case:
     def _unknown(self) -> Decision:
         """An answer that nobody documented, which may be about anything."""
         if not self.is_alone:
-            if self.pixel.is_failing and self.pixel.cause == self.answer.cause:
+            if self.pixel.cause == self.answer.cause:
                 return self._postpone()
             return self._split()
         (event,) = self.batch
@@ -576,22 +575,10 @@ class _Case:
 
     def _same(self, change: Callable[[Claimed], Change]) -> tuple[Change, ...]:
         """Return the events' changes, the like ones together."""
-
-        def but_for_ids(one: Change) -> tuple[object, ...]:
-            return (
-                one.next_attempt_at or 0,
-                one.isolation_part or 0,
-                one.first_refusal_id or 0,
-                one.counts,
-            )
-
-        changes = sorted(map(change, self.batch), key=but_for_ids)
-        return tuple(
-            replace(
-                first, ids=tuple(id_ for one in (first, *others) for id_ in one.ids)
-            )
-            for _key, (first, *others) in groupby(changes, but_for_ids)
-        )
+        ids: dict[Change, list[int]] = {}
+        for event in self.batch:
+            ids.setdefault(replace(change(event), ids=()), []).append(event.id)
+        return tuple(replace(one, ids=tuple(alike)) for one, alike in ids.items())
 
 
 def _whole(seconds: float) -> int:

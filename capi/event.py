@@ -228,6 +228,7 @@ def weaknesses(event: ServerEvent) -> list[InvalidParameter]:
     return [
         *_weaknesses_of_source(event),
         *_weaknesses_of_browser(event),
+        *_weaknesses_of_store(event),
         *_weaknesses_of_products(event.event_name, event.custom_data or {}),
     ]
 
@@ -270,6 +271,18 @@ def _weaknesses_of_browser(event: ServerEvent) -> Iterator[InvalidParameter]:
             "data_processing_options_country",
             "leaves it to Meta to locate the person: give client_ip_address, or the"
             " country and the state",
+        )
+
+
+def _weaknesses_of_store(event: ServerEvent) -> Iterator[InvalidParameter]:
+    if event.action_source != "physical_store":
+        return
+    # {DOCS}/offline-events: copies are told by time, name and order, not by event_id.
+    if not (event.custom_data or {}).get("order_id"):
+        yield InvalidParameter(
+            "custom_data.order_id",
+            "is missing: by it Meta tells a second copy of an event of a shop's till,"
+            " otherwise only by the customer's data",
         )
 
 

@@ -12,8 +12,7 @@ from psycopg2.extras import Json
 
 from odoo.tools import SQL
 
-from ..capi.client import encode, take_batch
-from ..capi.const import MAX_BYTES
+from ..capi.client import count_to_fill, encode, take_batch
 from ..capi.decision import (
     CANCELLED,
     EXPIRED,
@@ -724,10 +723,14 @@ class PixelOutbox(EventTable):
     def claim(self, plan, now, chosen):
         condition = self._claimable(now, chosen)
         batch = self._lock_batch(condition, plan, 1)
-        while batch and (count := _count_to_fill(batch, plan.limit)):
+        while batch:
+            sizes = [len(claimed.body) for claimed in batch]
+            count = count_to_fill(sizes, plan.limit)
+            if not count:
+                break
             with self.cr.savepoint(flush=False) as savepoint:
                 found = self._lock_batch(condition, plan, count, joining=batch)
-                sizes = (len(claimed.body) for claimed in (*batch, *found))
+                sizes += (len(claimed.body) for claimed in found)
                 fitting = found[: take_batch(sizes) - len(batch)]
                 if len(fitting) < len(found):
                     # Nothing stays locked that is not sent.
@@ -917,17 +920,3 @@ def _is(column, value):
     if value is None:
         return SQL("%s IS NULL", SQL.identifier(column))
     return SQL("%s = %s", SQL.identifier(column), value)
-
-
-def _count_to_fill(batch, limit):
-    """Return how many events to lock next, so that they probably fit the request.
-
-    Those of ``batch`` tell how large they are; one alone tells little, so that half of
-    what may fit follows first. What does not fit is read in vain.
-    """
-    used = sum(len(claimed.body) for claimed in batch)
-    fitting = (MAX_BYTES - used) * len(batch) // used
-    count = (fitting + 1) // 2 if len(batch) == 1 else fitting - fitting * 3 // 100
-    count = min(count, limit - len(batch))
-    # The last few are not worth a query.
-    return count if count > len(batch) // 32 else 0

@@ -37,6 +37,7 @@ from . import test_garbage
 from . import test_graph_sandbox
 from . import test_neutralize
 from . import test_nobody
+from . import test_outbox
 from . import test_overview
 from . import test_own_data
 from . import test_processes

@@ -3,23 +3,29 @@ from __future__ import annotations
 import doctest
 import itertools
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..capi import decision as decision_module
 from ..capi.answer import Answer, Outcome
 from ..capi.decision import (
+    EXHAUSTED,
     FAILED,
     FAILING_LONG,
+    INVALID,
+    LAST_TRY,
+    MAX_UNTOLD_WAIT,
     PENDING,
     SENT,
     VOUCHES_FOR,
+    Change,
     Claimed,
     Decision,
     Doubt,
     History,
     Order,
     Pixel,
+    Plan,
     Wake,
     decide,
     early,
@@ -36,6 +42,7 @@ except ImportError:
 
 NOW = 1_800_000_000
 DAY = 24 * 3600
+OLDEST = Order.OLDEST
 DOCUMENT = Path(__file__).parent.parent / "docs" / "delivery.md"
 
 # What is known of a pixel when the answer comes.
@@ -212,6 +219,354 @@ class TestTable(BaseCase):
         self.assertEqual(doctest.testmod(decision_module).failed, 0)
 
 
+class TestExactly(BaseCase):
+    """Nothing that is known of an event or a pixel gets lost, and nothing is made up."""
+
+    # All that can be known of a pixel that is not stopped, and of one that is.
+    TROUBLED = Pixel(
+        wait_until=NOW - 1,
+        failing_since=NOW - 50,
+        doubt=Doubt(99, 100, 5),
+        cause="meta_down",
+        clock_skew=26,
+    )
+    STOPPED = Pixel(
+        stopped_at=NOW - 7000,
+        next_probe_at=NOW - 1,
+        wait_until=NOW - 1,
+        failing_since=NOW - 50,
+        cause="token",
+        clock_skew=26,
+    )
+    # All that can be known of an event: after its third failure it waits 5 minutes.
+    EVENT = claimed(
+        attempt_count=2, unknown_count=1, isolation_part=9, first_refusal_id=4
+    )
+    KEPT = {"isolation_part": 9, "first_refusal_id": 4}
+
+    def check(self, outcome, pixel, changes, after, wake=None, **expected):
+        """Compare all of a decision; ``is_more`` and the like are False if not given."""
+        given = expected.pop("given", {})
+        batch = expected.pop("batch", [self.EVENT])
+        told = replace(answer(outcome), **given)
+        history = expected.pop("history", None)
+        found = decide(
+            told,
+            batch,
+            pixel,
+            attempt_id=7,
+            now=NOW,
+            history=history,
+            random=lambda: 0.5,
+        )
+        self.assertEqual(found, Decision(tuple(changes), after, wake, **expected))
+
+    def test_what_is_not_told_is_nothing(self):
+        for value, expected in (
+            (Claimed(1, 2, "x"), [1, 2, "x", 0, 0, None, None, None, None, b""]),
+            (Doubt(1), [1, None, None]),
+            (Pixel(), [None, None, None, None, None, None, 0]),
+            (Plan(1), [1, Order.OLDEST, False]),
+            (Change((1,)), [(1,), PENDING, *[None] * 5, False, False]),
+            (Wake(), [False, None]),
+            (Decision((), Pixel()), [(), asdict(Pixel()), None, False, False]),
+            (History(), [None, 0, None]),
+        ):
+            with self.subTest(value=value):
+                self.assertEqual(list(asdict(value).values()), expected)
+
+    def test_the_numbers(self):
+        self.assertEqual(
+            (FAILING_LONG, VOUCHES_FOR, MAX_UNTOLD_WAIT, LAST_TRY), (60, 20, 3600, 120)
+        )
+
+    def test_accepted(self):
+        sent = [Change((1, 2), SENT, counts=True)]
+        batch = [self.EVENT, claimed(2)]
+        rest = Pixel(wait_until=NOW - 1, clock_skew=26)
+        for pixel, given, after, wake in (
+            (self.TROUBLED, {}, rest, Wake(False, NOW - 50)),
+            (self.STOPPED, {}, rest, Wake(True, NOW - 50)),
+            (Pixel(doubt=Doubt(99)), {}, Pixel(), Wake()),
+            (Pixel(failing_since=0), {}, Pixel(), Wake(False, 0)),
+            (Pixel(), {}, Pixel(), None),
+            (rest, {"server_time": NOW - 10}, replace(rest, clock_skew=9), None),
+            (rest, {"server_time": NOW + 10}, replace(rest, clock_skew=0), None),
+            # It is not looked for where it made no difference.
+            (Pixel(), {"server_time": NOW - 10}, Pixel(), None),
+            (rest, {"slow_down": 3.2}, replace(rest, wait_until=NOW + 4), None),
+        ):
+            with self.subTest(pixel=pixel, given=given):
+                self.check(
+                    *(Outcome.ACCEPTED, pixel, sent, after, wake),
+                    **{"given": given, "batch": batch, "more": wake is not None},
+                )
+
+    def test_stopped(self):
+        held = [Change((1,), cause="token", next_attempt_at=NOW, **self.KEPT)]
+        for pixel, stopped_at in (
+            (self.TROUBLED, NOW),
+            (self.STOPPED, NOW - 7000),
+            (replace(self.STOPPED, stopped_at=0), 0),
+        ):
+            after = Pixel(
+                stopped_at=stopped_at,
+                next_probe_at=NOW + 3600,
+                wait_until=NOW - 1,
+                cause="token",
+                clock_skew=26,
+            )
+            with self.subTest(pixel=pixel):
+                self.check(Outcome.STOPPED, pixel, held, after)
+
+    def test_nothing_that_is_said_while_it_is_stopped_counts(self):
+        for outcome in (
+            *(Outcome.TRANSIENT, Outcome.UNKNOWN, Outcome.AMBIGUOUS, Outcome.EARLY),
+        ):
+            change = Change(
+                (1,), cause=CAUSES[outcome], next_attempt_at=NOW + 3600, **self.KEPT
+            )
+            with self.subTest(outcome=outcome):
+                self.check(outcome, self.STOPPED, [change], self.STOPPED)
+
+    def test_throttled(self):
+        for pixel, given, seconds, since, cause in (
+            (Pixel(), {}, 5, NOW, "rate_limit"),
+            (Pixel(failing_since=0), {}, 3600, 0, "rate_limit"),
+            (self.TROUBLED, {}, 50, NOW - 50, "rate_limit"),
+            (
+                replace(self.TROUBLED, failing_since=NOW - 2),
+                {},
+                5,
+                NOW - 2,
+                "rate_limit",
+            ),
+            (self.TROUBLED, {"wait": 3.2}, 4, NOW - 50, "rate_limit"),
+            (self.STOPPED, {"wait": 7.0}, 7, NOW - 50, "token"),
+        ):
+            until = NOW + seconds
+            held = [
+                Change((1,), cause="rate_limit", next_attempt_at=until, **self.KEPT)
+            ]
+            after = replace(pixel, wait_until=until, failing_since=since, cause=cause)
+            with self.subTest(pixel=pixel, given=given):
+                self.check(Outcome.THROTTLED, pixel, held, after, given=given)
+
+    def test_refused_alone(self):
+        end = [Change((1,), FAILED, INVALID, cause="value", counts=True)]
+        self.check(Outcome.REFUSED, self.TROUBLED, end, self.TROUBLED, more=True)
+        self.check(
+            *(Outcome.REFUSED, self.STOPPED, end, Pixel(clock_skew=26), Wake(True)),
+            more=True,
+        )
+
+    def halves(self, outcome, first_refusal_id=None):
+        """Return a batch of three and what splitting it leads to."""
+        batch = [self.EVENT, replace(claimed(2), isolation_part=9), claimed(3)]
+        due = {"cause": CAUSES[outcome], "next_attempt_at": NOW}
+        changes = [
+            Change((1,), isolation_part=1, first_refusal_id=4, **due),
+            Change((2,), isolation_part=1, first_refusal_id=first_refusal_id, **due),
+            Change((3,), isolation_part=3, first_refusal_id=first_refusal_id, **due),
+        ]
+        return batch, changes
+
+    def test_split(self):
+        for outcome, first_refusal_id in (
+            (Outcome.REFUSED, None),
+            (Outcome.UNKNOWN, None),
+            (Outcome.AMBIGUOUS, 7),
+            (Outcome.TRANSIENT, None),
+        ):
+            pixel = Pixel(doubt=Doubt(99, 100, 5), clock_skew=26)
+            after = pixel
+            if outcome is Outcome.TRANSIENT:
+                after = replace(pixel, failing_since=NOW, cause="meta_down")
+            batch, changes = self.halves(outcome, first_refusal_id)
+            flags = {"more": True, "is_split": True}
+            with self.subTest(outcome=outcome):
+                self.check(outcome, pixel, changes, after, batch=batch, **flags)
+        batch, changes = self.halves(Outcome.REFUSED)
+        self.check(
+            *(Outcome.REFUSED, self.STOPPED, changes, Pixel(clock_skew=26), Wake(True)),
+            **{"batch": batch, **flags},
+        )
+
+    def waits(self, outcome, seconds=300, **values):
+        """Return the change of the event alone that waits for its next try."""
+        return [
+            Change(
+                (1,),
+                cause=CAUSES[outcome],
+                next_attempt_at=NOW + seconds,
+                counts=True,
+                **{**self.KEPT, "isolation_part": 1, **values},
+            )
+        ]
+
+    def test_early(self):
+        skewed = replace(self.TROUBLED, clock_skew=0)
+        # Nobody's time is to come: it is for Meta's clock alone to say.
+        waits = self.waits(Outcome.EARLY)
+        self.check(Outcome.EARLY, self.TROUBLED, waits, self.TROUBLED, more=True)
+        coming = replace(self.EVENT, event_time=NOW)
+        self.check(Outcome.EARLY, skewed, waits, skewed, batch=[coming], more=True)
+        for server_time, skew in ((NOW - 25, 26), (NOW + 9, 1)):
+            until = NOW + skew
+            due = [Change((1,), cause="clock", next_attempt_at=until, **self.KEPT)]
+            self.check(
+                *(Outcome.EARLY, skewed, due, replace(skewed, clock_skew=skew)),
+                **{"batch": [coming], "given": {"server_time": server_time}},
+            )
+
+    def test_ambiguous_alone(self):
+        refused = History(accepted_id=5, accepted_at=NOW - 20, refused_alone_id=4)
+        outcome, pixel = Outcome.AMBIGUOUS, replace(self.TROUBLED, doubt=Doubt(99, 100))
+        end = [Change((1,), FAILED, INVALID, cause="no_reason", counts=True)]
+        self.check(outcome, pixel, end, pixel, history=refused, more=True)
+        neighbour = replace(refused, refused_alone_id=None)
+        waits = self.waits(outcome)
+        self.check(outcome, pixel, waits, pixel, history=neighbour, more=True)
+        stopped = Pixel(
+            stopped_at=NOW,
+            next_probe_at=NOW + 3600,
+            wait_until=NOW - 1,
+            cause="no_reason",
+            clock_skew=26,
+        )
+        due = [replace(waits[0], next_attempt_at=NOW, isolation_part=9)]
+        self.check(outcome, pixel, due, stopped)
+        other = replace(pixel, doubt=Doubt(99, 100, 5))
+        after = replace(pixel, doubt=Doubt(1, 100))
+        self.check(outcome, other, waits, after, more=True)
+        fresh = claimed()
+        first = [
+            Change(
+                (1,),
+                cause="no_reason",
+                next_attempt_at=NOW + 5,
+                isolation_part=1,
+                first_refusal_id=7,
+                counts=True,
+            )
+        ]
+        self.check(outcome, other, first, after, batch=[fresh], more=True)
+        due = [replace(first[0], next_attempt_at=NOW, isolation_part=None)]
+        self.check(outcome, pixel, due, stopped, batch=[fresh])
+
+    def test_a_subcode_of_0_is_none(self):
+        for mine, other in ((None, 0), (0, None), (0, 0)):
+            told = replace(
+                answer(Outcome.AMBIGUOUS), error_code=100, error_subcode=mine
+            )
+            pixel = Pixel(doubt=Doubt(99, 100, other))
+            decision = decide(told, [self.EVENT], pixel, attempt_id=7, now=NOW)
+            self.assertTrue(decision.pixel.is_stopped)
+
+    def test_another_subcode_is_another_answer(self):
+        for mine, other in ((5, None), (None, 5), (5, 0), (5, 6)):
+            told = replace(answer(Outcome.UNKNOWN), error_code=9, error_subcode=mine)
+            pixel = Pixel(doubt=Doubt(99, 9, other))
+            decision = decide(told, [self.EVENT], pixel, attempt_id=7, now=NOW)
+            self.assertEqual(decision.pixel.doubt, Doubt(1, 9, mine))
+
+    def test_unknown_alone(self):
+        outcome = Outcome.UNKNOWN
+        last = replace(self.EVENT, unknown_count=9)
+        end = [
+            Change((1,), FAILED, EXHAUSTED, "exhausted", counts=True, is_unknown=True)
+        ]
+        self.check(outcome, self.TROUBLED, end, self.TROUBLED, batch=[last], more=True)
+        failing = replace(self.TROUBLED, doubt=None, cause="unknown")
+        waits = self.waits(outcome, isolation_part=9, is_unknown=True)
+        self.check(outcome, self.TROUBLED, waits, failing)
+        alike = Pixel(doubt=Doubt(99), wait_until=NOW - 1, clock_skew=26)
+        after = replace(failing, failing_since=NOW)
+        self.check(outcome, alike, waits, after)
+        waits = self.waits(outcome, is_unknown=True)
+        other = replace(alike, doubt=Doubt(99, 100))
+        after = replace(alike, doubt=Doubt(1))
+        self.check(outcome, other, waits, after, more=True)
+
+    def test_unknown_to_many_while_the_same_goes_on(self):
+        batch = [claimed(1, attempt_count=2), claimed(2, attempt_count=2)]
+        change = Change((1, 2), cause="unknown", next_attempt_at=NOW + 300, counts=True)
+        failing = replace(self.TROUBLED, cause="unknown")
+        self.check(Outcome.UNKNOWN, failing, [change], failing, batch=batch)
+
+    def test_transient_alone(self):
+        outcome = Outcome.TRANSIENT
+        running = Pixel(wait_until=NOW - 1, doubt=Doubt(99, 100, 5), clock_skew=26)
+        fresh = replace(self.EVENT, attempt_count=0)
+        failing = replace(running, failing_since=NOW, cause="meta_down")
+        waits = self.waits(outcome, seconds=5, isolation_part=9)
+        # One other request tells whose trouble it is.
+        self.check(outcome, running, waits, failing, batch=[fresh], more=True)
+        waits = self.waits(outcome, isolation_part=9)
+        self.check(outcome, self.TROUBLED, waits, self.TROUBLED)
+        # The pixel takes others.
+        self.check(outcome, running, self.waits(outcome), running, more=True)
+
+    def test_transient_to_many(self):
+        outcome = Outcome.TRANSIENT
+        batch = [claimed(1), claimed(2, attempt_count=2)]
+        wait = {"cause": "meta_down", "counts": True}
+        changes = [
+            Change((1,), next_attempt_at=NOW + 5, **wait),
+            Change((2,), next_attempt_at=NOW + 300, **wait),
+        ]
+        self.check(outcome, self.TROUBLED, changes, self.TROUBLED, batch=batch)
+        fresh = [claimed(1), claimed(2)]
+        change = Change((1, 2), next_attempt_at=NOW + 5, **wait)
+        failing = Pixel(failing_since=NOW, cause="meta_down")
+        self.check(outcome, Pixel(), [change], failing, batch=fresh, more=True)
+
+    def test_a_part_waits_at_least_as_long_as_the_trouble_lasts(self):
+        # How often they were tried before does not count.
+        part = [self.EVENT, claimed(2, **self.KEPT)]
+        for fails_for, seconds in ((50, 50), (2, 5)):
+            pixel = replace(self.TROUBLED, failing_since=NOW - fails_for)
+            change = Change(
+                (1, 2), cause="meta_down", next_attempt_at=NOW + seconds, **self.KEPT
+            )
+            self.check(Outcome.TRANSIENT, pixel, [change], pixel, batch=part, more=True)
+        fresh = [replace(event, attempt_count=0) for event in part]
+        failing = Pixel(failing_since=NOW, cause="meta_down")
+        change = replace(change, next_attempt_at=NOW + 5)
+        self.check(
+            Outcome.TRANSIENT, Pixel(), [change], failing, batch=fresh, more=True
+        )
+
+    def test_what_waits_is_tried_once_more_before_it_is_too_late(self):
+        window = 7 * DAY - 15 * 60
+        for left, event, given, seconds in (
+            # The window of the event itself,
+            (400, {"attempt_count": 5}, {}, 400 - 120),
+            (121, {"attempt_count": 5}, {}, 1),
+            # or too late for that,
+            (120, {"attempt_count": 0}, {}, 5),
+            # or of its first copy, which may be this one.
+            (None, {"first_copy_at": NOW - 2 * DAY + 900 + 400}, {}, 280),
+            (None, {"first_copy_at": NOW - 2 * DAY + 1300}, {"arrived": True}, 280),
+            (None, {"attempt_count": 99}, {"arrived": True}, 36000),
+            (None, {}, {"arrived": True, "wait": 3.0 * DAY}, 2 * DAY - 900 - 120),
+            (None, {}, {"wait": 3.0 * DAY}, 3 * DAY),
+        ):
+            time = NOW - 3600 if left is None else NOW - window + left
+            batch = [Claimed(1, time, "website", **{"attempt_count": 4, **event})]
+            told = replace(answer(Outcome.TRANSIENT), **given)
+            (change,) = decide(
+                told,
+                batch,
+                self.TROUBLED,
+                attempt_id=7,
+                now=NOW,
+                random=lambda: 0.5,
+            ).changes
+            with self.subTest(left=left, event=event, given=given):
+                self.assertEqual(change.next_attempt_at - NOW, seconds)
+
+
 class TestTransient(BaseCase):
     def test_the_first_retry_comes_within_10_s_and_the_second_within_a_minute(self):
         for chance in (0.0, 0.5, 1.0):
@@ -381,6 +736,8 @@ class TestPlan(BaseCase):
             (Pixel(), False, 1000, Order.OLDEST),
             (HISTORIES["failing"], False, 1000, Order.OLDEST),
             (long, False, 1, Order.LEAST_TRIED),
+            (replace(long, failing_since=NOW - FAILING_LONG + 1), False, 1000, OLDEST),
+            (replace(stopped, next_probe_at=None), False, None, None),
             (HISTORIES["in doubt"], False, 1, Order.LEAST_TRIED),
             (stopped, False, None, None),
             (due, False, 1, Order.LONGEST_DUE),
@@ -408,8 +765,14 @@ class TestPlan(BaseCase):
     def test_events_of_metas_future_wait_for_their_time(self):
         batch = [claimed(1), Claimed(2, NOW - 3, "website")]
         (change,) = early(batch, Pixel(clock_skew=26), NOW)
-        self.assertEqual((change.ids, change.next_attempt_at), ((2,), NOW + 23))
+        self.assertEqual(change, Change((2,), cause="clock", next_attempt_at=NOW + 23))
         self.assertFalse(early(batch, Pixel(), NOW))
+        self.assertFalse(early([Claimed(2, NOW + 9, "website")], Pixel(), NOW))
+        # At that very second it has come.
+        self.assertFalse(early(batch, Pixel(clock_skew=26), NOW + 23))
+        part = replace(batch[1], isolation_part=9, first_refusal_id=4)
+        (change,) = early([part], Pixel(clock_skew=26), NOW)
+        self.assertEqual((change.isolation_part, change.first_refusal_id), (9, 4))
 
 
 class TestOverdue(BaseCase):
@@ -422,6 +785,16 @@ class TestOverdue(BaseCase):
         ]
         found = {change.ids: change.cause for change in overdue(batch, NOW)}
         self.assertEqual(found, {(2,): "expired", (4,): "expired_copy"})
+
+    def test_it_ends_with_the_second_in_which_its_window_closes(self):
+        event = claimed()
+        copied = replace(event, first_copy_at=NOW)
+        for one, cause in ((event, "expired"), (copied, "expired_copy")):
+            self.assertEqual(overdue([one], one.closes_at - 1), ())
+            (change,) = overdue([one], one.closes_at)
+            self.assertEqual(
+                change, Change((1,), FAILED, "expired", cause), "at its very end"
+            )
 
 
 class TestWake(BaseCase):
@@ -440,6 +813,8 @@ class TestWake(BaseCase):
                 {"isolation_part": 1, "first_refusal_id": 3, "tried_at": before},
                 True,
             ),
+            (era, {"isolation_part": 1, "tried_at": NOW - 60}, False),
+            (Wake(), {"isolation_part": 1, "tried_at": after}, False),
             # Ten tries are to be spread over a day.
             (
                 era,

@@ -1093,6 +1093,22 @@ class TestWeaknesses(EventCase):
         self.assertWeak(["event_source_url"], event_source_url=None)
         self.assertWeak([], event_source_url=None, action_source="chat")
 
+    def test_an_event_of_a_till_names_its_order(self):
+        for custom_data in (None, {"value": 5, "currency": "EUR"}, {"order_id": ""}):
+            self.assertWeak(
+                ["custom_data.order_id"],
+                event_name="Lead",
+                action_source="physical_store",
+                custom_data=custom_data,
+            )
+        self.assertWeak(
+            [],
+            event_name="Lead",
+            action_source="physical_store",
+            custom_data={"order_id": "S00042"},
+        )
+        self.assertWeak([], event_name="Lead", custom_data=None)
+
     def test_an_event_of_a_website_names_its_browser(self):
         user_data = {"em": "jane@example.com"}
         self.assertWeak(["user_data.client_user_agent"], user_data=user_data)

@@ -3,8 +3,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from odoo.tests import BaseCase, tagged
+from odoo.tools.translate import code_translations
 
-from .processes import ADDON, Database, Processes, installation, run_odoo
+from .processes import ADDON, Database, Processes, installation, installed, run_odoo
 
 # What counts of the module that this one replaces: its name, its version, its fields
 # and its override; with two orders, of which one was confirmed under it.
@@ -299,3 +300,266 @@ class TestUpgradeOfWebsites(BaseCase):
         )
         self.assertEqual(own[:4], ("2000002", "EAAGown", "TEST2", ("79",)))
         self.assertEqual(database.column("SELECT active FROM meta_capi_pixel"), [True])
+
+
+# What the log of 3.0.0 was like: PostgreSQL made these columns of the others. Of its
+# rules for the cause, those that the rows below need.
+LOG_OF_3_0_0 = """
+DROP TABLE meta_capi_once;
+ALTER TABLE meta_capi_event
+    DROP COLUMN unknown_count, DROP COLUMN first_refusal_id,
+    DROP COLUMN is_from_browser, DROP COLUMN is_copy, DROP COLUMN happens_once,
+    DROP COLUMN cause, DROP COLUMN value, DROP COLUMN currency;
+ALTER TABLE meta_capi_event
+    ADD COLUMN value double precision GENERATED ALWAYS AS (
+        CASE WHEN jsonb_typeof(custom_data -> 'value') = 'number'
+        THEN (custom_data ->> 'value')::double precision END
+    ) STORED,
+    ADD COLUMN currency varchar GENERATED ALWAYS AS (
+        custom_data ->> 'currency'
+    ) STORED,
+    ADD COLUMN cause varchar GENERATED ALWAYS AS (
+        CASE
+        WHEN state = 'sent' THEN NULL
+        WHEN state = 'cancelled' THEN 'cancelled'
+        WHEN state = 'failed' AND failure_reason IN ('expired', 'exhausted')
+            THEN failure_reason
+        WHEN error_message IS NULL THEN NULL
+        WHEN error_code <> 0 THEN CASE
+            WHEN error_code BETWEEN 190 AND 190
+                AND coalesce(error_subcode, 0) IN (463) THEN 'token_expired'
+            WHEN error_code BETWEEN 100 AND 100
+                AND coalesce(error_subcode, 0) IN (2804009) THEN 'value'
+            ELSE 'unknown' END
+        WHEN http_status = 413 THEN 'too_large'
+        WHEN http_status = 408 OR http_status NOT BETWEEN 300 AND 499 THEN 'meta_down'
+        WHEN state = 'pending' THEN 'unreachable'
+        WHEN split_part(error_message, ':', 1) = 'user_data' THEN 'user_data'
+        ELSE 'unprepared'
+        END
+    ) STORED;
+COMMENT ON COLUMN meta_capi_event.value IS 'generated 0123456789abcdef';
+COMMENT ON COLUMN meta_capi_event.currency IS 'generated 0123456789abcdef';
+COMMENT ON COLUMN meta_capi_event.cause IS 'generated 0123456789abcdef';
+CREATE INDEX meta_capi_event_time ON meta_capi_event (event_time)
+    INCLUDE (event_name, website_id, company_id, state, cause, user_data_keys);
+ALTER TABLE meta_capi_pixel
+    DROP COLUMN trouble, DROP COLUMN doubt, DROP COLUMN clock_skew,
+    DROP COLUMN stopped_told_at, ADD COLUMN witness_wanted bool;
+INSERT INTO meta_capi_pixel (
+    pixel_id, state, stopped_at, next_probe_at, failing_since, error_code,
+    error_subcode, error_message, witness_wanted
+) VALUES
+    ('11', 'stopped', '2026-01-02 03:04:05', '2026-01-02 04:04:05', NULL, 190, 463,
+     'Expired', false),
+    ('12', 'stopped', '2026-01-02 03:04:05', '2026-01-02 04:04:05', NULL, NULL, NULL,
+     'No access token is set for this pixel.', false),
+    ('13', 'running', NULL, NULL, '2026-01-02 03:04:05', 1, NULL, 'Down', true),
+    ('14', 'running', NULL, NULL, NULL, NULL, NULL, NULL, false);
+"""
+# Each kind of row of that log, and the cause it has to have afterwards.
+REFUSALS = {
+    "no_consent": "The visitor has not consented to optional cookies.",
+    "consent_withdrawn": "The visitor has withdrawn the consent to optional cookies.",
+    "objection": "The customer objects to events for Meta.",
+    "no_browser": "No browser made this document, and the settings exclude such.",
+    "internal_user": "The customer is an internal user.",
+    "excluded_tag": "The customer has the tag %s.",
+    "nothing_to_pay": "There is nothing to pay.",
+    "test_payment": "It was paid through a payment provider in test mode.",
+    "deleted": "The customer was deleted.",
+    "anonymised": "The customer was anonymised.",
+    "cancelled_by_hand": "Cancelled by %s.",
+}
+DIGEST = "0123456789abcdef" * 4
+ROWS = {
+    "pending": (None, {"state": "pending", "next_attempt_at": "2026-01-02 03:04:05"}),
+    "retrying": (
+        "meta_down",
+        {
+            **{"state": "pending", "next_attempt_at": "2026-01-02 03:04:05"},
+            **{"http_status": 503, "error_message": "Oops", "attempt_count": 3},
+        },
+    ),
+    "held": (
+        "token_expired",
+        {
+            **{"state": "pending", "next_attempt_at": "2026-01-02 03:04:05"},
+            **{"pixel_id": "11", "http_status": 400, "error_code": 190},
+            **{"error_subcode": 463, "error_message": "Expired"},
+        },
+    ),
+    "split": (
+        "value",
+        {
+            **{"state": "pending", "next_attempt_at": "2026-01-02 03:04:05"},
+            **{"isolation_part": 7, "http_status": 400, "error_code": 100},
+            **{"error_subcode": 2804009, "error_message": "Value", "attempt_count": 1},
+        },
+    ),
+    "sent": (None, {"state": "sent", "sent_at": "2026-01-02 03:04:05"}),
+    "invalid": (
+        "user_data",
+        {
+            **{"state": "failed", "failure_reason": "invalid"},
+            "error_message": "user_data: could be anybody's",
+        },
+    ),
+    "expired": (
+        "expired",
+        {"state": "failed", "failure_reason": "expired", "attempt_count": 11},
+    ),
+    "exhausted": (
+        "exhausted",
+        {
+            **{"state": "failed", "failure_reason": "exhausted", "error_code": 9},
+            "error_message": "What",
+        },
+    ),
+    "of another addon": (
+        "cancelled",
+        {"state": "cancelled", "error_message": "It is a gift."},
+    ),
+    DIGEST: (
+        None,
+        {"state": "sent", "res_model": "account.move", "res_id": 1},
+    ),
+}
+# All that an update must not change, but for the cause of what was cancelled.
+KEPT = (
+    *("id", "event_name", "event_id", "event_time", "user_data", "custom_data"),
+    *("pixel_id", "state", "failure_reason", "attempt_count", "next_attempt_at"),
+    *("sent_at", "isolation_part", "http_status", "error_code", "error_subcode"),
+    *("error_message", "value", "currency", "res_model", "res_id", "write_date"),
+)
+
+
+def load_french(env):
+    """Install French, and return each sentence as a French user was told it."""
+    env["res.lang"]._activate_lang("fr_FR")
+    translations = code_translations.get_python_translations(ADDON, "fr_FR")
+    return {key: translations[sentence] for key, sentence in REFUSALS.items()}
+
+
+@tagged("post_install", "-at_install")
+class TestUpdate(BaseCase):
+    """A shop that ran 3.0.0, with rows of every kind in its log."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        installed().close()
+        cls.shop = Database(installed().name, "update")
+        cls.addClassCleanup(cls.shop.drop)
+        processes = Processes(cls.shop, folder.name)
+        try:
+            french = processes.start(load_french).result()
+        finally:
+            processes.stop()
+        cls.rows = dict(ROWS)
+        for language, sentences in (("", REFUSALS), ("fr ", french)):
+            for cause, sentence in sentences.items():
+                said = sentence.replace("%s", "100 % Jane_Doe")
+                values = {"state": "cancelled", "error_message": said}
+                cls.rows[language + cause] = cause, values
+        cls.shop.rows(LOG_OF_3_0_0)
+        for key, (_cause, values) in cls.rows.items():
+            cls.insert(
+                **{"event_name": "Purchase", "event_id": key, "pixel_id": "14"},
+                **{"event_time": "2026-01-01 00:00:00", "action_source": "website"},
+                **{"user_data": '{"em": ["x"]}', "attempt_count": 0},
+                **{"custom_data": '{"value": 12.5, "currency": "EUR"}'},
+                **{"write_date": "2026-01-01 00:00:01"},
+            )
+            cls.shop.rows(
+                "UPDATE meta_capi_event SET "
+                + ", ".join(f"{column} = %s" for column in values)
+                + " WHERE event_id = %s",
+                *values.values(),
+                key,
+            )
+        cls.shop.rows(
+            "UPDATE ir_module_module SET latest_version = %s WHERE name = %s",
+            f"{installation().series}.3.0.0",
+            ADDON,
+        )
+        cls.before = cls.read()
+        cls.shop.close()
+        cls.log = run_odoo(cls.shop, "-u", ADDON, "--stop-after-init")
+
+    @classmethod
+    def insert(cls, **values):
+        cls.shop.rows(
+            f"INSERT INTO meta_capi_event ({', '.join(values)})"
+            f" VALUES ({', '.join(['%s'] * len(values))})",
+            *values.values(),
+        )
+
+    @classmethod
+    def read(cls):
+        return cls.shop.rows(
+            f"SELECT {', '.join(KEPT)} FROM meta_capi_event ORDER BY id"
+        )
+
+    def test_it_updates_without_a_warning(self):
+        self.assertEqual([record.text for record in self.log.bad], [])
+
+    def test_every_row_is_as_it_was(self):
+        self.assertEqual(len(self.before), len(self.rows))
+        self.assertEqual(self.read(), self.before)
+        worth = set(self.shop.rows("SELECT value, currency FROM meta_capi_event"))
+        self.assertEqual(worth, {(12.5, "EUR")})
+
+    def test_every_cause_is_a_key(self):
+        causes = dict(self.shop.rows("SELECT event_id, cause FROM meta_capi_event"))
+        self.assertEqual(causes, {key: cause for key, (cause, _) in self.rows.items()})
+
+    def test_no_column_is_made_by_postgresql_any_more(self):
+        generated = self.shop.column(
+            "SELECT attname FROM pg_attribute"
+            " WHERE attrelid = 'meta_capi_event'::regclass AND attgenerated <> ''"
+        )
+        self.assertEqual(generated, [])
+
+    def test_what_happens_once_is_marked(self):
+        marked = self.shop.column(
+            "SELECT event_id FROM meta_capi_event WHERE happens_once"
+        )
+        self.assertEqual(marked, [DIGEST])
+
+    def test_a_pixel_keeps_its_trouble_and_is_told_of_once(self):
+        pixels = self.shop.rows(
+            "SELECT pixel_id, state, trouble, stopped_at = stopped_told_at"
+            " FROM meta_capi_pixel ORDER BY pixel_id"
+        )
+        self.assertEqual(
+            pixels,
+            [
+                ("11", "stopped", "token_expired", True),
+                ("12", "stopped", "no_token", True),
+                ("13", "running", "meta_down", None),
+                ("14", "running", None, None),
+            ],
+        )
+        columns = self.shop.column(
+            "SELECT column_name FROM information_schema.columns"
+            " WHERE table_name = 'meta_capi_pixel'"
+        )
+        self.assertNotIn("witness_wanted", columns)
+
+    def test_a_second_update_changes_nothing(self):
+        causes = self.shop.rows("SELECT id, cause FROM meta_capi_event ORDER BY id")
+        self.shop.rows(
+            "UPDATE ir_module_module SET latest_version = %s WHERE name = %s",
+            f"{installation().series}.3.0.0",
+            ADDON,
+        )
+        self.shop.close()
+        log = run_odoo(self.shop, "-u", ADDON, "--stop-after-init")
+        self.assertEqual([record.text for record in log.bad], [])
+        self.assertEqual(self.read(), self.before)
+        self.assertEqual(
+            self.shop.rows("SELECT id, cause FROM meta_capi_event ORDER BY id"), causes
+        )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from ...capi.answer import Answer, Outcome
-from ...capi.client import take_batch
+from ...capi.client import count_to_fill, take_batch
 from ...capi.decision import (
+    CANCELLED,
     EXPIRED,
     FAILED,
     PENDING,
@@ -69,7 +70,38 @@ _ORDERS: dict[Order, Callable[[Row], tuple[int, ...]]] = {
 }
 
 
-class Store:
+class Store(Protocol):
+    """Where a world keeps its events: what is committed is there for all."""
+
+    def outbox(self, pixel_id: str) -> AbstractContextManager[Any]:
+        """A transaction: committed at the end, taken back if anything is raised."""
+
+    def is_idle(self) -> bool:
+        """Tell whether no transaction is open."""
+
+    def add(self, **values: Any) -> object:
+        """Record an event: the values of a ``Row``."""
+
+    def key_of(self, body: bytes) -> str:
+        """Return the key of an event that is sent."""
+
+    def pending(self, pixel_id: str | None = None) -> list[Row]:
+        """Return the rows that wait, of one pixel or all, the oldest first."""
+
+    def known_pixel(self, pixel_id: str) -> Pixel:
+        """Return what is known of a pixel."""
+
+    def expire_overdue(self, now: int) -> None:
+        """Give up on what Meta takes no longer, as the sweep does."""
+
+    def retry(self, now: int) -> list[str]:
+        """Retry all that has failed; return the pixel of each."""
+
+    def cancel(self, event_ids: Iterable[int]) -> None:
+        """Take events out."""
+
+
+class MemoryStore:
     """What is committed, and what each transaction would take back."""
 
     def __init__(self) -> None:
@@ -93,9 +125,21 @@ class Store:
             if row.state == PENDING and pixel_id in (None, row.pixel_id)
         ]
 
+    def key_of(self, body: bytes) -> str:
+        return body.decode()
+
+    def is_idle(self) -> bool:
+        return not self.locks
+
+    def known_pixel(self, pixel_id: str) -> Pixel:
+        pixel = self.pixels.get(pixel_id, Pixel())
+        doubted = pixel.doubt and self.rows[pixel.doubt.event_id]
+        if doubted and doubted.state != PENDING:
+            return replace(pixel, doubt=None)
+        return pixel
+
     @contextmanager
     def outbox(self, pixel_id: str) -> Iterator[MemoryOutbox]:
-        """A transaction: committed at the end, taken back if anything is raised."""
         outbox = MemoryOutbox(self, pixel_id)
         try:
             yield outbox
@@ -112,10 +156,25 @@ class Store:
                 row.state, row.failure_reason, row.cause = FAILED, EXPIRED, "expired"
                 row.next_attempt_at = row.isolation_part = None
 
+    def retry(self, now: int) -> list[str]:
+        failed = [row for row in self.rows.values() if row.state == FAILED]
+        for row in failed:
+            row.state, row.failure_reason, row.cause = PENDING, None, None
+            row.attempt_count = row.unknown_count = 0
+            row.isolation_part = row.first_refusal_id = None
+            row.next_attempt_at = now
+        return [row.pixel_id for row in failed]
+
+    def cancel(self, event_ids: Iterable[int]) -> None:
+        for event_id in event_ids:
+            row = self.rows[event_id]
+            row.state, row.cause = CANCELLED, "cancelled_by_hand"
+            row.next_attempt_at = row.isolation_part = None
+
 
 @dataclass(eq=False)
 class MemoryOutbox:
-    store: Store
+    store: MemoryStore
     pixel_id: str
     _before: dict[int, dict[str, Any]] = field(default_factory=dict)
     _pixel_before: Pixel | None = None
@@ -142,14 +201,11 @@ class MemoryOutbox:
         return row
 
     def pixel(self) -> Pixel:
-        return self.store.pixels.setdefault(self.pixel_id, Pixel())
+        self.store.pixels.setdefault(self.pixel_id, Pixel())
+        return self.store.known_pixel(self.pixel_id)
 
     def lock_pixel(self) -> Pixel:
-        pixel = self.pixel()
-        doubted = pixel.doubt and self.store.rows[pixel.doubt.event_id]
-        if doubted and doubted.state != PENDING:
-            return replace(pixel, doubt=None)
-        return pixel
+        return self.pixel()
 
     def take_probe(self, now: int) -> bool:
         pixel = self.pixel()
@@ -164,28 +220,38 @@ class MemoryOutbox:
         due = [
             row
             for row in self.store.pending(self.pixel_id)
-            if self._is_free(row)
-            and (
+            if (
                 row.id in chosen
                 if chosen is not None
                 else row.next_attempt_at is not None and row.next_attempt_at <= now
             )
         ]
-        due.sort(key=_ORDERS[plan.order])
-        if not due:
+        free = sorted(filter(self._is_free, due), key=_ORDERS[plan.order])
+        if not free:
             return [], False
-        first = due[0]
-        batch = [
-            row
-            for row in due
-            if row.test_event_code == first.test_event_code
-            and row.isolation_part == first.isolation_part
-        ]
-        batch = batch[: plan.limit]
-        batch = batch[: take_batch(row.size for row in batch)]
+        batch = self._fill(free, plan.limit)
         for row in batch:
             self.store.locks[row.id] = self
         return [self._claimed(row) for row in batch], len(due) > len(batch)
+
+    def _fill(self, free: list[Row], limit: int) -> list[Row]:
+        """Return the first of these rows, with others that go into the same request."""
+        first = free[0]
+        alike = [
+            row
+            for row in free
+            if row.test_event_code == first.test_event_code
+            and row.isolation_part == first.isolation_part
+        ]
+        batch = [first]
+        while count := count_to_fill([row.size for row in batch], limit):
+            tried = alike[: len(batch) + count]
+            fitting = take_batch(row.size for row in tried)
+            is_last = fitting < len(batch) + count
+            batch = alike[:fitting]
+            if is_last:
+                break
+        return batch
 
     def _claimed(self, row: Row) -> Claimed:
         copies = [a.started_at for a in self.store.attempts_of[row.id] if a.arrived]
@@ -278,6 +344,7 @@ class MemoryOutbox:
         for row in waiting:
             if row.isolation_part is not None:
                 parts.setdefault(row.isolation_part, []).append(row)
+        woken = set()
         for row in waiting:
             part = parts.get(row.isolation_part or 0, [row])
             if is_woken(
@@ -289,11 +356,12 @@ class MemoryOutbox:
                 tried_at=row.tried_at,
             ):
                 self._touch(row).next_attempt_at = now
+                woken.add(row.id)
         if wake.everything:
             return
         for rows in parts.values():
             if len(rows) > 1:
                 for half in halves([row.id for row in rows]):
-                    for event_id in half:
+                    for event_id in woken.intersection(half):
                         row = self._touch(self.store.rows[event_id])
                         row.isolation_part = min(half)

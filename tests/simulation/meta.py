@@ -132,9 +132,8 @@ class Meta:
                 return kind
         return None
 
-    def ask(self, pixel_id: str, bodies: Sequence[bytes], by_hand: bool) -> Answer:
+    def ask(self, pixel_id: str, keys: tuple[str, ...], by_hand: bool) -> Answer:
         """Answer a request as the script says, and remember it."""
-        keys = tuple(body.decode() for body in bodies)
         kind = self._kind(pixel_id, keys)
         answer, arrived = self._answer(kind, len(keys))
         now = self.clock()

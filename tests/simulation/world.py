@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from ...capi.decision import (
-    CANCELLED,
     FAILED,
     LAST_TRY,
     PENDING,
@@ -21,7 +20,7 @@ from ...capi.decision import (
 )
 from ...capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ...capi.schedule import closes_at
-from .memory import MemoryOutbox, Store
+from .memory import MemoryStore, Store
 from .meta import Meta
 
 START = 1_800_000_000
@@ -55,7 +54,7 @@ class World:
     """Everything there is, and what happened in it."""
 
     seed: int = 0
-    store: Store = field(default_factory=Store)
+    store: Store = field(default_factory=MemoryStore)
 
     def __post_init__(self) -> None:
         self.now = START
@@ -104,7 +103,7 @@ class World:
 
     def sleep(self, seconds: float) -> None:
         """Let others act while a worker naps; nothing is locked."""
-        assert not self.store.locks
+        assert self.store.is_idle()
         until = self.now + int(seconds)
         while self.agenda and self.agenda[0][0] <= until and self.depth < MAX_DEPTH:
             self._next()
@@ -112,11 +111,7 @@ class World:
 
     def _plan_sweep(self) -> None:
         """Plan the next sweep that has something to do, as if it came every 2 minutes."""
-        times = [
-            time
-            for row in self.store.pending()
-            if (time := self._next_time(row)) is not None
-        ]
+        times = self._next_times()
         if not times:
             return
         due = max(min(times), self.now + 1)
@@ -125,11 +120,17 @@ class World:
             self.sweep_at = due
             self.at(due, self.sweep)
 
-    def _next_time(self, row: Any) -> int | None:
-        closes = closes_at(row.event_time, row.action_source)
+    def _next_times(self, pixel_id: str | None = None) -> list[int]:
+        """Return when something is to be done about the events that wait."""
         if not self.is_on:
-            return None
-        pixel = self.store.pixels.get(row.pixel_id, Pixel())
+            return []
+        rows = self.store.pending(pixel_id)
+        pixels = {row.pixel_id for row in rows}
+        known = {pixel_id: self.store.known_pixel(pixel_id) for pixel_id in pixels}
+        return [self._next_time(row, known[row.pixel_id]) for row in rows]
+
+    def _next_time(self, row: Any, pixel: Pixel) -> int:
+        closes = closes_at(row.event_time, row.action_source)
         due = row.next_attempt_at or 0
         if pixel.wait_until:
             due = max(due, pixel.wait_until)
@@ -166,8 +167,7 @@ class World:
             return
         self.store.expire_overdue(self.now)
         for pixel_id in PIXELS:
-            times = [self._next_time(row) for row in self.store.pending(pixel_id)]
-            if any(time is not None and time <= self.now for time in times):
+            if any(time <= self.now for time in self._next_times(pixel_id)):
                 self.job(pixel_id)
 
     def _send(self, pixel_id: str, chosen: Any = None) -> Step:
@@ -183,7 +183,7 @@ class World:
             self._die("commit")
         return step
 
-    def _watch(self, outbox: MemoryOutbox) -> None:
+    def _watch(self, outbox: Any) -> None:
         """Have the worker die where it is told to."""
         claim, settle, announce = outbox.claim, outbox.settle, outbox.announce
 
@@ -202,9 +202,9 @@ class World:
             if answer:
                 self._die("settle")
 
-        outbox.claim = claim_and_die  # type: ignore[method-assign]
-        outbox.announce = announce_and_die  # type: ignore[method-assign]
-        outbox.settle = settle_and_die  # type: ignore[method-assign]
+        outbox.claim = claim_and_die
+        outbox.announce = announce_and_die
+        outbox.settle = settle_and_die
 
     def _die(self, point: str) -> None:
         if point in self.kills:
@@ -212,14 +212,15 @@ class World:
             raise Killed
 
     def _ask(self, pixel_id: str, bodies: Any, by_hand: bool) -> Any:
-        pixel = self.store.pixels.get(pixel_id, Pixel())
+        pixel = self.store.known_pixel(pixel_id)
         if pixel.is_stopped and not by_hand:
             self._check_probe(pixel_id, pixel, len(bodies))
         if self.races and self.depth < MAX_DEPTH:
             self.races -= 1
             with contextlib.suppress(Killed):
                 self._send(pixel_id)
-        answer = self.meta.ask(pixel_id, bodies, by_hand)
+        keys = tuple(map(self.store.key_of, bodies))
+        answer = self.meta.ask(pixel_id, keys, by_hand)
         self._die("answer")
         return answer
 
@@ -310,22 +311,14 @@ class World:
 
     def retry(self) -> None:
         """A manager retries all that has failed."""
-        for row in self.store.rows.values():
-            if row.state == FAILED and row.id not in self.store.locks:
-                row.state, row.failure_reason, row.cause = PENDING, None, None
-                row.attempt_count = row.unknown_count = 0
-                row.isolation_part = row.first_refusal_id = None
-                row.next_attempt_at = self.now
-                self.at(self.now, lambda p=row.pixel_id: self.job(p))
+        for pixel_id in self.store.retry(self.now):
+            self.at(self.now, partial(self.job, pixel_id))
         for pixel_id in PIXELS:
             self.release(pixel_id)
 
     def cancel(self, count: int) -> None:
         """A manager takes the newest waiting ones out."""
-        for row in self.store.pending()[-count:]:
-            if row.id not in self.store.locks:
-                row.state, row.cause = CANCELLED, "cancelled_by_hand"
-                row.next_attempt_at = row.isolation_part = None
+        self.store.cancel([row.id for row in self.store.pending()[-count:]])
 
     def switch_off(self, seconds: int) -> None:
         """The switch is off for a while."""
