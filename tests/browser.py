@@ -79,7 +79,7 @@ class Browser:
         self.loads_assets = False
         self.theme = ""
         self.fails = self.hangs = ()
-        self.pixel, self.errors, self.requests = [], [], []
+        self.pixel, self.errors, self.requests, self.foreign = [], [], [], []
         self._running = {}
         self.leave()
         for cookie in self.send("Network.getCookies", urls=[self.host])["cookies"]:
@@ -224,6 +224,9 @@ class Browser:
     def _answer(self, requestId, request, **_params):
         url = request["url"]
         path = url.removeprefix(self.host)
+        if path == url:
+            # Without what an event tells.
+            self.foreign.append(url.rstrip("?"))
         if url.startswith(FACEBOOK) and self.blocks_pixel:
             answer = ("Fetch.failRequest", {"errorReason": "BlockedByClient"})
         elif url.startswith(FACEBOOK):

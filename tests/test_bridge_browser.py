@@ -4,7 +4,7 @@ from collections import Counter
 from odoo.http import root
 from odoo.tests import new_test_user, tagged
 
-from .browser import BrowserMixin
+from .browser import TR, BrowserMixin
 from .test_bridge import FBP, BridgeCase
 
 OTHER_PIXEL = "555000111222333"
@@ -415,6 +415,9 @@ class TestBridgePixel(BrowserCase):
         self.assertTrue(all(event_id for _name, event_id in self.pixel()))
         self.assertFalse(self.events())
         self.assertNotIn("/meta_capi/collect", dict(self.browser.requests))
+        # Nor is it told, or tried out, that the page's own Pixel has sent anything.
+        self.assertNotIn("/meta_capi/sent", dict(self.browser.requests))
+        self.assertNotIn(TR, self.browser.foreign)
         # Nor is the server asked for an order.
         self.run_js("fbq('track', 'Purchase', {value: 1, currency: 'USD'})")
         self.assertIn("Purchase", self.names(self.pixel()))

@@ -85,6 +85,7 @@
         if (isAccepted()) {
             guarded(startPixel);
             held.splice(0).forEach(send);
+            guarded(report);
         } else if (consent() !== true) {
             guarded(stopPixel);
         }
@@ -93,6 +94,7 @@
         }
         if (isRefused && !wasRefused) {
             held = [];
+            sent.length = 0;
             cookies = null;
             guarded(() => sessionStorage.removeItem(STORAGE));
             if (cookie("_fbp") || cookie("_fbc")) {
@@ -282,8 +284,18 @@
         given.set(id, [name, performance.now()]);
     }
 
+    const sent = [];
+
+    function report() {
+        if (sent.length && isAccepted()) {
+            const body = JSON.stringify(sent.splice(0, 100));
+            // Blocked ones look the same.
+            probe = probe || fetch(`${TR}/?`, {method: "HEAD", mode: "no-cors"});
+            probe.then(() => post("/meta_capi/sent", body)).catch(() => {});
+        }
+    }
+
     function readEntries(list) {
-        const sent = [];
         for (const {name: url, startTime, serverTiming} of list.getEntries()) {
             if (url.startsWith(TR)) {
                 const id = new URL(url).searchParams.get("eid");
@@ -299,11 +311,7 @@
                 (serverTiming || []).forEach((item) => guarded(() => readTwins(item)));
             }
         }
-        if (sent.length) {
-            // Blocked requests look the same: try one that says nothing.
-            probe = probe || fetch(`${TR}/?`, {method: "HEAD", mode: "no-cors"});
-            probe.then(() => post("/meta_capi/sent", JSON.stringify(sent))).catch(() => {});
-        }
+        report();
     }
 
     guarded(function () {
@@ -540,7 +548,6 @@
         }
     }
 
-    /* Reloading the checkout is no new one. */
     function once(id, action) {
         let isDone = false;
         if (id && isAccepted()) {
