@@ -107,7 +107,7 @@ class Step:
 class Run:
     """What several rounds did."""
 
-    sent: int = 0
+    sent: int
     retry_at: int | None = None
     # Time ran out while others were due.
     is_cut: bool = False
@@ -162,7 +162,7 @@ def send_batch(
         random=random,
     )
     outbox.settle(decision.changes, answer, now)
-    if decision.pixel != before or decision.wake:
+    if decision.pixel != before:
         outbox.write_pixel(decision.pixel, decision.wake, now, answer)
     return _to_step(batch, answer, before, decision, now, more)
 

@@ -465,7 +465,7 @@ def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> Non
     shop.until(lambda: not shop.pending(), "all is sent with the new token")
     check_states(shop, set(), len(events.recorded), tally)
     check_deliveries(shop, events.recorded, tally)
-    notices = count_notices(shop)
+    notices = _count_notices(shop)
     tally.check(not notices, f"{notices} notices are left when it runs again")
     check_log(shop, tally)
 
@@ -478,7 +478,7 @@ def row_of(shop: Shop, pixel: Pixel) -> dict[str, Any]:
     return found[0] if found else {"state": None, "wait": None}
 
 
-def count_notices(shop: Shop) -> int:
+def _count_notices(shop: Shop) -> int:
     return int(
         shop.value(
             "SELECT count(*) FROM mail_activity WHERE res_model = 'meta.capi.pixel'"
@@ -487,7 +487,7 @@ def count_notices(shop: Shop) -> int:
 
 
 def _check_notices(shop: Shop, tally: Tally) -> None:
-    found = count_notices(shop)
+    found = _count_notices(shop)
     tally.check(found == shop.managers, f"{found} notices for {shop.managers} managers")
 
 

@@ -218,15 +218,16 @@ class TestSettings(MetaCapiCase):
                 self.assertEqual(self.pixel().state, "stopped")
                 self.parameters.set_param(PARAMETERS[name], value)
                 self.assertEqual(self.pixel().state, "running")
-        with self.subTest(name="app secret"):
-            self.pixel()._stop("API calls require an appsecret_proof argument.")
-            self.parameters.set_param("meta_capi.app_secret", "0123456789abcdef")
-            self.assertEqual(self.pixel().state, "running")
         for name in ("code", "version", "url"):
             with self.subTest(removed=name):
                 stop_pixel(self.pixel())
                 self.parameters.set_param(PARAMETERS[name], False)
                 self.assertEqual(self.pixel().state, "running")
+
+    def test_a_new_app_secret_releases_a_stopped_pixel(self):
+        self.pixel().state = "stopped"
+        self.parameters.set_param("meta_capi.app_secret", "0123456789abcdef")
+        self.assertEqual(self.pixel().state, "running")
 
     def test_what_has_nothing_to_do_with_the_connection_releases_nothing(self):
         stop_pixel(self.pixel())

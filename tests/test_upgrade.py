@@ -466,19 +466,17 @@ class TestUpdate(BaseCase):
                 cls.rows[language + cause] = cause, values
         cls.shop.rows(LOG_OF_3_0_0)
         for key, (_cause, values) in cls.rows.items():
-            cls.insert(
+            row = {
                 **{"event_name": "Purchase", "event_id": key, "pixel_id": "14"},
                 **{"event_time": "2026-01-01 00:00:00", "action_source": "website"},
                 **{"user_data": '{"em": ["x"]}', "attempt_count": 0},
                 **{"custom_data": '{"value": 12.5, "currency": "EUR"}'},
-                **{"write_date": "2026-01-01 00:00:01"},
-            )
+                **{"write_date": "2026-01-01 00:00:01", **values},
+            }
             cls.shop.rows(
-                "UPDATE meta_capi_event SET "
-                + ", ".join(f"{column} = %s" for column in values)
-                + " WHERE event_id = %s",
-                *values.values(),
-                key,
+                f"INSERT INTO meta_capi_event ({', '.join(row)})"
+                f" VALUES ({', '.join(['%s'] * len(row))})",
+                *row.values(),
             )
         cls.shop.rows(
             "UPDATE ir_module_module SET latest_version = %s WHERE name = %s",
@@ -488,14 +486,6 @@ class TestUpdate(BaseCase):
         cls.before = cls.read()
         cls.shop.close()
         cls.log = run_odoo(cls.shop, "-u", ADDON, "--stop-after-init")
-
-    @classmethod
-    def insert(cls, **values):
-        cls.shop.rows(
-            f"INSERT INTO meta_capi_event ({', '.join(values)})"
-            f" VALUES ({', '.join(['%s'] * len(values))})",
-            *values.values(),
-        )
 
     @classmethod
     def read(cls):

@@ -25,7 +25,7 @@ class TestVisit(MetaCapiCase, HttpCase):
     def get(self, path, *, agent=VISITOR, **cookies):
         """Return the headers that set our cookies with a page, by the cookie's name."""
         self.opener.cookies.update(cookies)
-        response = self.url_open(path, headers=agent, allow_redirects=False)
+        response = self.url_open(path, headers=agent, allow_redirects=False, timeout=60)
         self.assertEqual(response.status_code, 200)
         # A visitor who comes back brings along what the test says, and nothing else.
         for name in {"_fbc", "_fbp", *cookies} & set(self.opener.cookies.keys()):
