@@ -214,7 +214,6 @@ def deliver(
     :param has_to_end: tells whether another process has to go on
     """
     sent = 0
-    answers: list[Answer] = []
 
     def drain() -> Run:
         nonlocal sent
@@ -225,8 +224,6 @@ def deliver(
                 return Run(sent, retry_at, is_cut=True)
             step = send()
             sent += step.sent
-            if step.answer:
-                answers.append(step.answer)
             if step.retry_at is not None:
                 retry_at = min(retry_at or step.retry_at, step.retry_at)
         return Run(sent, retry_at)
@@ -260,7 +257,7 @@ def deliver(
         retry_error_callback=last_run,
     )
     run: Run = retrying(drain)
-    return Run(run.sent, run.retry_at, run.is_cut, tuple(answers))
+    return run
 
 
 def send_chosen(

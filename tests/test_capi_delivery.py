@@ -121,6 +121,9 @@ class TestDeliver(BaseCase):
         run = script.deliver(has_to_end=lambda: script.count == 1)
         self.assertTrue(run.is_cut)
         self.assertEqual(script.count, 1)
+        script = Script(failed(5, more=True))
+        script.deliver(has_to_end=lambda: script.count == 1)
+        self.assertEqual(script.naps, [])
 
     def test_exceptions_pass_through_at_once(self):
         def send():
@@ -161,7 +164,7 @@ class TestSendChosen(BaseCase):
         self.assertEqual(run.answers, (answer,))
 
     def test_it_ends_with_its_time(self):
-        script = Script(*[Step((number,)) for number in range(9)], seconds=20)
+        script = Script(*[Step((number,)) for number in range(9)], seconds=15)
         send_chosen(
             lambda chosen: script.send(),
             range(9),
@@ -169,6 +172,10 @@ class TestSendChosen(BaseCase):
             deadline=script.now + 45,
         )
         self.assertEqual(script.count, 3)
+
+    def test_it_ends_where_nothing_can_be_claimed(self):
+        _run, asked = self.send(Step(), Step((1, 2, 3)))
+        self.assertEqual(len(asked), 1)
 
     def test_where_nothing_was_asked_there_is_no_answer(self):
         run, _asked = self.send(Step((1, 2, 3)))
@@ -309,6 +316,19 @@ class TestSendBatch(BaseCase):
         self.add(NOW + 1)
         self.assertEqual(self.send(self.ACCEPTED), Step())
         self.assertFalse(self.asked)
+
+    def test_what_is_due_waits_with_the_pixel(self):
+        self.add(NOW)
+        self.add(NOW, test_event_code="TEST")
+        self.assertFalse(self.send(Answer(Outcome.ACCEPTED, slow_down=60.0)).more)
+        down = Answer(Outcome.TRANSIENT, "meta_down")
+        self.add(NOW)
+        self.know(failing_since=NOW - 5)
+        self.assertFalse(self.send(down).more)
+        # A stopped pixel is for the next probe, not for a retry.
+        self.know(stopped_at=NOW - HOUR, next_probe_at=NOW)
+        self.add(NOW)
+        self.assertIsNone(self.send(down).retry_at)
 
     def test_a_pause_that_is_over_is_none(self):
         for wait_until in (NOW - 1, NOW):
