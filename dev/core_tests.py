@@ -19,7 +19,9 @@ from .run_tests import Tally
 
 def test() -> int:
     """Run this module in a virtual environment that has no Odoo."""
-    return subprocess.run((prepare(), "-m", __name__), cwd=ROOT, check=False).returncode
+    python = prepare()
+    meta_sdk.get(python.parent.parent)
+    return subprocess.run((python, "-m", __name__), cwd=ROOT, check=False).returncode
 
 
 def prepare() -> Path:
@@ -33,7 +35,6 @@ def prepare() -> Path:
             tools.make_venv(venv)
             tools.install(venv, "--quiet", "-r", wanted)
         stamp.write_text(wanted.read_text())
-    meta_sdk.get(venv)
     return venv / "bin" / "python"
 
 
