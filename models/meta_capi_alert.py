@@ -91,7 +91,7 @@ class MetaCapiPixel(models.Model):
         reconciliation = self.env["meta.capi.reconciliation"]
         kind = self._activity_type(MISSING)
         open_activities = self.search([]).activity_ids.filtered(
-            lambda activity: activity.activity_type_id == kind
+            lambda activity: kind and activity.activity_type_id == kind
         )
         if not reconciliation._is_armed():
             open_activities.unlink()

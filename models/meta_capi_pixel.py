@@ -2,6 +2,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 from ..capi.decision import Pixel, Wake
+from .border import border
 from .meta_capi_cause import CAUSES
 from .outbox import PixelOutbox
 
@@ -258,7 +259,8 @@ class MetaCapiPixel(models.Model):
             now = self.env["meta.capi.delivery"]._now()
             outbox.write_pixel(running, Wake(everything=True), now)
             self.env["meta.capi.delivery"]._schedule(pixel.pixel_id)
-            pixel._look_after_stopped()
+            with border(self.env.cr, "The managers could not be told that it runs"):
+                pixel._look_after_stopped()
 
     def _look_after_stopped(self):
         """Tell managers once of each stop; what they were told goes when it is over."""
@@ -280,7 +282,9 @@ class MetaCapiPixel(models.Model):
         users = self.env["res.users"]
         # Since Odoo 19 a user's own groups and the implied ones are two fields.
         groups = "all_group_ids" if "all_group_ids" in users._fields else "groups_id"
-        kind = self._activity_type(activity_type)
+        # Where somebody deleted the type, any other has to do.
+        kinds = self.env["mail.activity.type"]
+        kind = self._activity_type(activity_type) or kinds.search([], limit=1)
         manager = self.env.ref("ih_meta_conversions_api.group_meta_capi_manager")
         for user in users.search([(groups, "in", manager.ids)]):
             # quick_update: a notice in Odoo; an e-mail would leave this transaction.
@@ -296,12 +300,11 @@ class MetaCapiPixel(models.Model):
         """Take away the activities of a type, whoever they are for."""
         kind = self._activity_type(activity_type)
         self.sudo().activity_ids.filtered(
-            lambda activity: activity.activity_type_id == kind
+            lambda activity: kind and activity.activity_type_id == kind
         ).unlink()
 
     @api.model
     def _activity_type(self, xml_id):
-        """Return the type of an activity, or any other where somebody deleted it."""
-        kinds = self.env["mail.activity.type"]
+        """Return the type of an activity; none where somebody deleted it."""
         kind = self.env.ref(xml_id, raise_if_not_found=False)
-        return kind or kinds.search([], limit=1)
+        return kind or self.env["mail.activity.type"]

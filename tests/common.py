@@ -53,6 +53,12 @@ class MetaCapiCase(TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env = cls.env(context={**cls.env.context, "tracking_disable": True})
+        delivery = type(cls.env["meta.capi.delivery"])
+        for name, stand_in in (
+            ("_delivery_cursor", own_cursor),
+            ("_is_registry_outdated", lambda _self: False),
+        ):
+            cls.startClassPatcher(patch.object(delivery, name, stand_in))
         cls.graph = GraphSandbox()
         cls.graph.start()
         cls.addClassCleanup(cls.graph.stop)
@@ -92,8 +98,6 @@ class MetaCapiCase(TransactionCase):
         self.naps = []
         delivery = type(self.delivery)
         self.enter(patch.object(delivery, "_sleep", lambda _self, s: self.nap(s)))
-        self.enter(patch.object(delivery, "_delivery_cursor", own_cursor))
-        self.enter(patch.object(delivery, "_is_registry_outdated", lambda _self: False))
         self.jobs = self.enter(trap_jobs())
 
     def enter(self, context):

@@ -18,7 +18,7 @@ except ImportError:
 
 PIXEL = PIXELS[0]
 # Few where Odoo's suite runs; `make test-core` sets more.
-COUNT = int(os.environ.get("SIMULATION_COUNT", "500"))
+COUNT = int(os.environ.get("SIMULATION_COUNT", "150"))
 SEED = int(os.environ.get("SIMULATION_SEED", "0"))
 ONCE = [
     kind

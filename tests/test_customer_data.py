@@ -331,7 +331,10 @@ class TestCustomerData(MetaCapiCase):
                 return "anything"
 
         base = type(self.env["base"])
-        names = ("has", "contact", "partner", "website", "company", "custom_data")
+        names = (
+            *("has", "contact", "split_name", "partner", "website", "company"),
+            "custom_data",
+        )
         for name in names:
             method = f"_meta_capi_{name}"
             setattr(Vehicle, method, getattr(base, method))

@@ -14,6 +14,7 @@ from .common import MetaCapiCase
 
 API = "meta.conversions.api"
 PASSWORD = "a password of its own"
+PERSON = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"}
 # Odoo 19 warns of two entries that Odoo 20 is to drop.
 DEPRECATED = (
     "odoo.addons.rpc.controllers.jsonrpc",
@@ -288,7 +289,8 @@ class TestRpc(RpcCase):
         for login in (None, self.portal.login):
             self.authenticate(login, login and PASSWORD)
             before = self.env["meta.capi.event"].search([])
-            self.assertEqual(self.url_open("/website/action/visit").text, "done")
+            answer = self.url_open("/website/action/visit", headers=PERSON)
+            self.assertEqual(answer.text, "done")
             event = self.env["meta.capi.event"].search([]) - before
             self.assertEqual(event.state, "pending")
             self.assertEqual(event.action_source, "website")
