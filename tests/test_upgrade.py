@@ -345,7 +345,7 @@ CREATE INDEX meta_capi_event_time ON meta_capi_event (event_time)
     INCLUDE (event_name, website_id, company_id, state, cause, user_data_keys);
 ALTER TABLE meta_capi_pixel
     DROP COLUMN trouble, DROP COLUMN doubt, DROP COLUMN clock_skew,
-    DROP COLUMN stopped_told_at, ADD COLUMN witness_wanted bool;
+    DROP COLUMN stopped_told_at, DROP COLUMN active, ADD COLUMN witness_wanted bool;
 INSERT INTO meta_capi_pixel (
     pixel_id, state, stopped_at, next_probe_at, failing_since, error_code,
     error_subcode, error_message, witness_wanted

@@ -55,7 +55,8 @@ def migrate(cr, version):
 def _name_troubles(env):
     """Keep with each pixel why it is stopped, and that managers know."""
     config = env["meta.capi.config"]
-    for pixel in env["meta.capi.pixel"].search([("trouble", "=", False)]):
+    pixels = env["meta.capi.pixel"].with_context(active_test=False)
+    for pixel in pixels.search([("trouble", "=", False)]):
         trouble = pixel.failing_since and "meta_down"
         if pixel.state == "stopped" and pixel.error_code:
             trouble = classify(pixel.error_code, pixel.error_subcode)[1]
