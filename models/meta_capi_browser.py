@@ -266,7 +266,7 @@ class MetaCapiBrowser(models.Model):
     @api.model
     def _follow(self):
         """See to the cookies of the visitor whose request is being answered."""
-        if not self._is_followed() or not self._is_person():
+        if not self._is_followed() or not self._is_person() or self._is_prefetch():
             return
         consent = self._consent()
         if consent:
