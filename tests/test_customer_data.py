@@ -299,6 +299,23 @@ class TestCustomerData(MetaCapiCase):
         self.assertEqual(event.state, "pending")
         self.assertIn("em", event.user_data)
 
+    def test_names_that_another_addon_keeps_apart_are_told_as_they_are(self):
+        names_of = type(self.customer)._meta_capi_names
+        for kept, told in (
+            ({"firstname": "Jan", "lastname": "van der Berg"}, ("Jan", "van der Berg")),
+            ({"firstname": "Jan", "lastname": False}, ("Jan", False)),
+            (
+                {"firstname": "María", "lastname": "García", "lastname2": "López"},
+                ("María", ["García López", "García"]),
+            ),
+            (
+                {"firstname": "María", "lastname": "García", "lastname2": False},
+                ("María", "García"),
+            ),
+        ):
+            with self.subTest(kept):
+                self.assertEqual(names_of(SimpleNamespace(_fields=kept, **kept)), told)
+
     def test_fields_are_asked_what_they_point_to(self):
         asked = []
 
