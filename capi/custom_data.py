@@ -63,6 +63,9 @@ _SIGNS: dict[str, Sequence[str]] = {
     "₼": ("AZN",),
     "₾": ("GEL",),
 }
+_THREE_DECIMALS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+# In many countries that is a point between thousands.
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+")
 # A sale is falsified by these if they are wrong, so that they are never left out.
 _WEIGHTY = frozenset(("currency", "value"))
 
@@ -118,7 +121,7 @@ def _check_currency(
     if mark.upper() in CURRENCIES:
         told: Sequence[str] = (mark.upper(),)
     else:
-        told = _SIGNS.get(mark.upper()) or _SIGNS.get(mark[-1], ())
+        told = _SIGNS.get(mark.upper(), ())
     if currency not in told:
         del custom_data["value"]
         raise InvalidParameter(f"{field}.value", f"is not in {currency}")
@@ -207,15 +210,22 @@ def _read_amount(field: str, value: object) -> int | float:
 
 
 def _without_currency(text: str) -> str:
-    """Return an amount without a currency's sign or code before or behind it."""
+    """Return an amount without a currency's sign or code before or behind it.
+
+    What could be meant otherwise stays as it is: "A$5", "-$5", "12.000 ₫".
+    """
     if _NUMBER.fullmatch(text) or len(text) > MAX_NAME_LENGTH:
         return text
     before, *number, after = _WITH_CURRENCY.split(text)
     if len(number) != 1 or (before.strip() and after.strip()):
         return text
-    mark = (before + after).strip()
-    is_sign = len(mark) <= 3 and unicodedata.category(mark[-1:] or " ") == "Sc"
-    return number[0] if is_sign or mark.upper() in CURRENCIES else text
+    mark = (before + after).strip().upper()
+    is_sign = len(mark) == 1 and unicodedata.category(mark) == "Sc"
+    if not (is_sign or mark in _SIGNS or mark in CURRENCIES):
+        return text
+    if _THOUSANDS.fullmatch(number[0]) and mark not in _THREE_DECIMALS:
+        return text
+    return number[0]
 
 
 def _read_value(field: str, value: object) -> int | float:

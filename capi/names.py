@@ -46,6 +46,7 @@ _PARTICLES = frozenset(
     """.split()
 )
 _JOINS = frozenset("y e i".split())
+_AND = frozenset("and und et y e en".split())
 # What "María del …", "María de los …" is called.
 _DEVOTIONS = frozenset(
     """
@@ -133,6 +134,8 @@ def split_name(
     country = (country or "").strip().lower()
     language = _LANGUAGE.split(language or "")[0].lower()
     words = name.split()
+    if words[1:] and _PARTICLES.issuperset(words[:-1]) and words[-1][0].isupper():
+        return [], [" ".join(words)]  # "van Dijk"
     if len(words) == 2 and all(map(_is_plain, words)):
         return _split_words(words, country, language)
     text = " ".join(words)
@@ -151,8 +154,9 @@ def split_name(
         last = " ".join(_bare_words(before))
         return _given(firsts), [last] if last else []
     words = _bare_words(before)
-    if len(words) == 1 and _is_among(_words(before)[0], _TITLES):
-        return [], words  # "Mr. Smith"
+    has_title = bool(words) and _is_among(_words(before)[0], _TITLES)
+    if has_title and (len(words) == 1 or words[0].lower() in _PARTICLES):
+        return [], [" ".join(words)]  # "Mr. Smith", "Frau von der Leyen"
     return _split_words(words, country, language) if words else ([], [])
 
 
@@ -173,6 +177,8 @@ def _bare_words(text: str) -> list[str]:
     words = _words(text)
     while words and _is_among(words[0], _TITLES):
         del words[0]
+        if len(words) > 2 and words[0].lower() in _AND and _is_among(words[1], _TITLES):
+            del words[0]  # "Mr and Mrs Smith"
     while len(words) > 1 and _is_among(words[-1], _SUFFIXES):
         del words[-1]
     return _join_devotions(words)
@@ -240,7 +246,8 @@ def _split_last_first(words: list[str], country: str, language: str) -> Names:
 
 
 def _is_shouted(word: str) -> bool:
-    return len(word) > 2 and word.isupper()
+    # "J.K." are initials.
+    return len(word) > 2 and word.isupper() and "." not in word
 
 
 def _start_of_particles(words: list[str]) -> int:

@@ -33,6 +33,9 @@ _OTHER_SEPARATOR = re.compile(r"[0-9)][^0-9/]+[0-9]")
 _GROUP = re.compile(r"[0-9]+")
 _NO_DIGIT = re.compile(r"[^0-9]+")
 _PLUS = re.compile(r"[\s(\[]*\+")
+# As spreadsheets write a number: "491711234567.0", "4.91711E+11".
+_EXPORTED = re.compile(r"(?<=[0-9]{6})\.0$")
+_ROUNDED = re.compile(r"[0-9][.,][0-9]+e\+?[0-9]+", re.IGNORECASE)
 # Brazil's way to say that any long-distance company will do.
 _ANY_CARRIER = re.compile(r"\b0xx(?=[\s(]*[0-9]{2})")
 # Fewer digits after a number are its extension.
@@ -53,7 +56,9 @@ def read_phones(value: object, country: str | None = None) -> list[str]:
     >>> read_phones("030 901820 App. 15 / +44 7911 123456 (mobile)", "DE")
     ['4930901820', '447911123456']
     """
-    text = compatible(value)
+    text = _EXPORTED.sub("", compatible(value))
+    if _ROUNDED.fullmatch(text):
+        return []
     region = region_of(country)
     if _PLAIN.fullmatch(text):
         found = _read(text, region, exists=False)

@@ -8,6 +8,8 @@ _NO_CODE = re.compile(r"[^0-9a-z]")
 _FIVE = re.compile(r"[0-9]{5}")
 _ZIP_PLUS_4 = re.compile(r"[0-9]{9}")
 # The zeros at the front of New England's and Puerto Rico's.
+# As spreadsheets write a number: "10115.0".
+_EXPORTED = re.compile(r"(?<=[0-9]{3})\.0$")
 _SHORT_ZIP = re.compile(r"([0-9]{3,4})(?:\s*-\s*[0-9]{4})?")
 
 # Countries and territories that the US Postal Service serves.
@@ -74,7 +76,7 @@ def national_code(text: str, country: str | None) -> str | None:
     >>> national_code("2134", "us"), national_code("00901-1234", "pr")
     ('02134', '00901')
     """
-    text = _without_prefix(text, country)
+    text = _without_prefix(_EXPORTED.sub("", text.strip()), country)
     code = _NO_CODE.sub("", text)
     if country in _US:
         if match := _SHORT_ZIP.fullmatch(text.strip()):

@@ -11,9 +11,10 @@ import phonenumbers
 
 from ..capi import event as event_module
 from ..capi.const import MAX_PROBLEMS
+from ..capi.custom_data import read_custom_data
 from ..capi.event import ServerEvent, read_event, weaknesses
 from ..capi.normalize import sha256
-from ..capi.reading import has_phone
+from ..capi.reading import Problems, has_phone
 
 try:
     from odoo.tests import BaseCase
@@ -665,6 +666,34 @@ class TestReadUserData(EventCase):
 class TestReadCustomData(EventCase):
     def assertCustom(self, expected, **custom_data):
         self.assertRead(expected, "custom_data", custom_data=custom_data)
+
+    def test_an_amount_that_could_be_another_is_refused(self):
+        for value, currency in (
+            ("-$5", "USD"),
+            ("A$12", "USD"),
+            ("HK$12", "SGD"),
+            ("CN¥12", "JPY"),
+            ("12.000 ₫", "VND"),
+            ("IDR 12.000", "IDR"),
+            ("$ 12.990", "CLP"),
+        ):
+            problems = Problems()
+            given = {"value": value, "currency": currency}
+            with self.subTest(value=value):
+                read_custom_data("custom_data", given, problems)
+                self.assertTrue(problems.concern("custom_data.value"))
+
+    def test_an_amount_beside_its_currency_is_read(self):
+        for value, currency, amount in (
+            ("12.50 €", "EUR", 12.5),
+            ("US$ 5", "USD", 5),
+            ("KWD 12.500", "KWD", 12.5),
+            ("0.125 €", "EUR", 0.125),
+        ):
+            given = {"value": value, "currency": currency}
+            with self.subTest(value=value):
+                found = read_custom_data("custom_data", given, Problems())
+                self.assertEqual(found["value"], amount)
 
     def test_what_json_lacks_is_converted(self):
         self.assertCustom(

@@ -49,7 +49,7 @@ def lines(table):
 
 
 PHONES = """
-    {DE} 491711234567 | 0171 1234567 | +49 171 1234567 Fax | +49 (0)171/1234567 => 491711234567
+    {DE} 491711234567 | 491711234567.0 | 0171 1234567 | +49 171 1234567 Fax | +49 (0)171/1234567 => 491711234567
     {DE} 447911123456 => 447911123456
     {AT} 447911123456 => 447911123456
     {IT} 447911123456 => 447911123456
@@ -154,6 +154,7 @@ COUNTRY_NAMES = """
 ZIPS = """
     {PR} 00901-1234 | 901 => 00901
     {GU} 96910-1234 => 96910
+    {DE} 1067.0 | 01067 => 01067
     {US} 02134-1234 | 2134 | 2134-5678 | ０２１３４ | ٠٢١٣٤ | US-02134 => 02134
     {US} 940351234 | 94035 1234 => 94035
     {US} 94 | A94035 =>
@@ -233,6 +234,12 @@ SPLIT = [
     (("Kim Muster, Jr.",), "Kim", "Muster"),
     (("Martin King III",), "Martin", "King"),
     (("Jan van der Berg",), "Jan", "van der Berg"),
+    (("J.K. Rowling",), "J.K.", "Rowling"),
+    (("J.P. de Vries", "NL"), "J.P.", "de Vries"),
+    (("van Dijk", "NL"), None, "van Dijk"),
+    (("Frau von der Leyen", "DE"), None, "von der Leyen"),
+    (("Mr and Mrs Smith", "GB"), None, "Smith"),
+    (("Sr. y Sra. García", "ES"), None, "García"),
     (("Ludwig von Beethoven",), "Ludwig", "von Beethoven"),
     (("Leonardo da Vinci",), "Leonardo", "da Vinci"),
     (("María García López",), "María", ["García López", "García"]),
