@@ -16,9 +16,11 @@ from .outbox import EventTable, PixelOutbox
 # The name admins are told to look for, whatever the database.
 _logger = logging.getLogger("meta.conversions.api")
 
-# Jobs of one pixel that wait at once: one whose time is ahead, and others already on
-# their way. More would add nothing, so they do not pile up where no jobrunner runs.
-JOB_SLOTS = 2
+# Jobs of one pixel that wait at once: one whose time is ahead, one already on its way,
+# and one for what is tried again, whose time may be far ahead. More would add nothing,
+# so they do not pile up where no jobrunner runs.
+JOB_SLOTS = ("0", "1")
+RETRY_SLOT = "retry"
 # Seconds a job must still be ahead for a transaction to leave its events to it.
 JOIN_MARGIN = 1
 # Seconds after which a job that nobody started tells that no jobrunner is there.
@@ -47,19 +49,20 @@ class MetaCapiDelivery(models.AbstractModel):
     # ---------------------------------------------------------------- jobs and sweep
 
     @api.model
-    def _schedule(self, pixel_id, delay=None):
+    def _schedule(self, pixel_id, delay=None, slots=JOB_SLOTS):
         """Have the pending events of ``pixel_id`` delivered after this transaction.
 
-        A job whose time is still ahead serves this transaction too. One that is about
-        to start does not: it may look before we commit. Transactions that cannot see
-        each other's job yet would each add one; the advisory locks keep that to
-        ``JOB_SLOTS``. What falls through is found by the sweep.
+        A job whose time is still ahead serves this transaction too, if it comes in time.
+        One that is about to start does not: it may look before we commit. Transactions
+        that cannot see each other's job yet would each add one; the advisory locks keep
+        that to ``slots``. What falls through is found by the sweep.
 
         :param delay: seconds, by default those of the configuration
+        :param slots: the slots that a new job may take
         """
         if delay is None:
             delay = self.env["meta.capi.config"]._batch_delay()
-        keys = self._job_keys(pixel_id)
+        now = fields.Datetime.now()
         margin = min(JOIN_MARGIN, delay / 2)
         # A visible job that is younger than this transaction is its own. queue_job
         # keeps whole seconds.
@@ -67,7 +70,7 @@ class MetaCapiDelivery(models.AbstractModel):
             SQL(
                 """
                 SELECT identity_key,
-                       state = 'pending' AND (
+                       state = 'pending' AND coalesce(eta, date_created) <= %s AND (
                            eta > %s
                            OR date_created >= date_trunc('second', now() AT TIME ZONE 'UTC')
                        )
@@ -75,14 +78,15 @@ class MetaCapiDelivery(models.AbstractModel):
                  WHERE identity_key IN %s
                    AND state IN ('pending', 'enqueued')
                 """,
-                fields.Datetime.now() + timedelta(seconds=margin),
-                tuple(keys),
+                now + timedelta(seconds=delay + JOIN_MARGIN),
+                now + timedelta(seconds=margin),
+                tuple(self._job_keys(pixel_id)),
             )
         )
         waiting = dict(self.env.cr.fetchall())
         if any(waiting.values()):
             return
-        for key in keys:
+        for key in self._job_keys(pixel_id, slots):
             if key not in waiting and self._try_lock(key):
                 # The jobs run as superuser: whoever records an event may do nothing
                 # with it.
@@ -92,8 +96,8 @@ class MetaCapiDelivery(models.AbstractModel):
                 return
 
     @api.model
-    def _job_keys(self, pixel_id):
-        return [f"meta_capi.deliver:{pixel_id}:{slot}" for slot in range(JOB_SLOTS)]
+    def _job_keys(self, pixel_id, slots=(*JOB_SLOTS, RETRY_SLOT)):
+        return [f"meta_capi.deliver:{pixel_id}:{slot}" for slot in slots]
 
     @api.model
     def _try_lock(self, key):
@@ -186,9 +190,13 @@ class MetaCapiDelivery(models.AbstractModel):
             deadline=deadline,
             has_to_end=self._is_registry_outdated,
         )
-        ahead = 0 if run.is_cut else run.retry_at and run.retry_at - self._now()
-        if ahead is not None and ahead <= RETRY_BY_JOB:
-            self._schedule(pixel_id, delay=max(ahead, 0))
+        if run.is_cut:
+            self._schedule(pixel_id, delay=0)
+        elif run.retry_at is not None:
+            ahead = max(run.retry_at - self._now(), 0)
+            if ahead <= RETRY_BY_JOB:
+                # Apart, or what is recorded meanwhile would find no free slot.
+                self._schedule(pixel_id, delay=ahead, slots=(RETRY_SLOT,))
         return run
 
     def _deliver_chosen(self, pixel_id, event_ids):

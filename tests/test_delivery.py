@@ -611,6 +611,66 @@ class TestByHand(DeliveryCase):
 
 
 @tagged("post_install", "-at_install")
+class TestSchedule(DeliveryCase):
+    """A job is joined if it comes in time, after the commit; else another is added."""
+
+    def let_a_job_wait(self, ahead, slot=0):
+        now = fields.Datetime.now()
+        self.env.cr.execute(
+            "INSERT INTO queue_job (uuid, state, identity_key, eta, date_created)"
+            " VALUES (%s, 'pending', %s, %s, %s)",
+            [
+                f"job {slot}",
+                self.delivery._job_keys(self.pixel_id)[slot],
+                fields.Datetime.add(now, seconds=ahead),
+                fields.Datetime.add(now, minutes=-10),
+            ],
+        )
+
+    def test_a_job_is_joined_by_whom_it_serves_in_time(self):
+        # Seconds until the waiting job, those it may be waited for, joined
+        for ahead, delay, is_joined in (
+            (2, 2, True),
+            (3, 2, True),
+            (200, 2, False),
+            (600, 600, True),
+            (600, 0, False),
+            (-1, 2, False),  # it has begun to look, maybe before our commit
+        ):
+            with self.subTest(ahead=ahead, delay=delay), self.env.cr.savepoint() as step:
+                self.let_a_job_wait(ahead)
+                self.delivery._schedule(self.pixel_id, delay)
+                jobs = self.jobs.enqueued_jobs
+                self.assertEqual(len(jobs), 0 if is_joined else 1)
+                jobs.clear()
+                step.rollback()
+
+    @muted
+    def test_what_is_tried_again_later_leaves_the_slots_to_what_is_new(self):
+        event = self.record()
+        self.jobs.enqueued_jobs.clear()
+        self.graph.fail_always(sandbox.http(503))
+        for _try in range(4):
+            self.deliver()
+            self.wait(600)
+        self.assertEqual(event.state, "pending")
+        keys = {job.identity_key for job in self.jobs.enqueued_jobs}
+        self.assertEqual(keys, {self.delivery._job_keys(self.pixel_id)[2]})
+
+    def test_a_new_event_does_not_wait_for_the_next_try_of_an_old_one(self):
+        self.let_a_job_wait(250, slot=2)
+        self.record()
+        (job,) = self.jobs.enqueued_jobs
+        self.assertIn(job.identity_key, self.delivery._job_keys(self.pixel_id)[:2])
+
+    def test_where_all_slots_are_taken_no_job_is_added(self):
+        for slot in range(3):
+            self.let_a_job_wait(-100, slot)
+        self.record()
+        self.jobs.assert_jobs_count(0)
+
+
+@tagged("post_install", "-at_install")
 class TestSweep(DeliveryCase):
     def test_a_stray_event_gets_a_job(self):
         self.record()

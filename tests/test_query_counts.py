@@ -2,6 +2,7 @@ import time
 from contextlib import contextmanager
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.sql_db import Cursor
 from odoo.tests import tagged
 from odoo.tools import SQL
@@ -45,11 +46,13 @@ class TestQueryCounts(MetaCapiCase):
         )
 
     def let_a_job_wait(self):
-        (key, _other) = self.delivery._job_keys(self.pixel_id)
+        key, *_others = self.delivery._job_keys(self.pixel_id)
+        delay = self.env["meta.capi.config"]._batch_delay()
+        eta = fields.Datetime.add(fields.Datetime.now(), seconds=delay)
         self.env.cr.execute(
             "INSERT INTO queue_job (uuid, state, identity_key, eta, date_created)"
-            " VALUES ('bench', 'pending', %s, now() + interval '1 hour', now())",
-            [key],
+            " VALUES ('bench', 'pending', %s, %s, now() - interval '1 minute')",
+            [key, eta],
         )
 
     def test_recording_takes_four_statements_while_a_job_waits(self):
