@@ -1,5 +1,4 @@
 import json
-import logging
 
 import psycopg2
 
@@ -7,8 +6,7 @@ from odoo import http
 from odoo.http import request
 
 from ..capi.reading import has_email
-
-_logger = logging.getLogger("meta.conversions.api")
+from ..models.border import log_error
 
 # A cart of a hundred lines is 10 KB. Beacons are limited to 64 KB by browsers.
 MAX_BODY = 16 * 1024
@@ -93,7 +91,7 @@ def _answer(handle):
         raise  # Odoo replays the request
     except Exception as error:
         # The border: whatever is sent here, the answer is no error of the server.
-        _logger.exception("An event of a browser could not be taken")
+        log_error("An event of a browser could not be taken", error)
         if isinstance(error, psycopg2.Error):
             request.env.cr.rollback()
         return request.make_response("", status=204)

@@ -1,11 +1,10 @@
-import logging
 from datetime import datetime, time, timedelta
 
 from odoo import _, api, fields, models
 from odoo.tools import SQL
 from odoo.tools.misc import format_date
 
-_logger = logging.getLogger("meta.conversions.api")
+from .border import log_error
 
 # Minutes an event may wait, while its pixel runs, before somebody is told.
 STUCK_MINUTES = 60
@@ -46,9 +45,9 @@ class MetaCapiPixel(models.Model):
             try:
                 with self.env.cr.savepoint():
                     look_after()
-            except Exception:
+            except Exception as error:
                 # The border: one notice must not be in the way of another.
-                _logger.exception("The managers could not be told what is wrong")
+                log_error("The managers could not be told what is wrong", error)
 
     @api.model
     def _look_after_stuck(self):

@@ -1,6 +1,5 @@
 import hashlib
 import json
-import logging
 import time
 import uuid
 from functools import lru_cache
@@ -18,12 +17,10 @@ from ..capi.custom_data import read_custom_data
 from ..capi.privacy import limited_data_use
 from ..capi.reading import Problems, phone_like_count
 from ..capi.url import is_same_host, tellable_url
-from .border import border
+from .border import border, log_error
 from .outbox import EventTable
 from .sale_order import ONCE_PER_ORDER, PURCHASE
 from .standard_events import CHECKOUT, EVENT_BY_CREATION
-
-_logger = logging.getLogger("meta.conversions.api")
 
 SCRIPT = "ih_meta_conversions_api/static/src/js/meta_capi.js"
 # https://developers.facebook.com/docs/meta-pixel/reference, "Object Properties". What a
@@ -136,9 +133,9 @@ class MetaCapiBridge(models.AbstractModel):
             )
         except psycopg2.Error:
             raise
-        except Exception:
+        except Exception as error:
             # The border: no page of the shop breaks because of us.
-            _logger.exception("The Pixel could not be told of its limits")
+            log_error("The Pixel could not be told of its limits", error)
             return "server", None
         return mode, limits and "{1},{2}".format(*limits)
 
@@ -187,9 +184,9 @@ class MetaCapiBridge(models.AbstractModel):
             return attributes
         except psycopg2.Error:
             raise
-        except Exception:
+        except Exception as error:
             # The border: no page of the shop breaks because of us.
-            _logger.exception("The confirmation could not be told of its order")
+            log_error("The confirmation could not be told of its order", error)
             return {}
 
     def _page_of_order(self, event_name, find_order):
@@ -213,9 +210,9 @@ class MetaCapiBridge(models.AbstractModel):
             custom_data = make_custom_data()
         except psycopg2.Error:
             raise
-        except Exception:
+        except Exception as error:
             # The border: no page of the shop breaks because of us.
-            _logger.exception("A page could not be told of its %s", event_name)
+            log_error(f"A page could not be told of its {event_name}", error)
             return {}
         if custom_data is None:
             return {}

@@ -11,6 +11,7 @@ from odoo.tools import SQL
 from ..capi.answer import Answer, Outcome
 from ..capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ..capi.errors import InvalidParameter
+from .border import log_error
 from .outbox import EventTable, PixelOutbox
 
 # The name admins are told to look for, whatever the database.
@@ -122,9 +123,9 @@ class MetaCapiDelivery(models.AbstractModel):
                 continue
             try:
                 self._deliver_until(pixel_id, deadline)
-            except Exception:
+            except Exception as error:
                 # The border: one pixel's trouble must not keep the others waiting.
-                _logger.exception("Pixel %s could not be delivered to", pixel_id)
+                log_error(f"Pixel {pixel_id} could not be delivered to", error)
         self._tell_managers()
 
     @api.model
@@ -281,8 +282,8 @@ class MetaCapiDelivery(models.AbstractModel):
                     pixels._get(pixel_id)._look_after_stopped()
                 else:
                     pixels._look_after_alerts()
-        except Exception:
-            _logger.exception("The managers could not be told what is wrong")
+        except Exception as error:
+            log_error("The managers could not be told what is wrong", error)
 
     # -------------------------------------------------- time, transactions, processes
 

@@ -637,7 +637,10 @@ class TestSchedule(DeliveryCase):
             (600, 0, False),
             (-1, 2, False),  # it has begun to look, maybe before our commit
         ):
-            with self.subTest(ahead=ahead, delay=delay), self.env.cr.savepoint() as step:
+            with (
+                self.subTest(ahead=ahead, delay=delay),
+                self.env.cr.savepoint() as step,
+            ):
                 self.let_a_job_wait(ahead)
                 self.delivery._schedule(self.pixel_id, delay)
                 jobs = self.jobs.enqueued_jobs
