@@ -4,6 +4,7 @@ from unittest.mock import patch
 
 from lxml import html
 
+from odoo.http import Request
 from odoo.tests import tagged
 
 from .test_bridge import AGENT, FBP, BridgeCase
@@ -237,6 +238,45 @@ class TestFunnel(BridgeCase):
         self.assertEqual(event.event_name, "InitiateCheckout")
         self.assertEqual(event.custom_data["num_items"], 1)
         self.assertIn("em", event.user_data)
+
+    def test_what_is_ordered_again_is_told_of(self):
+        order = self.order(order_line=False, partner_id=self.customer.id)
+        self.put_in(order, 2)
+        order.state = "sale"
+        asked = {"order_id": order.id, "access_token": order._portal_ensure_token()}
+        if self.is_newer:
+            event = self.call_and_see("/my/orders/reorder", **asked)
+        else:
+            answer = self.call("/my/orders/reorder_modal_content", **asked)
+            # The dialog puts one product after the other into the cart.
+            (product,) = answer["products"]
+            event = self.add_by_page(self.product, product["qty"])
+        self.assertEqual(event.event_name, "AddToCart")
+        self.assertEqual(event.custom_data["value"], 200)
+        self.assertNotEqual(event.res_id, order.id)
+
+    def test_what_is_bought_now_is_told_of(self):
+        if self.is_newer:  # the same route as for the cart, then the checkout
+            event = self.add_by_page(self.product, 2)
+        else:
+            seen = self.events()
+            self.opener.cookies["_fbp"] = FBP
+            answer = self.opener.post(
+                f"{self.base_url()}/shop/cart/update",
+                data={
+                    "product_id": self.product.id,
+                    "add_qty": 2,
+                    "express": "1",
+                    "csrf_token": Request.csrf_token(self),
+                },
+                headers={"User-Agent": AGENT},
+                allow_redirects=False,
+                timeout=30,
+            )
+            self.assertEqual(answer.status_code, 303)
+            event = self.events() - seen
+        self.assertEqual(event.event_name, "AddToCart")
+        self.assertEqual(event.custom_data["contents"][0]["quantity"], 2)
 
     def test_each_product_of_one_dialog_is_told_of(self):
         lamp = self.env["product.product"].create(

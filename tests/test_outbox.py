@@ -416,7 +416,7 @@ class TestTransitions(MetaCapiCase):
     def test_no_error_is_logged_with_the_values_that_it_quotes(self):
         # An exception's own words may be a customer's; ``border.log_error`` leaves them.
         quoting = re.compile(r"\.exception\(|exc_info|format_exc|print_exc")
-        folder = Path(outbox.__file__).parent.parent
+        folder = Path(__file__).parent.parent
         for name in ("capi", "controllers", "models", "wizards"):
             for path in folder.joinpath(name).glob("*.py"):
                 with self.subTest(path.name):
