@@ -105,7 +105,10 @@ class Problems(list[InvalidParameter]):
 
 def is_absent(value: object) -> bool:
     """Tell whether a value is None or that of an empty field of Odoo: False, ``""``."""
-    return value is None or value is False or (isinstance(value, str) and not value)
+    # By type, not by isinstance or ==: those ask the value, and it may be anything.
+    if value is None or value is False:
+        return True
+    return issubclass(type(value), str) and not str.__len__(value)  # type: ignore[arg-type]
 
 
 def read_text(field: str, value: object, limit: int = MAX_TEXT_LENGTH) -> str:

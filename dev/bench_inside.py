@@ -21,6 +21,7 @@ from odoo import SUPERUSER_ID, api, sql_db
 
 from ..capi.decision import Plan
 from ..capi.event import read_event
+from ..models import event_builder, event_writer
 from . import bench_data
 
 _ADDON = "ih_meta_conversions_api"
@@ -151,8 +152,8 @@ def record_many(registry, first, count):
 def _stored_values(registry, number):
     """Return the values of the row that ``send_event`` would write, with another id."""
     with _transaction(registry) as env:
-        recorder = env["meta.conversions.api"]
-        row = recorder._to_row(recorder._draft(bench_data.purchase(number)))
+        draft = event_builder.EventBuilder(env).build(bench_data.purchase(number))
+        row = event_writer.EventWriter(env).to_row(draft)
     row["event_id"] = f"created-{number}"
     return {
         column: value

@@ -1,24 +1,14 @@
-from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from odoo import _, api, fields, models
 from odoo.tools import hmac
 
-# In the context of the ``env`` that a server action's code is given.
-ORIGIN_KEY = "meta_capi_origin"
+from .action_origin import ORIGIN_KEY, ActionOrigin
 
 # What can be taken from a field of one's own choice.
 _ROLES = ("partner", "amount", "currency", "date")
 _NUMBERS = ("monetary", "float", "integer")
 _DATES = ("date", "datetime")
-
-
-@dataclass(frozen=True)
-class ActionOrigin:
-    """The records a server action runs on. Not JSON: no client can put it in a context."""
-
-    model: str
-    ids: tuple[int, ...]
 
 
 def _is_picked_by(role, field):

@@ -3,6 +3,7 @@ import json
 from odoo import _, api, fields, models
 
 from .domain_words import DomainWords
+from .event_builder import EventBuilder
 from .meta_capi_config import CHOSEN_USER_DATA_KEYS
 from .standard_events import EVENTS, standard_name
 
@@ -288,8 +289,8 @@ class IrActionsServer(models.Model):
         config = self.env["meta.capi.config"]
         if not config._is_enabled():
             trouble.append(_("Nothing is sent now: the Meta Conversions API is off."))
-        api_model = self.env["meta.conversions.api"]
-        drafts = api_model._draft_for_action(self, record, needs_pixel=False)
+        builder = EventBuilder(self.env)
+        drafts = builder.build_for_action(self, record, needs_pixel=False)
         if not self._meta_capi_wanted_subjects(record):
             trouble.append(
                 _(

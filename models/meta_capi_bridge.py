@@ -254,8 +254,8 @@ class MetaCapiBridge(models.AbstractModel):
                 else _read_custom_data(payload.get("custom_data", {})),
                 "origin": cart,
                 "website": website,
-                "page_limits": _read_limits(payload),
-            }
+            },
+            page_limits=_read_limits(payload),
         )
 
     def _is_taken(self, event_name, event_id, cart):

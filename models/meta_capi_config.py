@@ -1,9 +1,14 @@
+import logging
+
 from odoo import api, models
+from odoo.tools import ormcache
 
 from ..capi import const
 from ..capi.client import GraphClient
 from ..capi.errors import InvalidParameter
 from ..capi.secret import clean_secret
+
+_logger = logging.getLogger("meta.conversions.api")
 
 ENABLED = "meta_capi.enabled"
 PIXEL_ID = "meta_capi.pixel_id"
@@ -116,6 +121,28 @@ class MetaCapiConfig(models.AbstractModel):
     def _pixel_id(self, website=None):
         """Return the pixel that events of ``website`` (or of none) go to, or ``""``."""
         return self._get(PIXEL_ID, website=website)
+
+    @api.model
+    @ormcache("website_name")
+    def _warn_unconfigured(self, website_name):
+        """Say once, until the configuration changes, that events go nowhere."""
+        _logger.warning(
+            "Events%s are not recorded: the Meta Conversions API is switched on without a"
+            " pixel. See Website > Configuration > Settings.",
+            f" of {website_name}" if website_name else "",
+        )
+
+    @api.model
+    def _company(self):
+        """Return the company at hand, without reading the user anew each time."""
+        if self.env.context.get("allowed_company_ids"):
+            return self.env.company
+        return self.env["res.company"].browse(self._company_id_of_user())
+
+    @ormcache("self.env.uid")
+    def _company_id_of_user(self):
+        # A change of the user's company clears the cache.
+        return self.env.company.id
 
     @api.model
     def _extra_pixel_ids(self, website=None):

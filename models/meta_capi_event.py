@@ -11,6 +11,7 @@ from odoo.tools.misc import babel_locale_parse, get_lang
 
 from ..capi.event import ServerEvent, read_event
 from ..capi.schedule import closes_at
+from .event_builder import limit_data_use
 from .meta_capi_cause import CAUSES
 from .outbox import NOTHING_PERSONAL, EventTable
 from .refusal import Refusal
@@ -451,8 +452,7 @@ class MetaCapiEvent(models.Model):
         }
         if self.data_processing_options in (None, False):
             # The place of the customer, which may be known only now, decides.
-            api = self.env["meta.conversions.api"]
-            event = api._limit_data_use(config, event, user_data)
+            event = limit_data_use(event, config._limited_data_use(), user_data)
             if event.data_processing_options is not None:
                 columns.update(
                     data_processing_options=Json(event.data_processing_options),

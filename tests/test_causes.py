@@ -12,6 +12,7 @@ from odoo.tools import mute_logger
 from ..capi.answer import RULES, classify
 from ..capi.causes import FIELD_RULES
 from ..dev import graph_sandbox as sandbox
+from ..models.event_builder import EventBuilder
 from ..models.meta_capi_cause import CAUSES
 from .common import MetaCapiCase, set_values
 
@@ -84,8 +85,7 @@ class TestCauses(MetaCapiCase):
                 self.assertTrue(event.cure)
 
     def test_an_event_that_broke_the_code_is_an_error_while_recording(self):
-        api = type(self.api)
-        with patch.object(api, "_complete", side_effect=ZeroDivisionError):
+        with patch.object(EventBuilder, "_complete", side_effect=ZeroDivisionError):
             with self.assertLogs("meta.conversions.api", "ERROR"):
                 event = self.record()
         self.assertEqual((event.state, event.cause), ("failed", "unprepared"))

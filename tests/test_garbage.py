@@ -10,6 +10,8 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models.event_builder import EventBuilder
+from ..models.event_writer import EventWriter
 from .common import MetaCapiCase
 
 SECRET = "jane.secret@example.com"
@@ -333,28 +335,28 @@ class TestGarbage(MetaCapiCase):
                 event = self.record(origin=order)
             self.assertRegex(event.error_message, r"(?m)^origin\b.*KeyError")
             self.assertEqual((event.res_model, event.res_id), ("sale.order", order.id))
-            self.assertIn("in _ask", log.output[0])
+            self.assertIn("in _ask_origin", log.output[0])
             self.assertNotIn("jane", "".join(log.output))
         order.action_confirm()
 
     def test_whatever_breaks_in_the_preparation_leaves_a_row_and_no_personal_data(self):
         broken = patch.object(
-            type(self.api), "_complete", side_effect=ValueError(SECRET), autospec=True
+            EventBuilder, "_complete", side_effect=ValueError(SECRET), autospec=True
         )
         with broken, self.assertLogs("meta.conversions.api", "ERROR") as log:
             event = self.record(event_id="kept")
         self.assertEqual((event.state, event.failure_reason), ("failed", "invalid"))
         self.assertEqual((event.event_name, event.event_id), ("Lead", "kept"))
-        self.assertIn("in _prepare", log.output[0])
+        self.assertIn("in _build", log.output[0])
         self.assertNotIn("jane", "".join(log.output))
         with broken, mute_logger("meta.conversions.api"), self.assertRaises(UserError):
             self.record(raise_on_error=True)
 
     def test_what_postgresql_refuses_leaves_a_row_and_no_personal_data(self):
-        row = type(self.api)._to_row
+        row = EventWriter.to_row
 
-        def unstorable(api, draft):
-            values = row(api, draft)
+        def unstorable(writer, draft):
+            values = row(writer, draft)
             return (
                 values
                 | {"event_source_url": SECRET}
@@ -362,7 +364,7 @@ class TestGarbage(MetaCapiCase):
             )
 
         with (
-            patch.object(type(self.api), "_to_row", unstorable),
+            patch.object(EventWriter, "to_row", unstorable),
             self.assertLogs("meta.conversions.api", "ERROR") as log,
         ):
             event = self.record()
@@ -377,14 +379,14 @@ class TestGarbage(MetaCapiCase):
             for owner, method in (
                 (type(order), "_meta_capi_user_data"),
                 (config, "_pixel_id"),
-                (type(self.api), "_execute_insert"),
+                (EventWriter, "_execute_insert"),
                 (type(self.delivery), "_schedule"),
             ):
                 with (
                     self.subTest(error=error, method=method),
                     patch.object(owner, method, side_effect=error, autospec=True),
                     patch.object(
-                        type(self.api), "_is_recorded_elsewhere", lambda *a: False
+                        EventWriter, "_is_recorded_elsewhere", lambda *a: False
                     ),
                     self.assertRaises(error),
                 ):

@@ -1,6 +1,7 @@
 import json
 import xmlrpc.client
 from base64 import b64encode
+from contextlib import contextmanager
 from datetime import timedelta
 from io import BytesIO
 
@@ -150,6 +151,42 @@ class TestRpc(RpcCase):
         for entry in self.entries():
             yield entry, "send_event", self.arguments
             yield entry, "send_events", {"events": [self.arguments, self.arguments]}
+
+    @contextmanager
+    def overriding(self):
+        """Let another module override both methods, as ``_inherit`` does.
+
+        Gives the list of the calls that reach it.
+        """
+        calls = []
+
+        class Override:
+            def send_event(self, *args, **kwargs):
+                calls.append("send_event")
+                return super().send_event(*args, **kwargs)
+
+            def send_events(self, events):
+                calls.append("send_events")
+                return super().send_events(events)
+
+        registry_class = type(self.api)
+        bases = registry_class.__bases__
+        registry_class.__bases__ = (Override, *bases)
+        self.api._unregister_hook()
+        self.api._register_hook()
+        try:
+            yield calls
+        finally:
+            registry_class.__bases__ = bases
+
+    @mute_logger("odoo.http", *DEPRECATED)
+    def test_an_override_of_another_module_lets_no_portal_user_in(self):
+        with self.overriding() as calls:
+            self.test_a_portal_user_is_refused_at_every_entry()
+            self.test_an_internal_user_gets_the_ids_back_at_every_entry()
+            event = self.api.with_user(self.portal).send_event("Lead", event_id="local")
+            self.assertEqual(event.sudo().event_id, "local")
+        self.assertGreater(len(calls), len(list(self.calls())))
 
     @mute_logger("odoo.http", *DEPRECATED)
     def test_a_portal_user_is_refused_at_every_entry(self):
