@@ -14,33 +14,30 @@ _GRACE_MINUTES = 60
 _FOLLOWED_DAYS = 7
 _MAX_NAMES = 10
 _MODULE = "ih_meta_conversions_api"
+STOPPED = "mail.mail_activity_data_warning"
 STUCK = f"{_MODULE}.mail_activity_type_stuck"
 MISSING = f"{_MODULE}.mail_activity_type_missing"
 
 
-class MetaCapiPixel(models.Model):
+class MetaCapiAlert(models.AbstractModel):
     """What managers are told of without looking: each thing once, until it is over.
 
     What was told is kept with the pixel, not with the activities: one that a person has
     ticked off does not come again.
     """
 
-    _inherit = "meta.capi.pixel"
-
-    is_stuck_told = fields.Boolean("Stuck Events Reported", readonly=True, copy=False)
-    missing_told_day = fields.Date(
-        "Last Day Reported as Missing", readonly=True, copy=False
-    )
+    _name = "meta.capi.alert"
+    _description = "Activities for who manages the events for Meta"
 
     @api.model
-    def _look_after_alerts(self):
+    def _look_after_all(self):
         """Make the activities that are due, and take away those whose cause is gone."""
-        pixels = self.search([])
+        pixels = self.env["meta.capi.pixel"]
         for look_after in (
-            self._archive_unused,
-            pixels._look_after_stopped,
-            self._look_after_stuck,
-            self._look_after_missing,
+            pixels._archive_unused,
+            lambda: self._look_after_stopped(pixels.search([])),
+            lambda: self._look_after_stuck(pixels.search([])),
+            lambda: self._look_after_missing(pixels.search([])),
         ):
             try:
                 with self.env.cr.savepoint():
@@ -50,7 +47,24 @@ class MetaCapiPixel(models.Model):
                 log_error("The managers could not be told what is wrong", error)
 
     @api.model
-    def _look_after_stuck(self):
+    def _look_after_stopped(self, pixels):
+        """Tell managers once of each stop; what they were told goes when it is over."""
+        for pixel in pixels:
+            if pixel.state != "stopped":
+                if pixel.stopped_told_at:
+                    pixel.stopped_told_at = False
+                    self._unlink_activities(pixel, STOPPED)
+            elif pixel.stopped_told_at != pixel.stopped_at and pixel._is_in_use():
+                pixel.stopped_told_at = pixel.stopped_at
+                self._notify_managers(
+                    pixel,
+                    _("Meta takes no events of pixel %s", pixel.display_name),
+                    pixel.error_message or pixel.cure,
+                    activity_type=STOPPED,
+                )
+
+    @api.model
+    def _look_after_stuck(self, pixels):
         # Retried by hand, an old event is given its time anew.
         limit = fields.Datetime.now() - timedelta(minutes=STUCK_MINUTES)
         self.env.cr.execute(
@@ -69,13 +83,14 @@ class MetaCapiPixel(models.Model):
             )
         )
         stuck = dict(self.env.cr.fetchall())
-        told = self.search([("is_stuck_told", "=", True)])
+        told = pixels.filtered("is_stuck_told")
         over = told.filtered(lambda pixel: pixel.pixel_id not in stuck)
-        over._unlink_activities(STUCK)
+        self._unlink_activities(over, STUCK)
         over.is_stuck_told = False
-        for pixel in self.search([("pixel_id", "in", list(stuck))]) - told:
+        for pixel in (pixels - told).filtered(lambda pixel: pixel.pixel_id in stuck):
             pixel.is_stuck_told = True
-            pixel._notify_managers(
+            self._notify_managers(
+                pixel,
                 _(
                     "Events for pixel %s wait for more than an hour",
                     pixel.display_name,
@@ -85,11 +100,11 @@ class MetaCapiPixel(models.Model):
             )
 
     @api.model
-    def _look_after_missing(self):
+    def _look_after_missing(self, pixels):
         """Tell of days on which orders have no Purchase though one was to be sent."""
         reconciliation = self.env["meta.capi.reconciliation"]
         kind = self._activity_type(MISSING)
-        open_activities = self.search([]).activity_ids.filtered(
+        open_activities = pixels.activity_ids.filtered(
             lambda activity: kind and activity.activity_type_id == kind
         )
         if not reconciliation._is_armed():
@@ -107,14 +122,15 @@ class MetaCapiPixel(models.Model):
             lambda activity: (activity.res_id, activity.date_deadline) not in found
         ).unlink()
         for (pixel_id, day), orders in sorted(found.items()):
-            pixel = self.browse(pixel_id)
+            pixel = self.env["meta.capi.pixel"].browse(pixel_id)
             if day < yesterday or (
                 pixel.missing_told_day and day <= pixel.missing_told_day
             ):
                 continue
             pixel.missing_told_day = day
             names = ", ".join(orders[:_MAX_NAMES].mapped("name"))
-            pixel._notify_managers(
+            self._notify_managers(
+                pixel,
                 _(
                     "Orders of %(day)s without a Purchase at Meta: %(count)s",
                     count=len(orders),
@@ -139,6 +155,41 @@ class MetaCapiPixel(models.Model):
             for website, orders in missing.grouped("website_id").items():
                 pixel_id = config._pixel_id(website)
                 if pixel_id:
-                    key = self._get(pixel_id).id, day
+                    key = self.env["meta.capi.pixel"]._get(pixel_id).id, day
                     found[key] = found.get(key, orders.browse()) | orders
         return found
+
+    @api.model
+    def _notify_managers(self, pixel, summary, note, activity_type, deadline=None):
+        """Leave one activity with every manager; it goes away with its cause."""
+        users = self.env["res.users"]
+        # Since Odoo 19 a user's own groups and the implied ones are two fields.
+        groups = "all_group_ids" if "all_group_ids" in users._fields else "groups_id"
+        # Where somebody deleted the type, any other has to do.
+        kinds = self.env["mail.activity.type"]
+        kind = self._activity_type(activity_type) or kinds.search([], limit=1)
+        manager = self.env.ref("ih_meta_conversions_api.group_meta_capi_manager")
+        for user in users.search([(groups, "in", manager.ids)]):
+            # quick_update: a notice in Odoo; an e-mail would leave this transaction.
+            quick = pixel.with_context(mail_activity_quick_update=True)
+            quick.activity_schedule(
+                activity_type_id=kind.id,
+                date_deadline=deadline,
+                user_id=user.id,
+                summary=summary,
+                note=note,
+            )
+
+    @api.model
+    def _unlink_activities(self, pixels, activity_type):
+        """Take away the activities of a type, whoever they are for."""
+        kind = self._activity_type(activity_type)
+        pixels.sudo().activity_ids.filtered(
+            lambda activity: kind and activity.activity_type_id == kind
+        ).unlink()
+
+    @api.model
+    def _activity_type(self, xml_id):
+        """Return the type of an activity; none where somebody deleted it."""
+        kind = self.env.ref(xml_id, raise_if_not_found=False)
+        return kind or self.env["mail.activity.type"]

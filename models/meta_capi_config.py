@@ -77,8 +77,6 @@ SECRETS = (ACCESS_TOKEN, APP_SECRET)
 # Who loads the Pixel and makes the funnel's events: some script of the page, whose
 # calls are mirrored; we; or nobody, and the events go from the server only.
 PIXEL_MODES = ("page", "load", "server")
-# Who asks visitors for their consent: the website's cookies bar, another tool, nobody.
-CONSENT_SOURCES = ("odoo", "external", "none")
 # https://developers.facebook.com/docs/meta-pixel/reference, "Standard events"
 STANDARD_EVENTS = (
     *("AddPaymentInfo", "AddToCart", "AddToWishlist", "CompleteRegistration"),

@@ -277,11 +277,12 @@ class MetaCapiDelivery(models.AbstractModel):
         """
         try:
             with self._delivery_cursor() as cr:
-                pixels = api.Environment(cr, SUPERUSER_ID, {})["meta.capi.pixel"]
+                env = api.Environment(cr, SUPERUSER_ID, {})
                 if pixel_id:
-                    pixels._get(pixel_id)._look_after_stopped()
+                    pixel = env["meta.capi.pixel"]._get(pixel_id)
+                    env["meta.capi.alert"]._look_after_stopped(pixel)
                 else:
-                    pixels._look_after_alerts()
+                    env["meta.capi.alert"]._look_after_all()
         except Exception as error:
             log_error("The managers could not be told what is wrong", error)
 

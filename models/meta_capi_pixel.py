@@ -6,7 +6,6 @@ from .border import border
 from .meta_capi_cause import CAUSES
 from .outbox import PixelOutbox
 
-STOPPED = "mail.mail_activity_data_warning"
 EVENTS_MANAGER = "https://business.facebook.com/events_manager2/list/pixel/{}/overview"
 
 
@@ -82,6 +81,10 @@ class MetaCapiPixel(models.Model):
         "Events to Move",
         compute="_compute_movable_count",
         help="What was never sent, of websites that have another pixel by now.",
+    )
+    is_stuck_told = fields.Boolean("Stuck Events Reported", readonly=True, copy=False)
+    missing_told_day = fields.Date(
+        "Last Day Reported as Missing", readonly=True, copy=False
     )
     cause = fields.Selection(
         CAUSES, compute="_compute_cause", help="What stops or slows the delivery."
@@ -260,51 +263,4 @@ class MetaCapiPixel(models.Model):
             outbox.write_pixel(running, Wake(everything=True), now)
             self.env["meta.capi.delivery"]._schedule(pixel.pixel_id)
             with border(self.env.cr, "The managers could not be told that it runs"):
-                pixel._look_after_stopped()
-
-    def _look_after_stopped(self):
-        """Tell managers once of each stop; what they were told goes when it is over."""
-        for pixel in self:
-            if pixel.state != "stopped":
-                if pixel.stopped_told_at:
-                    pixel.stopped_told_at = False
-                    pixel._unlink_activities(STOPPED)
-            elif pixel.stopped_told_at != pixel.stopped_at and pixel._is_in_use():
-                pixel.stopped_told_at = pixel.stopped_at
-                pixel._notify_managers(
-                    _("Meta takes no events of pixel %s", pixel.display_name),
-                    pixel.error_message or pixel.cure,
-                    activity_type=STOPPED,
-                )
-
-    def _notify_managers(self, summary, note, activity_type, deadline=None):
-        """Leave one activity with every manager; it goes away with its cause."""
-        users = self.env["res.users"]
-        # Since Odoo 19 a user's own groups and the implied ones are two fields.
-        groups = "all_group_ids" if "all_group_ids" in users._fields else "groups_id"
-        # Where somebody deleted the type, any other has to do.
-        kinds = self.env["mail.activity.type"]
-        kind = self._activity_type(activity_type) or kinds.search([], limit=1)
-        manager = self.env.ref("ih_meta_conversions_api.group_meta_capi_manager")
-        for user in users.search([(groups, "in", manager.ids)]):
-            # quick_update: a notice in Odoo; an e-mail would leave this transaction.
-            self.with_context(mail_activity_quick_update=True).activity_schedule(
-                activity_type_id=kind.id,
-                date_deadline=deadline,
-                user_id=user.id,
-                summary=summary,
-                note=note,
-            )
-
-    def _unlink_activities(self, activity_type):
-        """Take away the activities of a type, whoever they are for."""
-        kind = self._activity_type(activity_type)
-        self.sudo().activity_ids.filtered(
-            lambda activity: kind and activity.activity_type_id == kind
-        ).unlink()
-
-    @api.model
-    def _activity_type(self, xml_id):
-        """Return the type of an activity; none where somebody deleted it."""
-        kind = self.env.ref(xml_id, raise_if_not_found=False)
-        return kind or self.env["mail.activity.type"]
+                self.env["meta.capi.alert"]._look_after_stopped(pixel)

@@ -34,7 +34,7 @@ def stop_pixel(pixel):
             "error_message": "The token has expired.",
         }
     )
-    pixel._look_after_stopped()
+    pixel.env["meta.capi.alert"]._look_after_stopped(pixel)
 
 
 @contextlib.contextmanager

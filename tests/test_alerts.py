@@ -34,7 +34,7 @@ class AlertCase(OverviewCase):
 
     def look(self):
         self.env.flush_all()
-        self.env["meta.capi.pixel"]._look_after_alerts()
+        self.env["meta.capi.alert"]._look_after_all()
 
 
 @tagged("post_install", "-at_install")
@@ -101,7 +101,9 @@ class TestStuckAlert(AlertCase):
         self.look()
         self.assertEqual(len(self.pixel.activity_ids & self.stops()), 1)
         # Its release takes its own notice away, and no other.
-        self.pixel._notify_managers("Slow", "", activity_type=STUCK)
+        self.env["meta.capi.alert"]._notify_managers(
+            self.pixel, "Slow", "", activity_type=STUCK
+        )
         self.pixel._release()
         self.assertFalse(self.stops())
         self.assertTrue(self.activities(STUCK))
@@ -128,7 +130,9 @@ class TestStuckAlert(AlertCase):
     def test_a_notice_that_cannot_be_made_does_not_keep_events_from_being_sent(self):
         self.record()
         broken = patch.object(
-            type(self.pixel), "_look_after_alerts", side_effect=ZeroDivisionError
+            type(self.env["meta.capi.alert"]),
+            "_look_after_all",
+            side_effect=ZeroDivisionError,
         )
         with broken, self.assertLogs("meta.conversions.api", "ERROR"):
             self.delivery._sweep()
