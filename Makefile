@@ -4,10 +4,10 @@ export ODOO
 DEV := python3 -m dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core simulate chaos bench lint format shell odoo screenshots pot dist clean
+.PHONY: help demo test test-core simulate chaos bench lint format shell odoo screenshots pot release-check dist clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo:  ## A shop whose order becomes a Purchase, until Ctrl-C (ONCE=1: prove it and exit)
 	@$(DEV) demo $(if $(ONCE),--once)
@@ -42,8 +42,11 @@ odoo:  ## Odoo itself with the private PostgreSQL up (ARGS="-d name -u module")
 screenshots:  ## The pictures of static/description/images, of a shop with a past (TARGET=folder)
 	@$(DEV) screenshots $(if $(TARGET),--target '$(TARGET)')
 
-pot:  ## Export i18n/ih_meta_conversions_api.pot
+pot:  ## Bring i18n/ up to date: the template, and new terms in each language's file
 	@$(DEV) pot
+
+release-check:  ## Fail on a term that a language lacks, and list them all
+	@$(DEV) release-check
 
 dist:  ## One wheel for all series, in dist/
 	@$(DEV) dist
