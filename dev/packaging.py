@@ -20,7 +20,7 @@ from .staging import staged, uncommitted
 # What may lie at the top of the addon once it is installed.
 _SHIPPED = {
     *("__init__.py", "__manifest__.py", "README.md", "LICENSE"),
-    *("capi", "controllers", "data", "i18n", "migrations", "models"),
+    *("capi", "controllers", "data", "docs", "i18n", "migrations", "models"),
     *("security", "static", "views", "wizards"),
 }
 _REPORT = "report.json"
