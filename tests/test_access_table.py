@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 from lxml import etree
 
 from odoo.exceptions import AccessError
@@ -18,7 +21,7 @@ EVERYBODY = set(USERS)
 READERS = {"user", "manager", "administrator"}
 MANAGERS = {"manager", "administrator"}
 ADMINISTRATORS = {"administrator"}
-# What there is to see and to do, and who may. The README has the same table.
+# What there is to see and to do, and who may.
 TABLE = {
     "menu_overview": READERS,
     "menu_log": READERS,
@@ -39,6 +42,22 @@ TABLE = {
     "token": ADMINISTRATORS,
     "browsers": ADMINISTRATORS,
     "record_from_code": EVERYBODY,
+}
+MANUAL = Path(__file__).parent.parent / "docs/administrator.md"
+# The rows of the manual's table, in its words.
+ROWS = {
+    "Overview, log, pixels, requests": (
+        *("menu_overview", "menu_log", "menu_pixels", "open_overview"),
+        *("read_overview", "read_events", "read_pixels", "read_requests"),
+        "read_causes",
+    ),
+    "How many events an order has": ("count_of_an_order",),
+    "How many events were sent about a customer, and when last": (
+        "count_of_a_customer",
+    ),
+    "Retry, cancel, send now": ("retry", "cancel", "send_now", "retry_wizard"),
+    "Settings, the token, kept browsers": ("settings", "token", "browsers"),
+    "Record events from code": ("record_from_code",),
 }
 
 
@@ -154,6 +173,25 @@ class TestAccessTable(OverviewCase):
                         savepoint.rollback()
                     self.env.invalidate_all()
                     self.assertEqual(could, name in allowed)
+
+    def test_the_manual_has_the_same_table(self):
+        text = MANUAL.read_text(encoding="utf-8")
+        lines = re.findall(
+            r"^\| (.+) \|$", text.partition("\n## Who may do what\n")[2], re.M
+        )
+        table = {
+            title: cells for title, *cells in (row.split(" | ") for row in lines[1:])
+        }
+        self.assertEqual(table.keys(), ROWS.keys())
+        self.assertEqual(
+            {thing for things in ROWS.values() for thing in things}, TABLE.keys()
+        )
+        for title, things in ROWS.items():
+            for name, cell in zip(USERS, table[title], strict=True):
+                for thing in things:
+                    with self.subTest(thing=thing, user=name):
+                        # Some have a right that none of these users has by itself.
+                        self.assertEqual(cell == "yes", name in TABLE[thing])
 
     def test_what_is_not_for_a_user_is_not_in_the_views_either(self):
         for model, words in (
