@@ -4,7 +4,8 @@ export ODOO
 DEV := python3 -m dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core simulate chaos bench lint format shell odoo screenshots pot release-check dist clean
+.PHONY: help demo test test-processes test-browser test-slow test-all test-core simulate \
+	chaos bench lint format shell odoo screenshots pot release-check dist clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -12,8 +13,20 @@ help:  ## Show this list
 demo:  ## A shop whose order becomes a Purchase, until Ctrl-C (ONCE=1: prove it and exit)
 	@$(DEV) demo $(if $(ONCE),--once)
 
-test:  ## The whole suite on one series (ODOO=17.0|18.0|19.0, TAGS=/module:Class.method)
+test:  ## The quick tests, on one series (ODOO=17.0|18.0|19.0, TAGS=/module:Class.method)
 	@$(DEV) test $(if $(TAGS),--tags '$(TAGS)')
+
+test-processes:  ## What needs servers and workers: deliveries, crashes, updates, chaos
+	@$(DEV) test --group processes
+
+test-browser:  ## What needs Chromium: the visitor's pages, the Pixel, the tours
+	@$(DEV) test --group browser
+
+test-slow:  ## Big tables, histories and costs; then the update and the removal
+	@$(DEV) test --group slow
+
+test-all:  ## All four of these groups, on one series
+	@$(DEV) test-all
 
 test-core:  ## The tests of capi/: no Odoo, no database, a second
 	@$(DEV) test-core

@@ -60,7 +60,10 @@ def _parser() -> argparse.ArgumentParser:
         )
         return command
 
-    add(_test, "test").add_argument("--tags", help="Odoo's --test-tags")
+    test = add(_test, "test")
+    test.add_argument("--group", default="quick", help="of tests (default: quick)")
+    test.add_argument("--tags", help="Odoo's --test-tags, instead of a group")
+    add(_test_all, "test-all")
     add(_test_core, "test-core")
     simulate = add(_simulate, "simulate")
     simulate.add_argument("--seed", type=int, default=0, help="of the first history")
@@ -93,10 +96,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _test(options: argparse.Namespace) -> int:
-    """Run the addon's tests in Odoo."""
+    """Run a group of the addon's tests in Odoo."""
     from . import run_tests
 
-    return run_tests.test(options.odoo, options.tags).close()
+    if options.group not in run_tests.GROUPS:
+        raise Problem(f"The groups of tests are {', '.join(run_tests.GROUPS)}.")
+    return run_tests.test(options.odoo, options.group, options.tags).close()
+
+
+def _test_all(options: argparse.Namespace) -> int:
+    """Run every group of the addon's tests on one series."""
+    from . import many_tests
+
+    return many_tests.test_all((options.odoo,)).close()
 
 
 def _test_core(_options: argparse.Namespace) -> int:
@@ -114,10 +126,10 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _ci(options: argparse.Namespace) -> int:
-    """Lint, then test on each series whose source is here."""
-    from . import run_tests
+    """Run every group of tests on each series whose source is here."""
+    from . import many_tests
 
-    return run_tests.test_all(options.odoo).close()
+    return many_tests.test_ci(options.odoo).close()
 
 
 def _chaos(options: argparse.Namespace) -> int:

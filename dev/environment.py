@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import sources, tools
 from .console import need_disk, step
-from .layout import ADDONS, DEV, exclusive, remove
+from .layout import ADDONS, DEV, arriving, exclusive, remove
 
 REQUIREMENTS = Path(__file__).parent / "requirements"
 # Needed for nothing here; the first two need a compiler and a C library each.
@@ -65,7 +65,8 @@ class Environment:
     def write_config(self, socket: Path) -> None:
         """Write the settings that every Odoo of this series is started with."""
         self.data.mkdir(exist_ok=True)
-        self.config.write_text(self.config_for(socket, ADDONS))
+        with arriving(self.config) as new:
+            new.write_text(self.config_for(socket, ADDONS))
 
     def config_for(self, socket: Path, addons: Path) -> str:
         """Return settings with the addon taken from the folder ``addons``."""
@@ -89,7 +90,8 @@ class Environment:
 
 def get(series: str) -> Environment:
     """Return the environment of a series, made or brought up to date first."""
-    source = sources.get(series)
+    with exclusive(f"source-{series}"):
+        source = sources.get(series)
     requirements = _requirements(source)
     recipe = "\n".join(
         (source.identity, sys.version, str(DEV), _queue_job(source), *requirements)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import tools
 from .console import Problem, say, step
-from .layout import DEV, arriving
+from .layout import DEV, arriving, exclusive
 
 _REQUIREMENTS = Path(__file__).parent / "requirements" / "meta-sdk.txt"
 FOLDER = DEV / "tools" / "meta-sdk"
@@ -17,16 +17,17 @@ def get(venv: Path) -> None:
     """Install it for the Python of `venv`; without network, the test is skipped."""
     wanted = _REQUIREMENTS.read_text()
     stamp = FOLDER / ".made-from"
-    if stamp.exists() and stamp.read_text() == wanted:
-        return
-    try:
-        with (
-            step("Getting Meta's own library, to compare with"),
-            arriving(FOLDER) as new,
-        ):
-            tools.install(
-                venv, "--quiet", "--no-deps", "--target", new, "-r", _REQUIREMENTS
-            )
-            (new / stamp.name).write_text(wanted)
-    except Problem as problem:
-        say(f"    {problem} The comparison is skipped.")
+    with exclusive("meta-sdk"):
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        try:
+            with (
+                step("Getting Meta's own library, to compare with"),
+                arriving(FOLDER) as new,
+            ):
+                tools.install(
+                    venv, "--quiet", "--no-deps", "--target", new, "-r", _REQUIREMENTS
+                )
+                (new / stamp.name).write_text(wanted)
+        except Problem as problem:
+            say(f"    {problem} The comparison is skipped.")

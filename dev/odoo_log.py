@@ -22,6 +22,8 @@ _SKIPPED = re.compile(r"skipped (.+?) : (.*)")
 
 # Seconds between two signs of life.
 _HEARTBEAT = 15
+# Lines that are shown at the end of a run, so that they are read there.
+_SHOWN = 20
 
 # What is no fault of the addon: how the record begins after its database, and why.
 FOREIGN = (
@@ -88,8 +90,17 @@ class Log:
 
     def show_end(self) -> None:
         """Show the last lines, for a run that died without saying why."""
-        lines = self.path.read_text(errors="replace").splitlines()[-20:]
-        say("\n".join(f"    | {line}" for line in lines))
+        _quote(self.path.read_text(errors="replace").splitlines()[-_SHOWN:])
+
+    def show_bad(self) -> None:
+        """Show what went wrong once more: the first and the last lines of each record."""
+        lines = []
+        for record in self.bad:
+            first, *others = record.text.rstrip().splitlines()
+            lines += [first, *others[-2:]]
+        _quote(lines[:_SHOWN])
+        if lines[_SHOWN:]:
+            say(f"    and {len(lines) - _SHOWN} lines more: see {self.path}")
 
     def _take(self, line: str) -> None:
         found = _RECORD.match(line)
@@ -126,3 +137,7 @@ class Log:
             if not self.quiet:
                 say(self._last.text.rstrip())
         self._last = None
+
+
+def _quote(lines: Iterable[str]) -> None:
+    say("\n".join(f"    | {line[:400]}" for line in lines))

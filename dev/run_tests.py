@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from . import databases, environment, meta_sdk, postgres, sources
+from . import databases, environment, meta_sdk, postgres
 from .console import say, step
 from .debian import install_system_package
 from .environment import Environment
-from .layout import ADDON, ODOO_SOURCES, ROOT, SERIES
+from .layout import ADDON, exclusive
 from .odoo_log import Log
 from .server import choose_port
 
+# What is tested apart from the rest, by the tag of its classes: the longest first, so
+# that nothing long is begun when all else is done.
+_APART = ("processes", "browser", "slow")
+# What each target runs, in Odoo's words; tests/test_groups.py sees to it that each test
+# is in one of them, and in one only.
+GROUPS = {
+    **{tag: f"{tag}/{ADDON}" for tag in _APART},
+    "quick": ",".join((f"/{ADDON}", *(f"-{tag}" for tag in _APART))),
+}
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _UNINSTALL = Path(__file__).with_name("uninstall.py")
 
@@ -59,83 +62,49 @@ class Tally:
 
 def have_browser() -> None:
     """See to a browser for the tests that need one; they are skipped without."""
-    if any(map(shutil.which, _BROWSERS)):
-        return
-    if not install_system_package("chromium", "for the tests in a browser"):
-        say("==> No Chromium or Chrome found: tests that need one will be skipped")
+    with exclusive("browser"):
+        if any(map(shutil.which, _BROWSERS)):
+            return
+        if not install_system_package("chromium", "for the tests in a browser"):
+            say("==> No Chromium or Chrome found: tests that need one will be skipped")
 
 
-def test(series: str, tags: str | None = None) -> Tally:
-    """Run the suite on one series, or only what ``tags`` selects of it."""
+def test(series: str, group: str = "quick", tags: str | None = None) -> Tally:
+    """Run a group of tests on one series, or only what ``tags`` selects.
+
+    The update and the removal of the addon take as long as a slow test, and are tried
+    with those.
+    """
     start = time.monotonic()
-    have_browser()
+    name = "test" if tags else group
+    if tags or group == "browser":
+        have_browser()
     odoo = environment.get(series)
     meta_sdk.get(odoo.venv)
     tally = Tally()
     with postgres.running() as cluster:
         odoo.write_config(cluster.socket)
         template = databases.template(odoo, cluster)
-        with databases.clone(odoo, cluster, template, "test") as database:
-            _run_suite(odoo, database, tags or f"/{ADDON}", tally)
-            if not tags and not tally.failed:
+        with databases.clone(odoo, cluster, template, name) as database:
+            log = Log(odoo.folder / "log" / f"{name}.log")
+            _run_suite(odoo, log, database, tags or GROUPS[group], tally)
+            if not tags and group == "slow" and not tally.failed:
                 _update(odoo, database, tally)
                 _uninstall(odoo, database, tally)
-    say(f"Odoo {series}: {tally} in {time.monotonic() - start:.0f} s")
+    say(f"Odoo {series}, {name}: {tally} in {time.monotonic() - start:.0f} s")
     return tally
 
 
-def test_all(default: str) -> Tally:
-    """Test the default series, then all others whose source is already here at once.
-
-    Much of the suite waits for processes, so that two of them take little longer than
-    one.
-    """
-    tally = test(default)
-    others = [series for series in SERIES if series != default]
-    here = [series for series in others if sources.find(series)]
-    with ExitStack() as stack:
-        runs = [stack.enter_context(_testing(series)) for series in here]
-        for process, output in runs:
-            process.wait()
-            output.seek(0)
-            lines = output.read().splitlines()
-            say("\n".join(lines[:-1]))
-            tally.add(Tally.read(lines[-1] if lines else ""))
-    left_out = [series for series in others if series not in here]
-    if left_out:
-        say(f"Not tested, no source in {ODOO_SOURCES}: Odoo {', '.join(left_out)}")
-    return tally
-
-
-@contextmanager
-def _testing(series: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """Test a series in a process of its own, which ends with the block."""
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(
-            (sys.executable, "-m", "dev", "test", "--odoo", series),
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            yield process, output
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
-
-
-def _run_suite(odoo: Environment, database: str, tags: str, tally: Tally) -> None:
-    log = Log(odoo.folder / "log" / "test.log")
+def _run_suite(
+    odoo: Environment, log: Log, database: str, tags: str, tally: Tally
+) -> None:
     with step(f"Installing {ADDON} on Odoo {odoo.series} and testing {tags}"):
         code = databases.run_odoo(
             odoo,
             log,
             *("-c", odoo.config, "-d", database, "-i", ADDON),
             *("--test-enable", "--test-tags", tags, "--stop-after-init"),
-            *("--http-port", str(choose_port(0))),
+            *("--http-port", str(choose_port())),
         )
     for test, reason in log.skipped.items():
         say(f"skipped {test}: {reason}")
@@ -148,6 +117,9 @@ def _run_suite(odoo: Environment, database: str, tags: str, tally: Tally) -> Non
         tally.check(False, f"Odoo's exit code is {code}, see {log.path}")
     elif not log.failed:
         _check_log(log, "installs and runs without a warning", tally)
+    else:
+        # What failed was shown at once, but much may have been said since.
+        log.show_bad()
 
 
 def _update(odoo: Environment, database: str, tally: Tally) -> None:
@@ -169,6 +141,8 @@ def _uninstall(odoo: Environment, database: str, tally: Tally) -> None:
 
 def _check_log(log: Log, what: str, tally: Tally, code: int = 0) -> None:
     good = not log.bad and not code
-    if code and not log.bad:
-        log.show_end()
     tally.check(good, what if good else f"{what}: see {log.path}")
+    if log.bad:
+        log.show_bad()
+    elif code:
+        log.show_end()

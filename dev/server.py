@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -35,9 +36,14 @@ class Server:
             raise Problem(f"Odoo ended with exit code {code}: see {self.log}.")
 
 
-def choose_port(preferred: int) -> int:
-    """Return the port people expect, or a free one if somebody has it."""
-    for port in (preferred, 0):
+def choose_port(preferred: int = 0) -> int:
+    """Return the port people expect, or a free one if somebody has it.
+
+    Below those that Linux gives to whoever asks for any: what listens takes its port
+    seconds later, and much is started at once.
+    """
+    others = random.sample(range(20_000, 32_000), 50)
+    for port in (preferred, *others) if preferred else others:
         with socket.socket() as probe:
             # Odoo's own option: a port in TIME_WAIT is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -45,7 +51,7 @@ def choose_port(preferred: int) -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            return port
     raise Problem("No network port is free on 127.0.0.1.")
 
 

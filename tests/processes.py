@@ -39,6 +39,7 @@ from odoo.tests import BaseCase
 
 from ..dev.graph_sandbox import GraphSandbox
 from ..dev.odoo_log import Log
+from ..dev.server import choose_port
 
 ADDON = "ih_meta_conversions_api"
 # Seconds between two looks at something that is to happen.
@@ -344,7 +345,7 @@ class Server:
             self._process = installation().popen(
                 *("-d", database.name, f"--db-filter=^{database.name}$"),
                 *("--no-database-list", "--workers=2", "--max-cron-threads=1"),
-                *(f"--http-port={_free_port()}", f"--gevent-port={_free_port()}"),
+                *(f"--http-port={choose_port()}", f"--gevent-port={choose_port()}"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -374,12 +375,6 @@ def _kill(process):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 # ----------------------------------------------------------------- what processes run

@@ -16,7 +16,7 @@ from .processes import Database, installation, installed
 SERIES = "19.0"
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "processes")
 class TestBench(BaseCase):
     """The smallest form of `make bench`: that each of its rows still measures."""
 

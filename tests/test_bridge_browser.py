@@ -173,7 +173,7 @@ class BrowserCase(BrowserMixin, BridgeCase):
         self.set_session(sale_last_order_id=order.id)
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestBridgePixel(BrowserCase):
     """A Pixel that somebody else has put on the pages."""
 
@@ -490,7 +490,7 @@ class TestBridgePixel(BrowserCase):
         self.assertTrue(self.run_js(page))
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestBridgeFunnel(BrowserCase):
     """The funnel's events, where it is us who make them."""
 

@@ -303,3 +303,9 @@ if given:
         def test_what_is_clean_stays_so(self, text):
             cleaned = clean_secret(text)
             self.assertEqual(clean_secret(cleaned), cleaned)
+
+else:
+
+    class TestProperties(BaseCase):
+        def test_properties(self):
+            self.skipTest("hypothesis is not installed: no property was tried")

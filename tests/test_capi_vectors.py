@@ -499,3 +499,9 @@ if given:
                 read += normalize_phones(digits, "DE") == [digits]
             print(f"vectors, ph of all countries: {read} of {tried} read")
             self.assertGreater(read, 0.98 * tried)
+
+else:
+
+    class TestPhonesOfAllCountries(BaseCase):
+        def test_phones(self):
+            self.skipTest("hypothesis is not installed: no phone was made up")

@@ -16,7 +16,7 @@ from .processes import Database, installation, installed
 SEED = 1
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "processes")
 class TestChaos(BaseCase):
     """The short form of `make chaos`: the same code with small numbers."""
 

@@ -91,7 +91,7 @@ class ClicksCase(BrowserMixin, MetaCapiCase, HttpCase):
         self.env.invalidate_all()
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestClicks(ClicksCase):
     """Actions that are made by clicks alone."""
 

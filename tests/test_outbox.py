@@ -257,7 +257,7 @@ def told_by_postgres(store):
     return told(rows, attempts, map(store.known_pixel, ("1", "2")))
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "slow")
 class TestHistories(TransactionCase):
     """The histories of the simulation, in memory and in PostgreSQL."""
 

@@ -252,7 +252,7 @@ class DeliveryCase(ProcessCase):
         )
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "processes")
 class TestJobrunner(DeliveryCase):
     batch_delay = 5
 
@@ -311,7 +311,7 @@ class TestJobrunner(DeliveryCase):
         self.assertEqual((self.count(), self.count_jobs()), (1, 1))
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "processes")
 class TestProcesses(DeliveryCase):
     """What no jobrunner disturbs, since there is none."""
 

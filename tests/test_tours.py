@@ -95,7 +95,7 @@ await see(".o_data_row", /Purchase.*Sent/s);
 """
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestTours(ClicksCase):
     """What an admin does, from the first page to the last.
 

@@ -107,7 +107,7 @@ def confirm_all(env):
     orders.with_context(mail_notify_force_send=False).action_confirm()
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "processes")
 class TestUpgrade(BaseCase):
     """A shop that ran the predecessor, with it switched on and with it switched off."""
 
@@ -264,7 +264,7 @@ def in_force(env):
     }
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "processes")
 class TestUpgradeOfWebsites(BaseCase):
     """A shop of 3.0.0 with two websites."""
 
@@ -441,7 +441,7 @@ def load_french(env):
     return {key: translations[sentence] for key, sentence in REFUSALS.items()}
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "processes")
 class TestUpdate(BaseCase):
     """A shop that ran 3.0.0, with rows of every kind in its log."""
 

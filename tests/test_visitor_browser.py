@@ -92,7 +92,7 @@ class VisitorCase(BrowserCase):
         self.browser.send("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestPixelSent(VisitorCase):
     """A copy of the browser counts once the Pixel has really sent it."""
 
@@ -246,7 +246,7 @@ TOOLS = {
 }
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestConsentTools(VisitorCase):
     """Consent tools other than Odoo's, behaving as they do."""
 
@@ -453,7 +453,7 @@ class TestConsentTools(VisitorCase):
         self.assertEqual(self.names(self.pixel()), ["Contact", "PageView"])
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestLateConsent(VisitorCase):
     """A visitor who looks around before answering."""
 
@@ -507,7 +507,7 @@ class TestLateConsent(VisitorCase):
         self.assertNotIn("AddToCart", self.names(self.server()))
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestPrerender(VisitorCase):
     """Pages that a browser prepares, and that are looked at later or never."""
 
@@ -544,7 +544,7 @@ class TestPrerender(VisitorCase):
         self.until(lambda: self.pixel()["Purchase", order.meta_capi_event_id])
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestPageLimits(VisitorCase):
     """Limited Data Use, as the page tells the Pixel."""
 
@@ -563,7 +563,7 @@ class TestPageLimits(VisitorCase):
         self.assertFalse(self.events(event_name="Contact").data_processing_options)
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestLoadedPixel(VisitorCase):
     """What the server would not send, the Pixel that we load does not send either."""
 

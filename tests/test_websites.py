@@ -83,7 +83,7 @@ class WebsitesCase(MetaCapiCase):
             self.env.registry.clear_cache(name)
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "slow")
 class TestWebsiteTable(WebsitesCase):
     """Every value, of every website there is, saved, changed and cleared in the box."""
 

@@ -23,7 +23,7 @@ def read_table():
     return {row[0]: tuple(row[1:]) for row in rows}
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "browser")
 class TestWhatLeaves(VisitorCase):
     """Each cell of the manual's table is what is found with a real browser."""
 
