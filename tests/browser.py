@@ -239,7 +239,7 @@ class Browser:
             return
         elif path == "/theme.js":
             answer = self._fulfil(self.theme.encode())
-        elif path in self.fails:
+        elif path.partition("?")[0] in self.fails:
             answer = ("Fetch.failRequest", {"errorReason": "ConnectionReset"})
         elif (
             path == url
@@ -279,7 +279,13 @@ class Browser:
     def _on_end(self, requestId, **_params):
         self._running.pop(requestId, None)
 
-    def _on_navigation(self, type="", **_params):
+    def _on_navigation(self, frame, type="", **_params):
+        if "parentId" not in frame:
+            # What the page before has asked for ends with it, and nobody tells; but for
+            # what our script and the Pixel send at its end.
+            for request_id, url in list(self._running.items()):
+                if "/meta_capi/" not in url and not url.startswith((FACEBOOK, TR)):
+                    self._running.pop(request_id, None)
         # A page that Chromium has kept as it was is not loaded again.
         if type == "BackForwardCacheRestore":
             self._loaded.set()

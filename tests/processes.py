@@ -205,9 +205,14 @@ class Database:
             connection.close()
 
 
+def shop(purpose):
+    """Return a database with the addon, as it is after its installation."""
+    return Database(_installed().name, purpose)
+
+
 @functools.lru_cache
-def installed():
-    """Return a database with the addon, to be copied; one for all classes."""
+def _installed():
+    """Return what the databases of all classes are copied from."""
     database = Database(installation().template, "processes_template")
     atexit.register(database.drop)
     run_odoo(database, "-i", ADDON, "--stop-after-init")
@@ -397,9 +402,7 @@ class ProcessCase(BaseCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        template = installed()
-        template.close()
-        cls.database = Database(template.name, "processes")
+        cls.database = shop("processes")
         cls.addClassCleanup(cls.database.drop)
         # Not by the ORM: all processes would have to load the registry anew.
         cls.database.rows(

@@ -11,7 +11,7 @@ from odoo.tests import BaseCase, tagged
 from ..dev.bench import measure
 from ..dev.bench_rig import Rig
 from ..dev.bench_rows import SMOKE
-from .processes import Database, installation, installed
+from .processes import installation, shop
 
 SERIES = "19.0"
 
@@ -25,9 +25,7 @@ class TestBench(BaseCase):
         super().setUpClass()
         if installation().series != SERIES:
             raise SkipTest(f"one series will do, {SERIES}")
-        template = installed()
-        template.close()
-        cls.database = Database(template.name, "bench")
+        cls.database = shop("bench")
         cls.addClassCleanup(cls.database.drop)
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)

@@ -11,7 +11,7 @@ from ..dev.chaos_scenarios import Storm, storm
 from ..dev.console import Problem
 from ..dev.graph_sandbox import GraphSandbox
 from ..dev.run_tests import Tally
-from .processes import Database, installation, installed
+from .processes import installation, shop
 
 SEED = 1
 
@@ -23,9 +23,7 @@ class TestChaos(BaseCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        template = installed()
-        template.close()
-        cls.database = Database(template.name, "chaos")
+        cls.database = shop("chaos")
         cls.addClassCleanup(cls.database.drop)
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)

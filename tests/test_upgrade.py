@@ -5,7 +5,7 @@ from pathlib import Path
 from odoo.tests import BaseCase, tagged
 from odoo.tools.translate import code_translations
 
-from .processes import ADDON, Database, Processes, installation, installed, run_odoo
+from .processes import ADDON, Database, Processes, installation, run_odoo, shop
 
 # What counts of the module that this one replaces: its name, its version, its fields
 # and its override; with two orders, of which one was confirmed under it.
@@ -271,9 +271,8 @@ class TestUpgradeOfWebsites(BaseCase):
     def test_todays_values_are_kept(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        database = Database(installation().template, "upgrade_websites")
+        database = shop("upgrade_websites")
         self.addCleanup(database.drop)
-        run_odoo(database, "-i", ADDON, "--stop-after-init")
         processes = Processes(database, folder.name)
         processes.start(set_up).result()
         before = processes.start(in_force).result()
@@ -450,8 +449,7 @@ class TestUpdate(BaseCase):
         super().setUpClass()
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
-        installed().close()
-        cls.shop = Database(installed().name, "update")
+        cls.shop = shop("update")
         cls.addClassCleanup(cls.shop.drop)
         processes = Processes(cls.shop, folder.name)
         try:
