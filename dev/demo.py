@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import databases, environment, postgres
 from .console import Problem, say, step
-from .environment import Environment
-from .graph_sandbox import GraphSandbox
 from .layout import ADDON, DEV, ROOT
-from .odoo_client import OdooClient
-from .odoo_log import Log
-from .postgres import Cluster
-from .server import Server, choose_port, serving
+from .odoo import databases, environment, postgres
+from .odoo.client import OdooClient
+from .odoo.environment import Environment
+from .odoo.log import Log
+from .odoo.postgres import Cluster
+from .odoo.server import Server, choose_port, serving
+from .sandbox import GraphSandbox
 
 # The parts of the repository that Odoo loads; a change in them calls for an update.
 _ADDON_PARTS = (

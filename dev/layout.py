@@ -18,6 +18,7 @@ DEFAULT_SERIES = "19.0"
 ROOT = Path(__file__).resolve().parent.parent
 DEV = ROOT / ".dev"
 ADDONS = DEV / "addons"
+REQUIREMENTS = ROOT / "dev" / "requirements"
 
 _USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 # Shared with whoever else works on Odoo on this machine.

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from .console import Problem, run, say, succeeds
-from .debian import install_system_package
 from .layout import CACHE, DEV, arriving
+from .odoo.debian import install_system_package
 
 _NO_INDEX = (
     "The Python packages could not be installed: check the network, or the index that"

@@ -9,7 +9,7 @@ from odoo.tools import SQL
 
 from odoo.addons.queue_job.tests.common import trap_jobs
 
-from ..dev.graph_sandbox import GraphSandbox
+from ..dev.sandbox import GraphSandbox
 from ..models import meta_capi_browser
 from ..models.outbox import EventTable
 

@@ -37,9 +37,9 @@ import psycopg2
 from odoo import SUPERUSER_ID, api, sql_db
 from odoo.tests import BaseCase
 
-from ..dev.graph_sandbox import GraphSandbox
-from ..dev.odoo_log import Log
-from ..dev.server import choose_port
+from ..dev.odoo.log import Log
+from ..dev.odoo.server import choose_port
+from ..dev.sandbox import GraphSandbox
 
 ADDON = "ih_meta_conversions_api"
 # Seconds between two looks at something that is to happen.

@@ -5,7 +5,7 @@ from odoo import fields
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..dev import graph_sandbox as sandbox
+from ..dev import sandbox
 from ..models.meta_capi_alert import MISSING, STUCK
 from .common import set_values
 from .test_overview import MODULE, OverviewCase

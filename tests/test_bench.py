@@ -8,9 +8,9 @@ from unittest import SkipTest
 
 from odoo.tests import BaseCase, tagged
 
-from ..dev.bench import measure
-from ..dev.bench_rig import Rig
-from ..dev.bench_rows import SMOKE
+from ..dev.bench.rig import Rig
+from ..dev.bench.rows import SMOKE
+from ..dev.bench.run import measure
 from .processes import installation, shop
 
 SERIES = "19.0"

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from ..capi.normalize import sha256
 from ..capi.reading import Problems
 from ..capi.user_data import read_user_data
-from ..dev.meta_sdk import FOLDER, NORMALIZER
+from ..dev.testing.meta_sdk import FOLDER, NORMALIZER
 
 try:
     from odoo.tests import BaseCase

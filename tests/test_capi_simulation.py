@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from math import ceil, log2
 from textwrap import dedent
 
-from ..dev.simulate import as_lines
+from ..dev.testing.simulate import as_lines
 from .simulation import meta
 from .simulation.histories import make_history, play, search, shrink
 from .simulation.world import PIXELS, START, Action, World

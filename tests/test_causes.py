@@ -11,7 +11,7 @@ from odoo.tools import mute_logger
 
 from ..capi.answer import RULES, classify
 from ..capi.causes import FIELD_RULES
-from ..dev import graph_sandbox as sandbox
+from ..dev import sandbox
 from ..models.event_builder import EventBuilder
 from ..models.meta_capi_cause import CAUSES
 from .common import MetaCapiCase, set_values

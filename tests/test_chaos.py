@@ -5,12 +5,12 @@ from pathlib import Path
 
 from odoo.tests import BaseCase, tagged
 
-from ..dev import chaos_shop
-from ..dev.chaos_audit import possible_counts
-from ..dev.chaos_scenarios import Storm, storm
+from ..dev.chaos import shop as chaos_shop
+from ..dev.chaos.audit import possible_counts
+from ..dev.chaos.scenarios import Storm, storm
 from ..dev.console import Problem
-from ..dev.graph_sandbox import GraphSandbox
-from ..dev.run_tests import Tally
+from ..dev.sandbox import GraphSandbox
+from ..dev.testing.suite import Tally
 from .processes import installation, shop
 
 SEED = 1

@@ -9,7 +9,7 @@ from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
 from ..capi.client import GraphClient
-from ..dev import graph_sandbox as sandbox
+from ..dev import sandbox
 from .common import MetaCapiCase, set_values
 
 DAY = 24 * 3600

@@ -19,7 +19,7 @@ try:
 except ImportError:
     from unittest import TestCase as BaseCase
 
-from ..dev.graph_sandbox import (
+from ..dev.sandbox import (
     EMPTY_HASH,
     Fault,
     GraphSandbox,

@@ -4,7 +4,7 @@ from pathlib import Path
 from odoo.tests import BaseCase, loader, tagged
 from odoo.tests.tag_selector import TagsSelector
 
-from ..dev.run_tests import GROUPS
+from ..dev.testing.suite import GROUPS
 from .browser import BrowserMixin
 from .processes import ADDON, ProcessCase
 

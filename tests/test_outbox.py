@@ -22,7 +22,7 @@ from ..capi.decision import (
     Change,
     Plan,
 )
-from ..dev import graph_sandbox as sandbox
+from ..dev import sandbox
 from ..models.outbox import EventTable, PixelOutbox, to_datetime
 from .common import MetaCapiCase, set_values
 from .simulation.histories import make_history

@@ -6,7 +6,7 @@ from odoo import fields
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..dev import graph_sandbox as sandbox
+from ..dev import sandbox
 from .common import FBC, FBP, MetaCapiCase, set_values
 
 MODULE = "ih_meta_conversions_api"

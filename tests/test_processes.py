@@ -11,7 +11,7 @@ from odoo import SUPERUSER_ID, api
 from odoo.tests import tagged
 
 from ..capi.client import GraphClient
-from ..dev.graph_sandbox import hang, http, reset_after_accept, slow
+from ..dev.sandbox import hang, http, reset_after_accept, slow
 from ..models.outbox import PixelOutbox
 from .processes import ProcessCase, Server
 

@@ -6,7 +6,7 @@ from odoo.tests import get_db_name, new_test_user, tagged
 from odoo.tools import SQL, mute_logger
 
 from ..capi import redaction
-from ..dev.graph_sandbox import error, http
+from ..dev.sandbox import error, http
 from .common import VisitCase
 from .test_rpc import DEPRECATED, PASSWORD, RpcCase, RpcError
 

@@ -3,7 +3,7 @@ import json
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..dev.graph_sandbox import new_token
+from ..dev.sandbox import new_token
 from .test_clicks import ClicksCase
 
 TEST_CODE = "TEST12345"

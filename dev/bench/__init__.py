@@ -1,0 +1,1 @@
+"""`make bench`: what recording and delivering cost."""

@@ -1,0 +1,246 @@
+"""What the benchmark has found: as a table, as JSON, and as a page of the documentation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..layout import ROOT
+from .rows import Figure
+
+RESULTS = Path(__file__).with_name("benchmarks.json")
+PAGE = ROOT / "docs" / "benchmarks.md"
+SCALING = ROOT / "docs" / "scaling.md"
+
+_BEGIN = "<!-- written by make bench: begin -->"
+_END = "<!-- written by make bench: end -->"
+
+
+def as_data(figures: Iterable[Figure]) -> list[dict[str, Any]]:
+    """Return figures as JSON's own types, by their row."""
+    return [
+        {
+            "row": figure.row,
+            "what": figure.what,
+            "against": figure.against,
+            "unit": figure.unit,
+            "measured": figure.measured,
+            "compared": figure.compared,
+            "value": figure.value,
+            "spread": list(figure.spread),
+            "goal": figure.goal,
+            "at_most": figure.at_most,
+            "is_absolute": figure.is_absolute,
+            "is_met": figure.is_met,
+            "rounds": len(figure.pairs),
+            "notes": figure.notes,
+        }
+        for figure in sorted(figures, key=lambda figure: _order(figure.row))
+    ]
+
+
+def _order(row: str) -> tuple[int, str]:
+    number = re.match(r"\d+", row)
+    return int(number[0]) if number else 0, row
+
+
+def machine() -> dict[str, Any]:
+    """Return what this is measured on."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = re.search(r"MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return {
+        "cpu": cpu[1] if cpu else "unknown",
+        "cores": os.cpu_count(),
+        "memory_gb": round(int(memory[1]) / 1024 / 1024) if memory else None,
+        "kernel": os.uname().release,
+    }
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the lines of a table in Markdown, which is also read well as text."""
+    lines = [
+        "| | Measured | Against | Measured | Against | Ratio | Spread | Goal | |",
+        "|---|---|---|---:|---:|---:|---|---|---|",
+    ]
+    for row in rows:
+        low, high = row["spread"]
+        compared = _number(row["compared"])
+        unit = row["unit"]
+        value = _number(row["value"])
+        lines.append(
+            f"| {row['row']} | {row['what']} | {row['against'] or '–'}"
+            f" | {_number(row['measured'])} {unit}"
+            f" | {'–' if row['is_absolute'] else f'{compared} {unit}'}"
+            f" | {f'{value} {unit}' if row['is_absolute'] else f'{value}×'}"
+            f" | {'–' if row['rounds'] < 2 else f'{_number(low)}–{_number(high)}'}"
+            f" | {'≤' if row['at_most'] else '≥'} {row['goal']:g}"
+            f" | {'met' if row['is_met'] else '**missed**'} |"
+        )
+    return lines
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}"
+
+
+def keep(series: str, run: dict[str, Any]) -> None:
+    """Add a run to the results that are kept, and write the pages anew.
+
+    A run of some rows replaces those alone; the others keep their own date.
+    """
+    runs = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    before = runs.get(series, {"rows": []})
+    rows = {row["row"]: {"date": before["date"], **row} for row in before["rows"]}
+    rows |= {row["row"]: row for row in run["rows"]}
+    run["rows"] = sorted(rows.values(), key=lambda row: _order(row["row"]))
+    runs[series] = run
+    RESULTS.write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n")
+    PAGE.write_text(_page(runs))
+    if SCALING.exists():
+        SCALING.write_text(_with_computed(SCALING.read_text(), _computed(runs)))
+
+
+def _page(runs: Mapping[str, Any]) -> str:
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`; see `dev/bench/rows.py` for what each row does.",
+        "",
+        "Every ratio is of two things that were measured right after one another, in",
+        "turn, on real PostgreSQL and in real Odoo processes: its median over the rounds,",
+        "and as spread the middle half of them. The ratio of the two medians beside it may",
+        "differ a little. PostgreSQL does not wait for the disk (`fsync` and",
+        "`synchronous_commit` are off): the waits would be the same on both sides and hide",
+        "what differs. Meta is a process on the same machine that counts events and says",
+        "yes at once; its own limit is given below.",
+        "",
+    ]
+    for series in sorted(runs, reverse=True):
+        run = runs[series]
+        facts = run["machine"]
+        versions = ", ".join(
+            f"{name} {value}" for name, value in run["versions"].items()
+        )
+        lines += [
+            f"## Odoo {series}",
+            "",
+            f"{facts['cores']} cores of {facts['cpu']}, {facts['memory_gb']} GB, Linux"
+            f" {facts['kernel']}; {versions}. {run['date']}, size *{run['size']}*,"
+            f" load {run['load']}.",
+            "",
+            f"The receiver takes {run['receiver_events_per_second']:,.0f} events a second.",
+            "",
+            *table(run["rows"]),
+            "",
+            *_older(run),
+            *(
+                f"- Row {row['row']}: {row['notes']['remark']}."
+                for row in run["rows"]
+                if "remark" in row["notes"]
+            ),
+            "",
+        ]
+        lines += _plans(run["rows"])
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _older(run: Mapping[str, Any]) -> list[str]:
+    """Tell which rows were not measured when the others were."""
+    rows: dict[str, list[str]] = {}
+    for row in run["rows"]:
+        day = row.get("date", run["date"])
+        if day != run["date"]:
+            rows.setdefault(day, []).append(row["row"])
+    return [
+        f"- Measured on {day}, by the same means: rows {', '.join(rows[day])}."
+        for day in sorted(rows)
+    ]
+
+
+def _plans(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    lines = []
+    for row in rows:
+        for milliseconds, text in row["notes"].get("plans", ())[:1]:
+            lines += [
+                f"Row {row['row']}, the slowest statement, {milliseconds:.2f} ms:",
+                "",
+                "```",
+                *(line[:160] for line in text.splitlines()),
+                "```",
+                "",
+            ]
+    return lines
+
+
+# ---------------------------------------------------------------------------- scaling
+
+
+def _with_computed(text: str, computed: str) -> str:
+    """Return a page with the part between the marks replaced."""
+    before, _begin, rest = text.partition(_BEGIN)
+    _old, _end, after = rest.partition(_END)
+    return f"{before}{_BEGIN}\n{computed}{_END}{after}"
+
+
+def _computed(runs: Mapping[str, Any]) -> str:
+    """Compute from a run how far one machine goes."""
+    series = max(runs)
+    run = runs[series]
+    rows = {row["row"]: row for row in run["rows"]}
+    if not {"1", "2", "5", "7", "12"} <= rows.keys():
+        return "\n*Not measured yet: run `make bench`.*\n\n"
+    single = rows["1"]["measured"]
+    drained = rows["5"]["measured"]
+    two = rows["7"]["measured"]
+    per_event = rows["12"]["measured"]
+    per_day = drained * 86_400
+    year = 365 * 1_000_000 * per_event / 1e9
+    lines = [
+        "",
+        f"Measured on Odoo {series}, {run['machine']['cores']} cores of"
+        f" {run['machine']['cpu']} ([when and how](benchmarks.md)):",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| recording an event costs its transaction | {single:.2f} ms |",
+        f"| one worker delivers | {drained:,.0f} events/s, {per_day / 1e6:,.0f} million a"
+        " day |",
+        f"| two workers on {run['machine']['cores']} cores deliver | {two:,.0f} events/s |",
+        f"| an event takes on disk | {per_event:,.0f} bytes |",
+        "",
+        f"A shop of 1 million events a day ({1e6 / 86400:.0f} a second on average) keeps"
+        f" one delivering worker busy for {1e6 / drained / 60:.1f} minutes of the day,"
+        f" spends {1e6 * single / 1000 / 3600:.1f} hours of its web workers' day on"
+        f" recording, and keeps {90 * 1e6 * per_event / 1e9:,.0f} GB of log in 90 days"
+        f" ({year:,.0f} GB if it were a year).",
+        "",
+        "What saturates first, in this order as the traffic grows:",
+        "",
+        f"1. **The disk of the log**: {per_event:,.0f} bytes an event. At"
+        f" {drained / 10:,.0f} events/s, a tenth of what one worker delivers, 90 days are"
+        f" {90 * 86400 * drained / 10 * per_event / 1e12:,.1f} TB.",
+        f"2. **The web workers that record**: one core records"
+        f" {1000 / single:,.0f} events/s one by one, {1000 / rows['2']['measured']:,.0f} in"
+        " batches. It is the shop's own work that fills them long before.",
+        f"3. **One delivering worker**: {drained:,.0f} events/s when Meta answers at"
+        " once. It waits for Meta otherwise: at 200 ms a request of some 800 events"
+        f" {_with_latency(drained, 0.2):,.0f} events/s.",
+        f"4. **The machine's cores**: two workers and their PostgreSQL deliver {two:,.0f}"
+        " events/s.",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _with_latency(rate: float, seconds: float, batch: int = 800) -> float:
+    return batch / (batch / rate + seconds)

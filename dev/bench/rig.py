@@ -1,0 +1,359 @@
+"""What the benchmark measures with: Odoo's processes, the receiver, and what is compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from .. import tools
+from ..console import Problem
+from ..layout import ADDON, DEV, REQUIREMENTS, ROOT, arriving
+from ..odoo.client import OdooClient
+from ..odoo.server import Server, launched
+from . import data as bench_data
+
+PIXEL = "1000000000000001"
+PIXELS = tuple(str(int(PIXEL) + number) for number in range(4))
+# Seconds after which a measurement is not going to end.
+_PATIENCE = 900
+
+_SERVE = f"""
+from odoo.addons.{ADDON}.dev.bench import inside
+inside.serve(env, %d)
+"""
+_SDK = DEV / "tools" / "meta-sdk-run"
+_SDK_REQUIREMENTS = REQUIREMENTS / "meta-sdk.txt"
+
+
+@dataclass
+class Rig:
+    """A database with the addon, and the means to measure it.
+
+    :param command: starts Odoo with its settings
+    :param python: Odoo's own Python
+    :param dsn: what psycopg2 connects with
+    :param sql: runs a statement and returns its rows, of one column, as text
+    """
+
+    command: Sequence[str | Path]
+    python: str | Path
+    database: str
+    dsn: Mapping[str, Any]
+    sql: Callable[[str], list[str]]
+    folder: Path
+    sink: Sink = field(init=False)
+    _control: socket.socket = field(init=False)
+
+    @contextmanager
+    def running(self) -> Iterator[Rig]:
+        """Have the receiver and the parent of the workers run."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with Sink.running() as self.sink, self._shell() as self._control:
+            with self.worker() as worker:
+                worker.call(
+                    "configure",
+                    parameters={
+                        "meta_capi.enabled": "True",
+                        "meta_capi.pixel_id": PIXEL,
+                        "meta_capi.extra_pixel_ids": "",
+                        "meta_capi.access_token": "bench-token-0123456789",
+                        "meta_capi.graph_url": self.sink.url,
+                        "meta_capi.bridge_enabled": "True",
+                    },
+                )
+            yield self
+
+    @contextmanager
+    def _shell(self) -> Iterator[socket.socket]:
+        mine, theirs = socket.socketpair()
+        script = self.folder / "shell.py"
+        script.write_text(_SERVE % theirs.fileno())
+        first, *others = self.command
+        with (
+            script.open() as source,
+            (self.folder / "shell.log").open("w") as log,
+            mine,
+        ):
+            process = subprocess.Popen(
+                (first, "shell", *others, "-d", self.database, "--no-http"),
+                stdin=source,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+            theirs.close()
+            try:
+                yield mine
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    @contextmanager
+    def worker(self) -> Iterator[Worker]:
+        """Have one more process of Odoo, forked from one that has loaded everything."""
+        mine, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+        with Connection(mine.detach()) as connection:
+            yield Worker(connection, self.folder / "shell.log")
+
+    @contextmanager
+    def serving(self) -> Iterator[Server]:
+        """Have Odoo serve, with two workers, the queue's runner and crons."""
+        # What others have left would be delivered first.
+        self.sql("DELETE FROM queue_job")
+        self.sql(f"TRUNCATE {', '.join(bench_data.TABLES)}")
+        # Behind a proxy, so that each request can be another visitor's.
+        command = (*self.command, "--proxy-mode")
+        log = self.folder / "server.log"
+        with launched(command, self.database, log, os.environ) as server:
+            yield server
+
+    def log_in(self, server: Server) -> OdooClient:
+        client = OdooClient(server.url)
+        client.log_in(self.database, "admin", "admin")
+        return client
+
+    def floor(self, batch: int) -> tuple[int, float]:
+        """Deliver by hand; return the events, and the seconds."""
+        return self._run(
+            self.python,
+            "dev.bench.floor",
+            dsn=dict(self.dsn),
+            url=self.sink.url,
+            pixel_id=PIXEL,
+            batch=batch,
+        )
+
+    def sdk(self, count: int) -> tuple[int, float]:
+        """Send by Meta's own library; return the events, and the seconds."""
+        return self._run(
+            sdk_python(),
+            "dev.bench.sdk",
+            url=self.sink.url,
+            pixel_id=PIXEL,
+            count=count,
+            batch=1000,
+        )
+
+    @staticmethod
+    def _run(python: str | Path, module: str, **arguments: Any) -> tuple[int, float]:
+        done = subprocess.run(
+            (python, "-m", module, json.dumps(arguments)),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise Problem(f"{module} failed: {done.stderr[-2000:]}")
+        events, seconds = json.loads(done.stdout)
+        return events, seconds
+
+
+class Worker:
+    """A process of Odoo's that runs functions of ``inside``."""
+
+    def __init__(self, connection: Connection, log: Path) -> None:
+        self._connection = connection
+        self._log = log
+
+    def call(self, name: str, **arguments: Any) -> Any:
+        self.start(name, **arguments)
+        return self.result()
+
+    def start(self, name: str, **arguments: Any) -> None:
+        self._connection.send((name, arguments))
+
+    def result(self) -> Any:
+        if not self._connection.poll(_PATIENCE):
+            raise Problem(f"A worker does not come to an end: see {self._log}.")
+        try:
+            good, value = self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise Problem(f"A worker has died: see {self._log}.") from None
+        if not good:
+            raise Problem(f"A worker failed:\n{value}")
+        return value
+
+
+class Sink:
+    """The receiver, in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self._process = process
+        self._port = port
+        self.url = f"http://127.0.0.1:{port}"
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator[Sink]:
+        process = subprocess.Popen(
+            (sys.executable, "-m", "dev.bench.sink"),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield cls(process, int(_line_of(process)))
+        finally:
+            process.kill()
+            process.wait()
+
+    def order(self, word: str) -> int:
+        """Give an order; return how many clients wait for an answer."""
+        assert self._process.stdin
+        print(word, file=self._process.stdin, flush=True)
+        return int(_line_of(self._process))
+
+    def limit(self, requests: int) -> float:
+        """Return how many events per second it takes at the most."""
+        event = b'{"event_name":"Purchase","user_data":"%b"}' % (b"x" * 1150)
+        body = b'{"data":[%b]}' % b",".join([event] * 800)
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=10)
+        start = time.perf_counter()
+        for _request in range(requests):
+            connection.request("POST", "/", body)
+            connection.getresponse().read()
+        seconds = time.perf_counter() - start
+        connection.close()
+        return 800 * requests / seconds
+
+
+def _line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    line = process.stdout.readline()
+    if not line:
+        raise Problem("The receiver of the benchmark has ended.")
+    return line
+
+
+def sdk_python() -> Path:
+    """Return a Python that has Meta's own library, and all that it wants."""
+    python = _SDK / "bin" / "python"
+    stamp = _SDK / ".made-from"
+    wanted = _SDK_REQUIREMENTS.read_text()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        with arriving(_SDK) as new:
+            tools.make_venv(new)
+            tools.install(new, "--quiet", "-r", _SDK_REQUIREMENTS)
+            (new / stamp.name).write_text(wanted)
+    return python
+
+
+class Visitors:
+    """Visitors of the shop, each from an address of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._host = url.partition("//")[2]
+        self._url = url
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def get(self, path: str) -> float:
+        """Ask for a page; return the seconds until it is there."""
+        start = time.perf_counter()
+        with urllib.request.urlopen(self._url + path, timeout=60) as answer:
+            answer.read()
+        return time.perf_counter() - start
+
+    def post(self, path: str, content: Callable[[int], Any], status: int) -> None:
+        """Send JSON as another visitor, and expect an answer's status."""
+        with self._lock:
+            self._count += 1
+            number = self._count
+        address = f"198.18.{number // 250 % 250}.{number % 250 + 1}"
+        connection = HTTPConnection(self._host, timeout=60)
+        connection.request(
+            "POST", path, json.dumps(content(number)), self._headers(address)
+        )
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        if answer.status != status:
+            raise Problem(f"{path} answers HTTP {answer.status} instead of {status}.")
+
+    def _headers(self, address: str) -> dict[str, str]:
+        return {
+            "Content-Type": "application/json",
+            "Origin": f"http://{self._host}",
+            "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/142.0.0.0",
+            "X-Forwarded-For": address,
+            "X-Forwarded-Host": self._host,
+            "X-Forwarded-Proto": "http",
+        }
+
+    def repeat(self, address: str, path: str, content: Any) -> Callable[[], int]:
+        """Return what sends the same JSON from one address and tells the status.
+
+        It is written once and hardly read: what it costs its sender takes from the
+        machine that the shop is on, too.
+        """
+        host, _colon, port = self._host.partition(":")
+        body = json.dumps(content)
+        headers = {
+            "Host": self._host,
+            "Content-Length": len(body),
+            "Connection": "close",
+        }
+        headers |= self._headers(address)
+        lines = [f"POST {path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
+        message = "\r\n".join([*lines, "", body]).encode()
+
+        def send() -> int:
+            with socket.create_connection((host, int(port)), timeout=60) as connection:
+                connection.sendall(message)
+                answer = connection.recv(64 * 1024)
+                while connection.recv(64 * 1024):
+                    pass
+            return int(answer.split()[1])
+
+        return send
+
+    def rate(
+        self, path: str, content: Callable[[int], Any], status: int, count: int
+    ) -> float:
+        """Send many requests, two at a time; return how many were answered a second."""
+
+        def ask() -> None:
+            for _n in range(count // 2):
+                self.post(path, content, status)
+
+        start = time.perf_counter()
+        in_parallel(2, ask)
+        return 2 * (count // 2) / (time.perf_counter() - start)
+
+
+def in_parallel(threads: int, function: Callable[[], Any]) -> None:
+    """Run a function in several threads; what one of them raises is raised."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            function()
+        except BaseException as error:
+            errors.append(error)
+
+    running = [threading.Thread(target=run) for _number in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    if errors:
+        raise errors[0]

@@ -1,0 +1,1 @@
+"""`make chaos`: what is left when everything breaks."""

@@ -1,0 +1,1 @@
+"""Odoo itself, made ready and run: its source, packages, databases and servers."""

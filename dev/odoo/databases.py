@@ -1,0 +1,154 @@
+"""The throw-away databases: one template a series, clones of it for each run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..console import Problem, step
+from ..layout import exclusive, remove
+from .environment import Environment
+from .log import Log
+from .postgres import Cluster
+
+# The addon's own dependencies, and apps whose events it tells of where they are.
+DEPENDENCIES = "website_sale,base_automation,queue_job,crm,website_sale_wishlist,website_mass_mailing"
+
+
+# What a test with a browser would otherwise spend its first 40 seconds on.
+_BUILD_ASSETS = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
+
+
+def run_odoo(environment: Environment, log: Log, *arguments: str | Path) -> int:
+    """Run Odoo, its log kept in a file and watched; return its exit code."""
+    return _watch(environment, log, None, arguments)
+
+
+def run_in_odoo(environment: Environment, log: Log, database: str, script: str) -> int:
+    """Run a script that has `env` on a database; return its exit code."""
+    options = ("shell", "-c", environment.config, "-d", database, "--no-http")
+    return _watch(environment, log, script, options)
+
+
+def _watch(
+    environment: Environment,
+    log: Log,
+    script: str | None,
+    arguments: Iterable[str | Path],
+) -> int:
+    source = tempfile.TemporaryFile("w+")
+    source.write(script or "")
+    source.seek(0)
+    with subprocess.Popen(
+        (environment.launcher, *map(str, arguments)),
+        stdin=source,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=environ(environment),
+    ) as process:
+        try:
+            log.follow(process.stdout or ())
+        except BaseException:
+            process.terminate()
+            raise
+    return process.returncode
+
+
+def environ(environment: Environment) -> dict[str, str]:
+    """What the addon's tests find their own Odoo processes by."""
+    return os.environ | {
+        "META_CAPI_DEV_ODOO": str(environment.launcher),
+        "META_CAPI_DEV_CONF": str(environment.config),
+        "META_CAPI_DEV_SERIES": environment.series,
+    }
+
+
+def template(environment: Environment, cluster: Cluster) -> str:
+    """Return the database with the dependencies installed, built if need be."""
+    name = f"template_{environment.series}"
+    recipe = f"{environment.identity} {DEPENDENCIES} {_BUILD_ASSETS}"
+    key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+    with exclusive(name):
+        # The remark is written last: a database without it is half-built.
+        if remark(cluster, name) != key:
+            drop(environment, cluster, name)
+            title = f"Installing {DEPENDENCIES.replace(',', ', ')} once"
+            with step(title):
+                _build(environment, cluster, name)
+            set_remark(cluster, name, key)
+    return name
+
+
+def remark(cluster: Cluster, name: str) -> str | None:
+    """Return what we last wrote on a database; None if there is no such thing."""
+    found = cluster.sql(
+        "SELECT shobj_description(oid, 'pg_database')"
+        f" FROM pg_database WHERE datname = '{name}'"
+    )
+    return found[0] if found and found[0] else None
+
+
+def set_remark(cluster: Cluster, name: str, text: str) -> None:
+    """Write on a database what it was made from."""
+    cluster.sql(f"""COMMENT ON DATABASE "{name}" IS '{text}'""")
+
+
+def _build(environment: Environment, cluster: Cluster, name: str) -> None:
+    cluster.sql(f'CREATE DATABASE "{name}" TEMPLATE template0')
+    # What others' modules warn of while they install is no concern of ours.
+    log = Log(environment.folder / "log" / "template.log", quiet=True)
+    code = run_odoo(
+        environment,
+        log,
+        *("-c", environment.config, "-d", name, "-i", DEPENDENCIES),
+        *("--stop-after-init", "--no-http"),
+    )
+    code = code or run_in_odoo(environment, log, name, _BUILD_ASSETS)
+    if code:
+        log.show_end()
+        raise Problem(f"Odoo could not install {DEPENDENCIES}: see {log.path}.")
+
+
+@contextmanager
+def clone(
+    environment: Environment, cluster: Cluster, source: str, purpose: str
+) -> Iterator[str]:
+    """Give a copy of a database for as long as this run needs it."""
+    sweep(environment, cluster)
+    name = f"{purpose}_{environment.series}_{os.getpid()}"
+    copy(environment, cluster, source, name)
+    try:
+        yield name
+    finally:
+        drop(environment, cluster, name)
+
+
+def copy(environment: Environment, cluster: Cluster, source: str, name: str) -> None:
+    cluster.sql(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+    files = environment.filestore(source)
+    if files.exists():
+        # Files of the store are named by their content, and never changed.
+        shutil.copytree(files, environment.filestore(name), copy_function=os.link)
+
+
+def drop(environment: Environment, cluster: Cluster, name: str) -> None:
+    cluster.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    remove(environment.filestore(name))
+
+
+def sweep(environment: Environment, cluster: Cluster) -> None:
+    """Drop the copies that runs which were killed have left."""
+    for name in cluster.sql("SELECT datname FROM pg_database"):
+        owner = name.rpartition("_")[2]
+        if f"_{environment.series}_" not in name or not owner.isdigit():
+            continue
+        if not Path("/proc", owner).exists():
+            drop(environment, cluster, name)

@@ -1,0 +1,1 @@
+"""The pictures of the manual and the store page."""

@@ -1,0 +1,1 @@
+"""The tests: of `capi/` alone, and of the addon in Odoo."""

@@ -1,0 +1,122 @@
+"""`make test-all` and what CI runs: every group of tests, a few at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from .. import tools
+from ..console import say
+from ..layout import ODOO_SOURCES, ROOT, SERIES
+from ..odoo import postgres, sources
+from .suite import GROUPS, Tally, have_browser
+
+# Seconds between two looks at what is under way, and between two signs of life.
+_POLL = 0.5
+_HEARTBEAT = 60
+# Lines of what failed that are said again at the very end.
+_SHOWN_AGAIN = 25
+
+
+def test_ci(default: str) -> Tally:
+    """Test the default series, and all others whose source is already here."""
+    others = [series for series in SERIES if series != default]
+    here = [series for series in others if sources.find(series)]
+    tally = test_all((default, *here))
+    left_out = [series for series in others if series not in here]
+    if left_out:
+        say(f"Not tested, no source in {ODOO_SOURCES}: Odoo {', '.join(left_out)}")
+    return tally
+
+
+def test_all(all_series: Sequence[str]) -> Tally:
+    """Run each group of tests on each series, on a database of its own.
+
+    Much of the suite waits for processes and for the browser: one run more than there
+    are cores keeps them busy.
+    """
+    start = time.monotonic()
+    runs = [
+        _Run(series, group, is_first=series == all_series[0])
+        for group in GROUPS
+        for series in all_series
+    ]
+    tally, ends = Tally(), []
+    # What all of them need is seen to by one.
+    have_browser()
+    tools.uv()
+    with postgres.running():
+        for run in _carry_out(runs, (os.cpu_count() or 1) + 1):
+            say("\n".join((f"==> {run}", *run.lines[:-1])))
+            found = Tally.read(run.lines[-1] if run.lines else "")
+            tally.add(found)
+            if found.failed:
+                ends += [f"==> {run}, once more:", *run.lines[-_SHOWN_AGAIN - 1 : -1]]
+    if ends:
+        say("\n".join(ends))
+    say(f"{len(runs)} runs in {time.monotonic() - start:.0f} s")
+    return tally
+
+
+@dataclass(eq=False)
+class _Run:
+    """The test of one group on one series, in a process of its own."""
+
+    series: str
+    group: str
+    is_first: bool
+    lines: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"Odoo {self.series}, {self.group}"
+
+    @contextmanager
+    def under_way(self) -> Iterator[subprocess.Popen[str]]:
+        """Have it run; it ends with the block, and what it has said is known then."""
+        with tempfile.TemporaryFile("w+") as output:
+            # PostgreSQL is the same on each series: one plays them all.
+            histories = {} if self.is_first else {"HISTORIES": "50"}
+            process = subprocess.Popen(
+                (sys.executable, "-m", "dev", "test", "--odoo", self.series)
+                + ("--group", self.group),
+                cwd=ROOT,
+                env=os.environ | histories,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
+                output.seek(0)
+                self.lines = output.read().splitlines()
+
+
+def _carry_out(runs: Sequence[_Run], at_once: int) -> Iterator[_Run]:
+    """Yield each run when it has ended; at most so many are under way."""
+    waiting, spoke_at = list(reversed(runs)), time.monotonic()
+    under_way: dict[_Run, tuple[subprocess.Popen[str], ExitStack]] = {}
+    with ExitStack() as everything:
+        while waiting or under_way:
+            while waiting and len(under_way) < at_once:
+                run, stack = waiting.pop(), everything.enter_context(ExitStack())
+                under_way[run] = stack.enter_context(run.under_way()), stack
+            for run, (process, stack) in list(under_way.items()):
+                if process.poll() is not None:
+                    stack.close()
+                    del under_way[run]
+                    yield run
+            if time.monotonic() - spoke_at >= _HEARTBEAT:
+                spoke_at = time.monotonic()
+                say(f"    under way: {'; '.join(map(str, under_way))}")
+            time.sleep(_POLL)

@@ -1,0 +1,149 @@
+"""`make test`: the addon's suite in a real Odoo, its update and its removal."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..console import say, step
+from ..layout import ADDON, exclusive
+from ..odoo import databases, environment, postgres
+from ..odoo.debian import install_system_package
+from ..odoo.environment import Environment
+from ..odoo.log import Log
+from ..odoo.server import choose_port
+from . import meta_sdk
+
+# What is tested apart from the rest, by the tag of its classes: the longest first, so
+# that nothing long is begun when all else is done.
+_APART = ("processes", "browser", "slow")
+# What each target runs, in Odoo's words; tests/test_groups.py sees to it that each test
+# is in one of them, and in one only.
+GROUPS = {
+    **{tag: f"{tag}/{ADDON}" for tag in _APART},
+    "quick": ",".join((f"/{ADDON}", *(f"-{tag}" for tag in _APART))),
+}
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_UNINSTALL = Path(__file__).with_name("uninstall.py")
+
+
+@dataclass
+class Tally:
+    """What is said on the last line."""
+
+    passed: int = 0
+    failed: int = 0
+
+    def check(self, good: bool, what: str) -> None:
+        self.passed += good
+        self.failed += not good
+        say(f"{'ok    ' if good else 'FAILED'} {what}")
+
+    def add(self, other: Tally) -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+
+    @classmethod
+    def read(cls, line: str) -> Tally:
+        """Return what the last line of another run says; without one, it failed."""
+        match = re.fullmatch(r"(\d+) passed, (\d+) failed", line)
+        return cls(*map(int, match.groups())) if match else cls(failed=1)
+
+    def close(self) -> int:
+        """Print the last line, which others count by; return the exit code."""
+        say(str(self))
+        return 1 if self.failed else 0
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed"
+
+
+def have_browser() -> None:
+    """See to a browser for the tests that need one; they are skipped without."""
+    with exclusive("browser"):
+        if any(map(shutil.which, _BROWSERS)):
+            return
+        if not install_system_package("chromium", "for the tests in a browser"):
+            say("==> No Chromium or Chrome found: tests that need one will be skipped")
+
+
+def test(series: str, group: str = "quick", tags: str | None = None) -> Tally:
+    """Run a group of tests on one series, or only what ``tags`` selects.
+
+    The update and the removal of the addon take as long as a slow test, and are tried
+    with those.
+    """
+    start = time.monotonic()
+    name = "test" if tags else group
+    if tags or group == "browser":
+        have_browser()
+    odoo = environment.get(series)
+    meta_sdk.get(odoo.venv)
+    tally = Tally()
+    with postgres.running() as cluster:
+        odoo.write_config(cluster.socket)
+        template = databases.template(odoo, cluster)
+        with databases.clone(odoo, cluster, template, name) as database:
+            log = Log(odoo.folder / "log" / f"{name}.log")
+            _run_suite(odoo, log, database, tags or GROUPS[group], tally)
+            if not tags and group == "slow" and not tally.failed:
+                _update(odoo, database, tally)
+                _uninstall(odoo, database, tally)
+    say(f"Odoo {series}, {name}: {tally} in {time.monotonic() - start:.0f} s")
+    return tally
+
+
+def _run_suite(
+    odoo: Environment, log: Log, database: str, tags: str, tally: Tally
+) -> None:
+    with step(f"Installing {ADDON} on Odoo {odoo.series} and testing {tags}"):
+        code = databases.run_odoo(
+            odoo,
+            log,
+            *("-c", odoo.config, "-d", database, "-i", ADDON),
+            *("--test-enable", "--test-tags", tags, "--stop-after-init"),
+            *("--http-port", str(choose_port())),
+        )
+    for test, reason in log.skipped.items():
+        say(f"skipped {test}: {reason}")
+    tally.passed += log.passed
+    tally.failed += log.failed
+    if not log.ran:
+        log.show_end()
+        tally.check(False, f"no test ran, see {log.path}")
+    elif code and not log.failed:
+        tally.check(False, f"Odoo's exit code is {code}, see {log.path}")
+    elif not log.failed:
+        _check_log(log, "installs and runs without a warning", tally)
+    else:
+        # What failed was shown at once, but much may have been said since.
+        log.show_bad()
+
+
+def _update(odoo: Environment, database: str, tally: Tally) -> None:
+    log = Log(odoo.folder / "log" / "update.log")
+    code = databases.run_odoo(
+        odoo,
+        log,
+        *("-c", odoo.config, "-d", database, "-u", ADDON),
+        *("--stop-after-init", "--no-http"),
+    )
+    _check_log(log, "updates without a warning", tally, code)
+
+
+def _uninstall(odoo: Environment, database: str, tally: Tally) -> None:
+    log = Log(odoo.folder / "log" / "uninstall.log")
+    code = databases.run_in_odoo(odoo, log, database, _UNINSTALL.read_text())
+    _check_log(log, "uninstalls without a trace or a warning", tally, code)
+
+
+def _check_log(log: Log, what: str, tally: Tally, code: int = 0) -> None:
+    good = not log.bad and not code
+    tally.check(good, what if good else f"{what}: see {log.path}")
+    if log.bad:
+        log.show_bad()
+    elif code:
+        log.show_end()
