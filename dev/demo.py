@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import os
 import time
@@ -14,22 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from .console import Problem, say, step
-from .layout import ADDON, DEV, ROOT
+from .layout import ADDON, exclusive
 from .odoo import databases, environment, postgres
 from .odoo.client import OdooClient
 from .odoo.environment import Environment
-from .odoo.log import Log
-from .odoo.postgres import Cluster
 from .odoo.server import Server, choose_port, serving
 from .sandbox import GraphSandbox
 
-# The parts of the repository that Odoo loads; a change in them calls for an update.
-_ADDON_PARTS = (
-    "__init__.py",
-    "__manifest__.py",
-    *("capi", "controllers", "data", "i18n", "migrations", "models"),
-    *("security", "static", "views"),
-)
 # Long enough for the batch delay, a busy machine and one retry.
 _PATIENCE = 120
 _FORGET_TOKEN = "DELETE FROM ir_config_parameter WHERE key = 'meta_capi.access_token'"
@@ -65,11 +54,12 @@ class Receiver:
 
 def demo(series: str, once: bool) -> int:
     """Show the addon at work; with ``once`` end as soon as it has been proved."""
-    with _alone():
+    busy = "A demo of this checkout is running already: stop it."
+    with exclusive("demo", otherwise=busy):
         odoo = environment.get(series)
         with postgres.running() as cluster, _receiver() as receiver:
             odoo.write_config(cluster.socket)
-            database = prepare_database(odoo, cluster)
+            database = databases.shop(odoo, cluster)
             say(f"==> Starting Odoo {series} with two workers and the queue's runner")
             with serving(odoo, database) as server:
                 _show(odoo, server, database, receiver)
@@ -88,18 +78,6 @@ def _stay_up(server: Server) -> None:
             time.sleep(0.5)
     except KeyboardInterrupt:
         say("")
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    with (DEV / "demo.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Problem(
-                "A demo of this checkout is running already: stop it."
-            ) from None
-        yield
 
 
 @contextmanager
@@ -125,48 +103,6 @@ def _receiver() -> Iterator[Receiver]:
             return found[0].event if found else None
 
         yield Receiver(graph.pixel_id, graph.token, "TEST12345", graph.url, received)
-
-
-def prepare_database(odoo: Environment, cluster: Cluster) -> str:
-    """Return the demo's database, made or brought up to date if need be."""
-    template = databases.template(odoo, cluster)
-    name = f"demo_{odoo.series}"
-    base = databases.remark(cluster, template)
-    addon = _fingerprint()
-    found = databases.remark(cluster, name) or ""
-    if found == f"{base} {addon}":
-        return name
-    log = Log(odoo.folder / "log" / "install.log")
-    if found.partition(" ")[0] == base:
-        title, option = f"Updating {ADDON}, which has changed", "-u"
-    else:
-        title, option = f"Installing {ADDON}", "-i"
-        databases.drop(odoo, cluster, name)
-        databases.copy(odoo, cluster, template, name)
-    with step(title):
-        code = databases.run_odoo(
-            odoo,
-            log,
-            *("-c", odoo.config, "-d", name, option, ADDON),
-            *("--stop-after-init", "--no-http"),
-        )
-    if code:
-        log.show_end()
-        raise Problem(f"Odoo could not load the addon: see {log.path}.")
-    databases.set_remark(cluster, name, f"{base} {addon}")
-    return name
-
-
-def _fingerprint() -> str:
-    """Digest the files that Odoo loads."""
-    digest = hashlib.sha256()
-    for part in _ADDON_PARTS:
-        top = ROOT / part
-        paths = sorted(top.rglob("*")) if top.is_dir() else [top]
-        for path in paths:
-            if path.is_file() and path.suffix != ".pyc":
-                digest.update(os.fsencode(path.relative_to(ROOT)) + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _show(odoo: Environment, server: Server, database: str, receiver: Receiver) -> None:

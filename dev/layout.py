@@ -12,6 +12,12 @@ from pathlib import Path
 from .console import Problem
 
 ADDON = "ih_meta_conversions_api"
+# What of the repository is the addon once it is installed.
+SHIPPED = {
+    *("__init__.py", "__manifest__.py", "README.md", "LICENSE"),
+    *("capi", "controllers", "data", "docs", "i18n", "migrations", "models"),
+    *("security", "static", "views", "wizards"),
+}
 SERIES = ("17.0", "18.0", "19.0")
 DEFAULT_SERIES = "19.0"
 
@@ -41,10 +47,16 @@ def prepare() -> None:
 
 
 @contextmanager
-def exclusive(name: str) -> Iterator[None]:
-    """Keep two runs in one checkout from setting up the same thing at once."""
+def exclusive(name: str, otherwise: str | None = None) -> Iterator[None]:
+    """Keep two runs in one checkout from doing the same thing at once.
+
+    :param otherwise: what the second one is told; without it, it waits
+    """
     with (DEV / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if otherwise else 0))
+        except BlockingIOError:
+            raise Problem(otherwise or "") from None
         yield
 
 

@@ -10,8 +10,8 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from .console import Problem, run, say, succeeds
-from .layout import CACHE, DEV, arriving
+from .console import Problem, run, say, step, succeeds
+from .layout import CACHE, DEV, arriving, exclusive, remove
 from .odoo.debian import install_system_package
 
 _NO_INDEX = (
@@ -117,12 +117,26 @@ def install(venv: Path, *arguments: str | Path) -> None:
     )
 
 
+def python_with(name: str, *wanted: str | Path) -> Path:
+    """Return the Python of a small virtual environment of its own.
+
+    :param wanted: packages, and files that list some; with others, it is made anew
+    """
+    venv = DEV / "tools" / name
+    stamp = venv / ".made-from"
+    lists = [one for one in wanted if isinstance(one, Path)]
+    recipe = "\n".join(o if isinstance(o, str) else o.read_text() for o in wanted)
+    with exclusive(f"tools-{name}"):
+        if not stamp.exists() or stamp.read_text() != recipe:
+            with step(f"Getting {name}"):
+                remove(venv)
+                make_venv(venv)
+                for one in wanted:
+                    install(venv, "--quiet", *(("-r",) if one in lists else ()), one)
+            stamp.write_text(recipe)
+    return venv / "bin" / "python"
+
+
 def program(package: str, name: str | None = None) -> Path:
     """Return a program of a Python package, installed on its own the first time."""
-    venv = DEV / "tools" / package
-    path = venv / "bin" / (name or package)
-    if not path.exists():
-        say(f"==> Getting {package}")
-        make_venv(venv)
-        install(venv, "--quiet", package)
-    return path
+    return python_with(package, package).with_name(name or package)

@@ -22,23 +22,21 @@ import functools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import traceback
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from unittest import SkipTest
 
 import psycopg2
 
-from odoo import SUPERUSER_ID, api, sql_db
+from odoo import SUPERUSER_ID, api
 from odoo.tests import BaseCase
 
+from ..dev.odoo.forking import Forkable
 from ..dev.odoo.log import Log
-from ..dev.odoo.server import choose_port
 from ..dev.sandbox import GraphSandbox
 
 ADDON = "ih_meta_conversions_api"
@@ -46,12 +44,6 @@ ADDON = "ih_meta_conversions_api"
 POLL = 0.05
 # Seconds after which it is not going to happen, also on a busy machine.
 PATIENCE = 90
-
-_SERVE = f"""
-from odoo.addons.{ADDON}.tests import processes
-processes.serve(env, %d)
-"""
-
 
 # ----------------------------------------------------------------- Odoo, as it is told
 
@@ -95,22 +87,9 @@ class Installation:
         connection.autocommit = True
         return connection
 
-    def popen(self, *arguments, **options):
-        """Start Odoo, as the head of a process group that can be killed with it."""
-        arguments = map(str, arguments)
-        return subprocess.Popen(
-            [self.launcher, *_with_config(self.config, arguments)],
-            start_new_session=True,
-            **options,
-        )
-
-
-def _with_config(config, arguments):
-    """Put the settings where Odoo wants them: after the name of a command."""
-    first, *others = arguments
-    if first.startswith("-"):
-        return ["-c", config, first, *others]
-    return [first, "-c", config, *others]
+    @property
+    def command(self):
+        return self.launcher, "-c", self.config
 
 
 @functools.lru_cache
@@ -133,9 +112,8 @@ def run_odoo(database, *arguments):
     """
     with tempfile.TemporaryDirectory() as folder:
         log = Log(Path(folder, "odoo.log"), quiet=True)
-        with installation().popen(
-            *arguments,
-            *("-d", database.name, "--no-http"),
+        with subprocess.Popen(
+            [*installation().command, *arguments, "-d", database.name, "--no-http"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -222,33 +200,11 @@ def _installed():
 # ---------------------------------------------------------------------- the processes
 
 
-def serve(env, number):
-    """Be the parent of a test's processes: ready to go, one forked for each call.
+def answer(registry, connection):
+    """Run the function that the test has sent, and send back what it returns.
 
-    Runs inside ``odoo shell``, whose start is what takes time.
-
-    :param number: of the socket that each process gets its own connection through
+    Runs inside ``odoo shell``, in a process of its own.
     """
-    registry = env.registry
-    env.cr.close()
-    sql_db.close_all()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # Nobody asks how a process ended: its connection tells.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    control = socket.socket(fileno=number)
-    while True:
-        _message, numbers, *_flags = socket.recv_fds(control, 1, 1)
-        if not numbers:
-            os._exit(0)
-        if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _answer(registry, Connection(numbers[0]))
-            os._exit(0)
-        os.close(numbers[0])
-
-
-def _answer(registry, connection):
-    """Run the function that the test has sent, and send back what it returns."""
     connection.send(os.getpid())
     function, arguments = connection.recv()
     try:
@@ -311,75 +267,26 @@ class Process:
 
 
 class Processes:
-    """``odoo shell`` on a database, loaded once, from which processes are forked."""
+    """Processes of Odoo on a database, each of which runs one function."""
 
     def __init__(self, database, folder):
-        self._log = Path(folder, "processes.log")
-        self._control, theirs = socket.socketpair()
-        script = Path(folder, "script.py")
-        script.write_text(_SERVE % theirs.fileno())
-        with theirs, script.open() as source, self._log.open("w") as log:
-            self._shell = installation().popen(
-                *("shell", "-d", database.name, "--no-http"),
-                stdin=source,
-                stdout=log,
-                stderr=log,
-                pass_fds=[theirs.fileno()],
-            )
+        command = installation().command
+        self._parent = Forkable(command, database.name, Path(folder), "tests.processes")
+        self.stop = self._parent.stop
 
     def start(self, function, *arguments):
-        mine, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._control, [b"+"], [theirs.fileno()])
         try:
-            return Process(Connection(mine.detach()), function, arguments)
+            return Process(self._parent.fork(), function, arguments)
         except (EOFError, ConnectionError):
-            raise AssertionError(f"No process:\n{_end(self._log)}") from None
-
-    def stop(self):
-        self._control.close()
-        _kill(self._shell)
+            raise AssertionError(f"No process:\n{_end(self._parent.log)}") from None
 
 
-class Server:
-    """Odoo with two workers, the queue's runner and a cron thread."""
-
-    def __init__(self, database, folder):
-        self._log = Path(folder, "server.log")
-        with self._log.open("w") as log:
-            self._process = installation().popen(
-                *("-d", database.name, f"--db-filter=^{database.name}$"),
-                *("--no-database-list", "--workers=2", "--max-cron-threads=1"),
-                *(f"--http-port={choose_port()}", f"--gevent-port={choose_port()}"),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    @property
-    def complaints(self):
-        """What is WARNING or worse in its log."""
-        log = Log(self._log.with_suffix(".copy"), quiet=True)
-        with self._log.open(errors="replace") as lines:
-            log.follow(lines)
-        return [record.text for record in log.bad]
-
-    def check(self):
-        if self._process.poll() is not None:
-            raise AssertionError(f"Odoo has ended:\n{_end(self._log)}")
-
-    def stop(self):
-        self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(10)
-        _kill(self._process)
-
-
-def _kill(process):
-    """End a process that we started, with all that it has started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def complaints(path):
+    """Return what is WARNING or worse in a log."""
+    log = Log(path.with_suffix(".copy"), quiet=True)
+    with path.open(errors="replace") as lines:
+        log.follow(lines)
+    return [record.text for record in log.bad]
 
 
 # ----------------------------------------------------------------- what processes run

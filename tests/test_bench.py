@@ -8,8 +8,8 @@ from unittest import SkipTest
 
 from odoo.tests import BaseCase, tagged
 
+from ..dev.bench.figures import SMOKE
 from ..dev.bench.rig import Rig
-from ..dev.bench.rows import SMOKE
 from ..dev.bench.run import measure
 from .processes import installation, shop
 
@@ -34,7 +34,7 @@ class TestBench(BaseCase):
     def test_every_row_gives_a_number(self):
         odoo = installation()
         rig = Rig(
-            command=(odoo.launcher, "-c", odoo.config),
+            command=odoo.command,
             python=sys.executable,
             database=self.database.name,
             dsn={

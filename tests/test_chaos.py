@@ -7,10 +7,10 @@ from odoo.tests import BaseCase, tagged
 
 from ..dev.chaos import shop as chaos_shop
 from ..dev.chaos.audit import possible_counts
-from ..dev.chaos.scenarios import Storm, storm
+from ..dev.chaos.storm import Storm, storm
 from ..dev.console import Problem
 from ..dev.sandbox import GraphSandbox
-from ..dev.testing.suite import Tally
+from ..dev.testing.tally import Tally
 from .processes import installation, shop
 
 SEED = 1
@@ -99,9 +99,7 @@ def _serving(database, graph, log):
             connection.close()
         return []
 
-    shop = chaos_shop.Shop(
-        (odoo.launcher, "-c", odoo.config), database.name, sql, notify, graph, log
-    )
+    shop = chaos_shop.Shop(odoo.command, database.name, sql, notify, graph, log)
     with contextlib.redirect_stdout(io.StringIO()), shop.serving():
         shop.configure()
         yield shop

@@ -1,3 +1,4 @@
+import contextlib
 import itertools
 import os
 import signal
@@ -5,15 +6,17 @@ import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api
 from odoo.tests import tagged
 
 from ..capi.client import GraphClient
+from ..dev.odoo.server import launched
 from ..dev.sandbox import hang, http, reset_after_accept, slow
 from ..models.outbox import PixelOutbox
-from .processes import ProcessCase, Server
+from .processes import ProcessCase, complaints, installation
 
 # Seconds within which a person who clicks has an answer, whatever Meta is doing.
 AT_ONCE = 2
@@ -259,8 +262,13 @@ class TestJobrunner(DeliveryCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = Server(cls.database, cls.folder)
-        cls.addClassCleanup(cls.server.stop)
+        stack = contextlib.ExitStack()
+        cls.addClassCleanup(stack.close)
+        log = Path(cls.folder, "server.log")
+        command = installation().command
+        cls.server = stack.enter_context(
+            launched(command, cls.database.name, log, os.environ)
+        )
 
     def check_server(self):
         self.server.check()
@@ -281,7 +289,7 @@ class TestJobrunner(DeliveryCase):
         self.assertEqual(stories, {("accepted",): 2_500})
         self.until(lambda: not self.count_jobs("state <> 'done'"), "no job is left")
         self.assertLessEqual(self.count_jobs(), 10)
-        self.assertEqual(self.server.complaints, [])
+        self.assertEqual(complaints(self.server.log), [])
 
     def test_one_bad_answer_costs_ten_seconds_at_most(self):
         # One for what Meta did not take and one for what it did; `make chaos` has more.

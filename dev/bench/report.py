@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..layout import ROOT
-from .rows import Figure
+from .figures import Figure
 
 RESULTS = Path(__file__).with_name("benchmarks.json")
 PAGE = ROOT / "docs" / "benchmarks.md"

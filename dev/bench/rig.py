@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from multiprocessing.connection import Connection
@@ -21,8 +20,9 @@ from typing import Any
 
 from .. import tools
 from ..console import Problem
-from ..layout import ADDON, DEV, REQUIREMENTS, ROOT, arriving
+from ..layout import REQUIREMENTS, ROOT
 from ..odoo.client import OdooClient
+from ..odoo.forking import Forkable
 from ..odoo.server import Server, launched
 from . import data as bench_data
 
@@ -30,13 +30,6 @@ PIXEL = "1000000000000001"
 PIXELS = tuple(str(int(PIXEL) + number) for number in range(4))
 # Seconds after which a measurement is not going to end.
 _PATIENCE = 900
-
-_SERVE = f"""
-from odoo.addons.{ADDON}.dev.bench import inside
-inside.serve(env, %d)
-"""
-_SDK = DEV / "tools" / "meta-sdk-run"
-_SDK_REQUIREMENTS = REQUIREMENTS / "meta-sdk.txt"
 
 
 @dataclass
@@ -56,13 +49,17 @@ class Rig:
     sql: Callable[[str], list[str]]
     folder: Path
     sink: Sink = field(init=False)
-    _control: socket.socket = field(init=False)
+    _parent: Forkable = field(init=False)
 
     @contextmanager
     def running(self) -> Iterator[Rig]:
         """Have the receiver and the parent of the workers run."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with Sink.running() as self.sink, self._shell() as self._control:
+        command, database = self.command, self.database
+        with ExitStack() as stack:
+            self.sink = stack.enter_context(Sink.running())
+            self._parent = Forkable(command, database, self.folder, "dev.bench.inside")
+            stack.callback(self._parent.stop)
             with self.worker() as worker:
                 worker.call(
                     "configure",
@@ -78,39 +75,10 @@ class Rig:
             yield self
 
     @contextmanager
-    def _shell(self) -> Iterator[socket.socket]:
-        mine, theirs = socket.socketpair()
-        script = self.folder / "shell.py"
-        script.write_text(_SERVE % theirs.fileno())
-        first, *others = self.command
-        with (
-            script.open() as source,
-            (self.folder / "shell.log").open("w") as log,
-            mine,
-        ):
-            process = subprocess.Popen(
-                (first, "shell", *others, "-d", self.database, "--no-http"),
-                stdin=source,
-                stdout=log,
-                stderr=log,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-            theirs.close()
-            try:
-                yield mine
-            finally:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-    @contextmanager
     def worker(self) -> Iterator[Worker]:
         """Have one more process of Odoo, forked from one that has loaded everything."""
-        mine, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._control, [b"+"], [theirs.fileno()])
-        with Connection(mine.detach()) as connection:
-            yield Worker(connection, self.folder / "shell.log")
+        with self._parent.fork() as connection:
+            yield Worker(connection, self._parent.log)
 
     @contextmanager
     def serving(self) -> Iterator[Server]:
@@ -246,15 +214,7 @@ def _line_of(process: subprocess.Popen[str]) -> str:
 
 def sdk_python() -> Path:
     """Return a Python that has Meta's own library, and all that it wants."""
-    python = _SDK / "bin" / "python"
-    stamp = _SDK / ".made-from"
-    wanted = _SDK_REQUIREMENTS.read_text()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        with arriving(_SDK) as new:
-            tools.make_venv(new)
-            tools.install(new, "--quiet", "-r", _SDK_REQUIREMENTS)
-            (new / stamp.name).write_text(wanted)
-    return python
+    return tools.python_with("meta-sdk-run", REQUIREMENTS / "meta-sdk.txt")
 
 
 class Visitors:

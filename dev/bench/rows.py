@@ -1,166 +1,22 @@
-"""The rows of the benchmark: each is two things that are measured in turn, and a goal.
-
-The machine may be busy and its speed may change: what counts is the ratio of two
-measurements that were made right after one another, and its median over many rounds.
-"""
+"""The rows of the benchmark: each is two things that are measured in turn, and a goal."""
 
 from __future__ import annotations
 
-import itertools
 import statistics
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..console import Problem, say
-from ..odoo.server import Server
-from . import data as bench_data
+from .figures import Figure, Size, median_ms, numbers
 from .rig import (
     PIXEL,
     PIXELS,
     Rig,
-    Visitors,
     Worker,
-    in_parallel,
     sdk_python,
 )
-
-# Odoo's lightest public JSON route: it reads one field of the website.
-_LIGHTEST_ROUTE = "/website/google_maps_api_key"
-_BEACONS_PER_SECOND = 15
-# One client may send one beacon a second.
-_FLOOD_PER_SECOND = 20
-_FLOODER = "198.19.0.1"
-
-# A path, the content that makes a request another visitor's, and the answer's status.
-Route = tuple[str, Callable[[int], Any], int]
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much is measured."""
-
-    name: str
-    rounds: int
-    calls: int
-    batch: int
-    orders: int
-    pending: int
-    drains: int
-    small_log: int
-    large_log: int
-    burst: int
-    in_memory: int
-    requests: int
-    pages: int
-
-
-FULL = Size(
-    name="full",
-    rounds=20,
-    calls=50,
-    batch=1000,
-    orders=8,
-    pending=50_000,
-    drains=7,
-    small_log=1000,
-    large_log=1_000_000,
-    burst=1000,
-    in_memory=100_000,
-    requests=40,
-    pages=15,
-)
-MEDIUM = Size(
-    name="medium",
-    rounds=8,
-    calls=25,
-    batch=1000,
-    orders=6,
-    pending=16_000,
-    drains=4,
-    small_log=1000,
-    large_log=200_000,
-    burst=400,
-    in_memory=30_000,
-    requests=40,
-    pages=15,
-)
-SMOKE = Size(
-    name="smoke",
-    rounds=1,
-    calls=2,
-    batch=10,
-    orders=1,
-    pending=200,
-    drains=1,
-    small_log=20,
-    large_log=200,
-    burst=6,
-    in_memory=100,
-    requests=4,
-    pages=2,
-)
-SIZES = {size.name: size for size in (FULL, MEDIUM, SMOKE)}
-
-
-@dataclass
-class Figure:
-    """What one comparison has given.
-
-    :param pairs: of each round what was measured, and what it is compared with, in
-        ``unit``
-    :param goal: of the median of their ratios; ``at_most`` or at least
-    :param is_absolute: it is compared with nothing, and the goal is of its own value
-    """
-
-    row: str
-    what: str
-    against: str
-    unit: str
-    goal: float
-    at_most: bool = True
-    is_absolute: bool = False
-    pairs: list[tuple[float, float]] = field(default_factory=list)
-    notes: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def ratios(self) -> list[float]:
-        return [
-            mine if self.is_absolute else mine / other for mine, other in self.pairs
-        ]
-
-    @property
-    def value(self) -> float:
-        return statistics.median(self.ratios)
-
-    @property
-    def spread(self) -> tuple[float, float]:
-        """The quarter of the rounds below, and the one above."""
-        if len(self.ratios) < 2:
-            return self.value, self.value
-        low, _middle, high = statistics.quantiles(self.ratios, n=4, method="inclusive")
-        return low, high
-
-    @property
-    def is_met(self) -> bool:
-        return self.value <= self.goal if self.at_most else self.value >= self.goal
-
-    @property
-    def measured(self) -> float:
-        return statistics.median(mine for mine, _other in self.pairs)
-
-    @property
-    def compared(self) -> float:
-        return statistics.median(other for _mine, other in self.pairs)
-
-
-def _median_ms(seconds: list[float]) -> float:
-    return 1000 * statistics.median(seconds)
-
+from .served import served
 
 # --------------------------------------------------------------------------- the rows
 
@@ -175,12 +31,12 @@ def record_single(rig: Rig, size: Size) -> list[Figure]:
     mean: list[float] = []
     by_hand: list[float] = []
     with rig.worker() as worker:
-        worker.call("record_single", first=_numbers(20), count=5)
+        worker.call("record_single", first=numbers(20), count=5)
         for _round in range(size.rounds):
             found = worker.call(
-                "record_single", first=_numbers(size.calls), count=size.calls
+                "record_single", first=numbers(size.calls), count=size.calls
             )
-            mine, row, job, floor = map(_median_ms, found.values())
+            mine, row, job, floor = map(median_ms, found.values())
             against_create.pairs.append((mine, row))
             against_job.pairs.append((mine, job))
             mean.append(1000 * statistics.mean(found["send_event"]))
@@ -208,7 +64,7 @@ def record_many(rig: Rig, size: Size) -> list[Figure]:
     with rig.worker() as worker:
         for number in range(size.rounds + 1):
             found = worker.call(
-                "record_many", first=_numbers(size.batch), count=size.batch
+                "record_many", first=numbers(size.batch), count=size.batch
             )
             if number or size.rounds == 1:  # the first one warms up
                 mine, other = (
@@ -230,7 +86,7 @@ def confirm(rig: Rig, size: Size) -> list[Figure]:
         hanging_rounds = 3 * size.rounds
         count = 2 + 2 * size.orders * size.rounds
         count += (2 * size.orders + 1) * hanging_rounds
-        orders = iter(worker.call("make_orders", first=_numbers(count), count=count))
+        orders = iter(worker.call("make_orders", first=numbers(count), count=count))
 
         def confirm(automation: str = ours) -> float:
             seconds: float = worker.call(
@@ -243,10 +99,10 @@ def confirm(rig: Rig, size: Size) -> list[Figure]:
         for _round in range(size.rounds):
             seconds = [(confirm(ours), confirm(empty)) for _n in range(size.orders)]
             mine, other = map(list, zip(*seconds, strict=True))
-            armed.pairs.append((_median_ms(mine), _median_ms(other)))
+            armed.pairs.append((median_ms(mine), median_ms(other)))
 
         def confirm_many() -> float:
-            return _median_ms([confirm() for _n in range(size.orders)])
+            return median_ms([confirm() for _n in range(size.orders)])
 
         def confirm_while_it_hangs() -> float:
             rig.sink.order("hang")
@@ -370,7 +226,7 @@ def large_log(rig: Rig, size: Size) -> list[Figure]:
                     "use_log",
                     schema=schema,
                     step=step,
-                    number=_numbers(1),
+                    number=numbers(1),
                     pixel_id=PIXEL,
                 )
                 return seconds
@@ -382,7 +238,7 @@ def large_log(rig: Rig, size: Size) -> list[Figure]:
                     (use("bench_large"), use("bench_small")) for _n in range(calls)
                 ]
                 large, small = map(list, zip(*seconds, strict=True))
-                figure.pairs.append((_median_ms(large), _median_ms(small)))
+                figure.pairs.append((median_ms(large), median_ms(small)))
             figure.notes["plans"] = _plans(worker, step)
             figures.append(figure)
     return figures
@@ -394,7 +250,7 @@ def _plans(worker: Worker, step: str) -> list[tuple[float, str]]:
             "explain_log",
             schema="bench_large",
             step=step,
-            number=_numbers(1),
+            number=numbers(1),
             pixel_id=PIXEL,
         )
     except Problem as problem:
@@ -436,183 +292,6 @@ def disk(rig: Rig, size: Size) -> list[Figure]:
         found = worker.call("disk")
     figure.pairs.append((found["on_disk"] / found["events"], found["body"]))
     return [figure]
-
-
-def served(rig: Rig, size: Size) -> list[Figure]:
-    """Ask a real server, with the queue's runner running."""
-    with rig.serving() as server:
-        return [
-            *_burst(rig, server, size),
-            *_beacons(rig, server, size),
-            *_flood(server, size),
-        ]
-
-
-def _burst(rig: Rig, server: Server, size: Size) -> list[Figure]:
-    """Record each event in a request of its own."""
-    figure = Figure(
-        "9",
-        f"queue.job rows made by {size.burst:,} transactions in a burst",
-        "",
-        "rows",
-        10,
-        is_absolute=True,
-    )
-
-    # One after the other: Odoo makes a user's settings at the first login.
-    clients = [rig.log_in(server) for _thread in range(2)]
-
-    def record() -> None:
-        client = clients.pop()
-        for _n in range(size.burst // 2):
-            arguments = bench_data.purchase(_numbers(1))
-            client.call("meta.conversions.api", "send_event", **arguments)
-
-    start = time.monotonic()
-    in_parallel(2, record)
-    figure.notes["seconds"] = time.monotonic() - start
-    (jobs,) = rig.sql("SELECT count(*) FROM queue_job WHERE channel = 'root.meta_capi'")
-    figure.pairs.append((float(jobs), size.burst))
-    return [figure]
-
-
-def _beacons(rig: Rig, server: Server, size: Size) -> list[Figure]:
-    """Ask for the beacon's route and another one, and for a page under both."""
-    rate = Figure(
-        "11a",
-        "beacons answered",
-        "requests of Odoo's lightest public JSON route",
-        "requests/s",
-        0.7,
-        False,
-    )
-    page = Figure(
-        "11b",
-        f"pages of the shop under {_BEACONS_PER_SECOND} beacons a second",
-        "under as many requests of that route",
-        "pages/s",
-        0.7,
-        False,
-    )
-    collect: Route = ("/meta_capi/collect", _beacon, 204)
-    other: Route = (_LIGHTEST_ROUTE, _empty, 200)
-    visitors = Visitors(server.url)
-    for route in (collect, other):
-        visitors.rate(*route, 4)
-    visitors.get("/shop")
-    sent = 4
-    for _round in range(size.rounds):
-        mine, others = (
-            visitors.rate(*route, size.requests) for route in (collect, other)
-        )
-        rate.pairs.append((mine, others))
-        sent += 2 * (size.requests // 2)
-        with _traffic(_BEACONS_PER_SECOND, lambda: visitors.post(*collect)) as count:
-            mine = statistics.median(visitors.get("/shop") for _n in range(5))
-        sent += count[0]
-        with _traffic(_BEACONS_PER_SECOND, lambda: visitors.post(*other)):
-            others = statistics.median(visitors.get("/shop") for _n in range(5))
-        page.pairs.append((1 / mine, 1 / others))
-    (recorded,) = rig.sql(
-        "SELECT count(*) FROM meta_capi_event WHERE event_name = 'ViewContent'"
-    )
-    if int(recorded) != sent:
-        raise Problem(f"{sent} beacons were sent, {recorded} are recorded.")
-    return [rate, page]
-
-
-def _flood(server: Server, size: Size) -> list[Figure]:
-    """Ask for a page alone, and while one client is refused again and again."""
-    figure = Figure(
-        "11c",
-        f"a page of the shop while one client floods, {_FLOOD_PER_SECOND} beacons a second",
-        "the page without",
-        "ms",
-        1.1,
-    )
-    visitors = Visitors(server.url)
-    statuses: Counter[int] = Counter()
-
-    send = visitors.repeat(_FLOODER, "/meta_capi/collect", _beacon(_numbers(1)))
-
-    def knock() -> int:
-        status = send()
-        statuses[status] += 1
-        return status
-
-    for _n in range(size.requests):  # each worker has its caches to fill
-        visitors.get("/shop")
-    for number in range(size.rounds):
-        times = {}
-        for is_flooded in (True, False) if number % 2 else (False, True):
-            if is_flooded:  # no more of the burst that is free
-                refused = 0
-                while refused < 20:
-                    refused = refused + 1 if knock() == 429 else 0
-                statuses.clear()
-            traffic = (
-                _traffic(_FLOOD_PER_SECOND, knock) if is_flooded else nullcontext()
-            )
-            with traffic:
-                pages = [visitors.get("/shop") for _n in range(size.pages)]
-            times[is_flooded] = _median_ms(pages)
-        figure.pairs.append((times[True], times[False]))
-        if statuses[429] < statuses[204]:
-            raise Problem(f"The flood is let through: {statuses}.")
-    return [figure]
-
-
-@contextmanager
-def _traffic(per_second: int, ask: Callable[[], Any]) -> Iterator[list[int]]:
-    """Have requests come in the background, at an even pace; count them."""
-    over = threading.Event()
-    count = [0]
-
-    def come() -> None:
-        due = time.monotonic()
-        while not over.wait(max(0, due - time.monotonic())):
-            ask()
-            count[0] += 1
-            due += 1 / per_second
-
-    thread = threading.Thread(target=come)
-    thread.start()
-    try:
-        yield count
-    finally:
-        over.set()
-        thread.join()
-
-
-def _beacon(number: int) -> dict[str, Any]:
-    return {
-        "event_name": "ViewContent",
-        "event_id": f"beacon-{number}",
-        "event_source_url": "/shop/walnut-desk-organiser-7",
-        "custom_data": {
-            "content_ids": [str(number)],
-            "content_type": "product",
-            "currency": "EUR",
-            "value": 49.9,
-        },
-    }
-
-
-def _empty(_number: int) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "params": {}}
-
-
-_counter = itertools.count(1_000_000)
-_counter_lock = threading.Lock()
-
-
-def _numbers(count: int) -> int:
-    """Return the first of some numbers that no event of this run has had."""
-    with _counter_lock:
-        first = next(_counter)
-        for _n in range(count - 1):
-            next(_counter)
-    return first
 
 
 Measurement = Callable[[Rig, Size], list[Figure]]

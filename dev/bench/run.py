@@ -11,54 +11,37 @@ from functools import partial
 from typing import Any
 
 from ..console import Problem, need_disk, say, step
-from ..layout import ADDON, DEV
-from ..odoo import databases, environment, postgres
+from ..layout import DEV
+from ..odoo import databases, environment
 from ..odoo.environment import Environment
-from ..odoo.log import Log
 from ..odoo.postgres import Cluster
 from . import report as bench_report
+from .figures import FULL, SIZES, Figure, Size
 from .rig import Rig
-from .rows import FULL, MEASUREMENTS, SIZES, Figure, Size
+from .rows import MEASUREMENTS
 
 
-def bench(series: str, size_name: str, rows: Collection[int]) -> int:
+def bench(series: str, size: str, rows: Collection[int]) -> int:
     """Measure, print the table, and keep what a full run has found."""
-    size = SIZES[size_name]
+    chosen = SIZES[size]
     # A row of a large log takes 2 KB, its indexes included, and what writes it as much.
-    need_disk(DEV, 1 + size.large_log * 4 // 10**6, "The benchmark")
+    need_disk(DEV, 1 + chosen.large_log * 4 // 10**6, "The benchmark")
     odoo = environment.get(series)
-    with postgres.running() as cluster:
-        odoo.write_config(cluster.socket)
-        template = databases.template(odoo, cluster)
-        with databases.clone(odoo, cluster, template, "bench") as database:
-            _install(odoo, database)
-            rig = _rig(odoo, cluster, database)
-            with rig.running():
-                run = measure(rig, size, rows)
+    with databases.fresh(odoo, "bench") as (cluster, database):
+        databases.install(odoo, database)
+        rig = _rig(odoo, cluster, database)
+        with rig.running():
+            run = measure(rig, chosen, rows)
     folder = DEV / "bench"
     folder.mkdir(exist_ok=True)
-    path = folder / f"{series}-{size.name}.json"
+    path = folder / f"{series}-{chosen.name}.json"
     path.write_text(json.dumps(run, indent=1, ensure_ascii=False))
     say("\n" + "\n".join(bench_report.table(run["rows"])))
     say(f"\n{path}")
-    if size is FULL:
+    if chosen is FULL:
         bench_report.keep(series, run)
         say(f"{bench_report.PAGE}")
     return 0
-
-
-def _install(odoo: Environment, database: str) -> None:
-    log = Log(odoo.folder / "log" / "bench-install.log")
-    with step(f"Installing {ADDON}"):
-        code = databases.run_odoo(
-            odoo,
-            log,
-            *("-c", odoo.config, "-d", database, "-i", ADDON),
-            *("--stop-after-init", "--no-http"),
-        )
-    if code:
-        log.show_end()
-        raise Problem(f"Odoo could not install the addon: see {log.path}.")
 
 
 def _rig(odoo: Environment, cluster: Cluster, database: str) -> Rig:

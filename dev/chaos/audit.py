@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from typing import Any
 
-from ..testing.suite import Tally
+from ..testing.tally import Tally
 from .shop import Shop
 
 Key = tuple[str, str, str | None]
@@ -28,6 +29,16 @@ SELECT rel.event_id, attempt.id, attempt.outcome, attempt.event_count
   JOIN meta_capi_attempt attempt ON attempt.id = rel.attempt_id
  ORDER BY attempt.id
 """
+
+
+def check_all(
+    shop: Shop, recorded: set[Key], tally: Tally, invalid: Collection[str] = ()
+) -> None:
+    """All that was recorded is there and sent; what is of ``invalid``, failed as such."""
+    check_states(shop, invalid, len(recorded), tally)
+    valid = {key for key in recorded if key[2] not in invalid}
+    check_deliveries(shop, valid, tally)
+    check_log(shop, tally)
 
 
 def check_log(shop: Shop, tally: Tally) -> None:
@@ -66,7 +77,9 @@ def check_repeats(shop: Shop, tally: Tally) -> None:
     )
 
 
-def check_states(shop: Shop, invalid: set[str], count: int, tally: Tally) -> None:
+def check_states(
+    shop: Shop, invalid: Collection[str], count: int, tally: Tally
+) -> None:
     """All rows are there; those of ``invalid`` failed as such, the others are sent."""
     states = Counter(
         (row["state"], row["failure_reason"], row["event_id"] in invalid)

@@ -7,25 +7,22 @@ minutes. They run a short form of it.
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ..console import Problem, say, step
-from ..demo import prepare_database
-from ..layout import ADDONS, DEV
+from ..layout import ADDONS, DEV, exclusive
 from ..odoo import databases, environment, postgres
 from ..odoo.environment import Environment
 from ..odoo.postgres import Cluster
 from ..sandbox import GraphSandbox, short_events_received
-from ..testing.suite import Tally
-from . import answers, scenarios
+from ..testing.tally import Tally
+from . import answers, jobs, outages, stops, storm
 from .shop import Shop
 
 _TIME_IS_SHIFTED = (
@@ -63,25 +60,16 @@ def chaos(series: str, seed: int | None = None, only: Iterable[int] = ()) -> Tal
     say(_TIME_IS_SHIFTED)
     start = time.monotonic()
     tally = Tally()
-    with _alone(), postgres.expendable() as cluster:
+    busy = "Chaos reigns in this checkout already: wait."
+    with exclusive("chaos", otherwise=busy), postgres.expendable() as cluster:
         odoo = _apart(environment.get(series), cluster)
-        source = prepare_database(odoo, cluster)
+        source = databases.shop(odoo, cluster)
         with databases.clone(odoo, cluster, source, "chaos") as database:
             # Else a crash could take what has just been committed.
             cluster.sql(f'ALTER DATABASE "{database}" SET synchronous_commit = on')
             _run(odoo, cluster, database, seed, set(only), tally)
     say(f"Odoo {series}, SEED={seed}: {tally} in {time.monotonic() - start:.0f} s")
     return tally
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    with (DEV / "chaos.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Problem("Chaos reigns in this checkout already: wait.") from None
-        yield
 
 
 def _apart(odoo: Environment, cluster: Cluster) -> Environment:
@@ -136,20 +124,18 @@ def _read(shop: Shop, chapters: list[Chapter], seed: int, tally: Tally) -> None:
 
 def _chapters(cluster: Cluster) -> list[Chapter]:
     modes = itertools.cycle(("fast", "immediate"))
-    storm = partial(
-        scenarios.storm, restart_postgres=lambda: _restart(cluster, next(modes))
+    worst = partial(
+        storm.storm, restart_postgres=lambda: _restart(cluster, next(modes))
     )
     return [
-        Chapter(1, "10,000 events while everything breaks", storm),
-        Chapter(2, "1,000 events, 7 of them poisoned", scenarios.poison),
-        Chapter(2, "One event refused without a reason", scenarios.ambiguous),
-        Chapter(3, "A token is revoked and replaced", scenarios.revoked_token),
-        Chapter(4, "Meta is away for a day, 20,000 events", scenarios.outage),
-        Chapter(5, "Told to wait for 19 minutes", scenarios.throttle),
-        Chapter(6, "Jobs deleted by hand", scenarios.lost_jobs),
-        Chapter(
-            6, "A transaction open for longer than its job", scenarios.long_transaction
-        ),
+        Chapter(1, "10,000 events while everything breaks", worst),
+        Chapter(2, "1,000 events, 7 of them poisoned", outages.poison),
+        Chapter(2, "One event refused without a reason", outages.ambiguous),
+        Chapter(3, "A token is revoked and replaced", outages.revoked_token),
+        Chapter(4, "Meta is away for a day, 20,000 events", outages.outage),
+        Chapter(5, "Told to wait for 19 minutes", outages.throttle),
+        Chapter(6, "Jobs deleted by hand", jobs.lost_jobs),
+        Chapter(6, "A transaction open for longer than its job", jobs.long_transaction),
         Chapter(7, "One bad answer of each kind", answers.blips),
         Chapter(8, "A token without permission, and a click", answers.no_permission),
         Chapter(9, "One event meets a code nobody knows", answers.unknown_code),
@@ -160,14 +146,14 @@ def _chapters(cluster: Cluster) -> list[Chapter]:
             partial(answers.breaks_meta, fault=short_events_received()),
         ),
         Chapter(11, "A search, a stop, and then a blip", answers.innocents),
-        Chapter(12, "Stops of each kind", answers.stops),
-        Chapter(13, "Calls have to be signed", answers.proof),
-        Chapter(14, "A clock that is ahead", answers.clock_ahead),
-        Chapter(15, "A store's event that may have arrived", answers.store_event),
-        Chapter(16, "No types of activities", answers.no_activity_type),
-        Chapter(17, "A sweep where Meta hangs", answers.long_sweep, False),
-        Chapter(6, "No jobrunner", scenarios.no_runner, has_runner=False),
-        Chapter(6, "Jobs of the dead, no jobrunner", scenarios.orphaned_jobs, False),
+        Chapter(12, "Stops of each kind", stops.stops),
+        Chapter(13, "Calls have to be signed", stops.proof),
+        Chapter(14, "A clock that is ahead", stops.clock_ahead),
+        Chapter(15, "A store's event that may have arrived", stops.store_event),
+        Chapter(16, "No types of activities", stops.no_activity_type),
+        Chapter(17, "A sweep where Meta hangs", stops.long_sweep, False),
+        Chapter(6, "No jobrunner", jobs.no_runner, has_runner=False),
+        Chapter(6, "Jobs of the dead, no jobrunner", jobs.orphaned_jobs, False),
     ]
 
 

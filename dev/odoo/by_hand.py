@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 
 from ..console import say
-from ..demo import prepare_database
 from ..layout import CACHE, DEV, ROOT, remove
 from . import databases, environment, postgres
 
@@ -15,7 +14,7 @@ def shell(series: str) -> int:
     odoo = environment.get(series)
     with postgres.running() as cluster:
         odoo.write_config(cluster.socket)
-        database = prepare_database(odoo, cluster)
+        database = databases.shop(odoo, cluster)
         say(f"Database {database}; `env` is there, env.cr.commit() keeps what you did.")
         return _run(odoo, ["shell", "-d", database, "--no-http"])
 

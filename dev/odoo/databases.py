@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..console import Problem, step
-from ..layout import exclusive, remove
+from ..layout import ADDON, ROOT, SHIPPED, exclusive, remove
+from . import postgres
 from .environment import Environment
 from .log import Log
 from .postgres import Cluster
@@ -28,6 +29,23 @@ _BUILD_ASSETS = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
 def run_odoo(environment: Environment, log: Log, *arguments: str | Path) -> int:
     """Run Odoo, its log kept in a file and watched; return its exit code."""
     return _watch(environment, log, None, arguments)
+
+
+def load(
+    environment: Environment,
+    log: Log,
+    database: str,
+    option: str,
+    modules: str = ADDON,
+    *more: str,
+) -> int:
+    """Install or update modules, by Odoo's option ``-i`` or ``-u``; return the exit code."""
+    return run_odoo(
+        environment,
+        log,
+        *("-c", environment.config, "-d", database, option, modules),
+        *("--stop-after-init", *(more or ("--no-http",))),
+    )
 
 
 def run_in_odoo(environment: Environment, log: Log, database: str, script: str) -> int:
@@ -105,16 +123,66 @@ def _build(environment: Environment, cluster: Cluster, name: str) -> None:
     cluster.sql(f'CREATE DATABASE "{name}" TEMPLATE template0')
     # What others' modules warn of while they install is no concern of ours.
     log = Log(environment.folder / "log" / "template.log", quiet=True)
-    code = run_odoo(
-        environment,
-        log,
-        *("-c", environment.config, "-d", name, "-i", DEPENDENCIES),
-        *("--stop-after-init", "--no-http"),
-    )
+    code = load(environment, log, name, "-i", DEPENDENCIES)
     code = code or run_in_odoo(environment, log, name, _BUILD_ASSETS)
     if code:
         log.show_end()
         raise Problem(f"Odoo could not install {DEPENDENCIES}: see {log.path}.")
+
+
+def shop(environment: Environment, cluster: Cluster) -> str:
+    """Return the demo's database, made or brought up to date if need be."""
+    source = template(environment, cluster)
+    name = f"demo_{environment.series}"
+    base, addon = remark(cluster, source), _fingerprint()
+    found = remark(cluster, name) or ""
+    if found == f"{base} {addon}":
+        return name
+    if found.partition(" ")[0] == base:
+        install(environment, name, option="-u")
+    else:
+        drop(environment, cluster, name)
+        copy(environment, cluster, source, name)
+        install(environment, name)
+    set_remark(cluster, name, f"{base} {addon}")
+    return name
+
+
+def _fingerprint() -> str:
+    """Digest the files that Odoo loads; a change in them calls for an update."""
+    digest = hashlib.sha256()
+    for part in sorted(SHIPPED):
+        top = ROOT / part
+        paths = sorted(top.rglob("*")) if top.is_dir() else [top]
+        for path in paths:
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(os.fsencode(path.relative_to(ROOT)) + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def install(
+    environment: Environment, database: str, script: str = "", option: str = "-i"
+) -> Log:
+    """Install or update the addon, then run a script in Odoo; return the log."""
+    log = Log(environment.folder / "log" / "install.log")
+    with step(f"{'Installing' if option == '-i' else 'Updating'} {ADDON}"):
+        code = load(environment, log, database, option)
+        if script and not code:
+            code = run_in_odoo(environment, log, database, script)
+    if code:
+        log.show_end()
+        raise Problem(f"Odoo could not load the addon: see {log.path}.")
+    return log
+
+
+@contextmanager
+def fresh(environment: Environment, purpose: str) -> Iterator[tuple[Cluster, str]]:
+    """Have the server up, and a database with the dependencies for as long as needed."""
+    with postgres.running() as cluster:
+        environment.write_config(cluster.socket)
+        source = template(environment, cluster)
+        with clone(environment, cluster, source, purpose) as database:
+            yield cluster, database
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from ..console import Problem, run, say
 # FontAwesome is taken from bookworm, because the newer package renamed its files.
 _OLD_RELEASE = "bookworm"
 _FROM_OLD_RELEASE = {"fonts-font-awesome"}
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _NO_NETWORK = (
     "Debian's package archive did not answer: check the network, or set"
     " ODOO_SOURCE=/path/to/odoo to use a tree you have."
@@ -38,6 +39,16 @@ def install_system_package(package: str, why: str) -> bool:
         run(("apt-get", "update", "-qq"), quiet=True, otherwise=_NO_NETWORK)
         run(install, env=env, quiet=True, otherwise=failure)
     return True
+
+
+def browser() -> str | None:
+    """Return the path of Chromium or Chrome, which is installed where we may."""
+    for name in _BROWSERS:
+        if path := shutil.which(name):
+            return path
+    if not install_system_package("chromium", "for what is looked at in a browser"):
+        return None
+    return shutil.which("chromium")
 
 
 class Archive:

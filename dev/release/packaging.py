@@ -12,18 +12,10 @@ from pathlib import Path
 
 from .. import tools
 from ..console import Problem, run, say, step
-from ..layout import ADDON, ROOT
-from ..odoo import databases, environment, postgres
-from ..odoo.environment import Environment
-from ..odoo.log import Log
+from ..layout import ADDON, ROOT, SHIPPED
+from ..odoo import databases, environment
 from .staging import staged, uncommitted
 
-# What may lie at the top of the addon once it is installed.
-_SHIPPED = {
-    *("__init__.py", "__manifest__.py", "README.md", "LICENSE"),
-    *("capi", "controllers", "data", "docs", "i18n", "migrations", "models"),
-    *("security", "static", "views", "wizards"),
-}
 _REPORT = "report.json"
 # By the wizard of the settings, which is the same on all series. What is no term any more
 # stays in a language's file as a comment, for whoever translates what came in its place.
@@ -85,7 +77,7 @@ def build_wheel() -> int:
         names = [name.removeprefix(inside) for name in archive.namelist()]
     strangers = {
         name.partition("/")[0] for name in names if ".dist-info/" not in name
-    } - _SHIPPED
+    } - SHIPPED
     if strangers:
         raise Problem(
             f"The wheel has what is no part of the addon: {', '.join(sorted(strangers))};"
@@ -130,28 +122,15 @@ def check_release(series: str) -> int:
 def _renewed(series: str) -> Iterator[_Renewed]:
     """Give the translations as `make pot` would have them; the working tree stays."""
     odoo = environment.get(series)
-    with postgres.running() as cluster, staged() as addon:
-        odoo.write_config(cluster.socket)
-        template = databases.template(odoo, cluster)
-        with databases.clone(odoo, cluster, template, "pot") as database:
-            # Not through our link: Odoo follows links as it looks for source, and
-            # ours leads back to itself.
-            config = addon.parent / "odoo.conf"
-            config.write_text(odoo.config_for(cluster.socket, addon.parent))
-            folder = addon / "i18n"
-            _renew(replace(odoo, config=config), database, folder)
+    with databases.fresh(odoo, "pot") as (cluster, database), staged() as addon:
+        # Not through our link: Odoo follows links as it looks for source, and ours
+        # leads back to itself.
+        config = addon.parent / "odoo.conf"
+        config.write_text(odoo.config_for(cluster.socket, addon.parent))
+        folder = addon / "i18n"
+        script = _RENEW.format(addon=ADDON, folder=str(folder), report=_REPORT)
+        log = databases.install(replace(odoo, config=config), database, script)
+        if not (folder / _REPORT).exists():
+            log.show_end()
+            raise Problem(f"Odoo could not export the terms: see {log.path}.")
         yield _Renewed(folder, **json.loads((folder / _REPORT).read_text()))
-
-
-def _renew(odoo: Environment, database: str, folder: Path) -> None:
-    log = Log(odoo.folder / "log" / "pot.log")
-    script = _RENEW.format(addon=ADDON, folder=str(folder), report=_REPORT)
-    code = databases.run_odoo(
-        odoo,
-        log,
-        *("-c", odoo.config, "-d", database, "-i", ADDON),
-        *("--stop-after-init", "--no-http"),
-    ) or databases.run_in_odoo(odoo, log, database, script)
-    if code or not (folder / _REPORT).exists():
-        log.show_end()
-        raise Problem(f"Odoo could not export the terms: see {log.path}.")

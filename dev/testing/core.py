@@ -11,10 +11,10 @@ import unittest
 from pathlib import Path
 
 from .. import tools
-from ..console import say, step
-from ..layout import ADDON, DEV, REQUIREMENTS, ROOT, remove
+from ..console import say
+from ..layout import ADDON, REQUIREMENTS, ROOT
 from . import meta_sdk
-from .suite import Tally
+from .tally import Tally
 
 
 def test() -> int:
@@ -26,16 +26,7 @@ def test() -> int:
 
 def prepare() -> Path:
     """Return the Python of a virtual environment with what `capi/` and tests import."""
-    wanted = REQUIREMENTS / "addon.txt"
-    venv = DEV / "tools" / "core"
-    stamp = venv / ".made-from"
-    if not stamp.exists() or stamp.read_text() != wanted.read_text():
-        with step("Installing what capi/ and its tests import"):
-            remove(venv)
-            tools.make_venv(venv)
-            tools.install(venv, "--quiet", "-r", wanted)
-        stamp.write_text(wanted.read_text())
-    return venv / "bin" / "python"
+    return tools.python_with("core", REQUIREMENTS / "addon.txt")
 
 
 def register_packages() -> None:

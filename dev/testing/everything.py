@@ -15,7 +15,8 @@ from .. import tools
 from ..console import say
 from ..layout import ODOO_SOURCES, ROOT, SERIES
 from ..odoo import postgres, sources
-from .suite import GROUPS, Tally, have_browser
+from .suite import GROUPS, have_browser
+from .tally import Tally
 
 # Seconds between two looks at what is under way, and between two signs of life.
 _POLL = 0.5
@@ -33,6 +34,11 @@ def test_ci(default: str) -> Tally:
     if left_out:
         say(f"Not tested, no source in {ODOO_SOURCES}: Odoo {', '.join(left_out)}")
     return tally
+
+
+def test_series(series: str) -> Tally:
+    """Test one series."""
+    return test_all((series,))
 
 
 def test_all(all_series: Sequence[str]) -> Tally:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..console import say, step
+from ..console import Problem, say, step
 from ..layout import ADDON, exclusive
-from ..odoo import databases, environment, postgres
-from ..odoo.debian import install_system_package
+from ..odoo import databases, debian, environment
 from ..odoo.environment import Environment
 from ..odoo.log import Log
 from ..odoo.server import choose_port
 from . import meta_sdk
+from .tally import Tally
 
 # What is tested apart from the rest, by the tag of its classes: the longest first, so
 # that nothing long is begun when all else is done.
@@ -26,47 +23,13 @@ GROUPS = {
     **{tag: f"{tag}/{ADDON}" for tag in _APART},
     "quick": ",".join((f"/{ADDON}", *(f"-{tag}" for tag in _APART))),
 }
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _UNINSTALL = Path(__file__).with_name("uninstall.py")
-
-
-@dataclass
-class Tally:
-    """What is said on the last line."""
-
-    passed: int = 0
-    failed: int = 0
-
-    def check(self, good: bool, what: str) -> None:
-        self.passed += good
-        self.failed += not good
-        say(f"{'ok    ' if good else 'FAILED'} {what}")
-
-    def add(self, other: Tally) -> None:
-        self.passed += other.passed
-        self.failed += other.failed
-
-    @classmethod
-    def read(cls, line: str) -> Tally:
-        """Return what the last line of another run says; without one, it failed."""
-        match = re.fullmatch(r"(\d+) passed, (\d+) failed", line)
-        return cls(*map(int, match.groups())) if match else cls(failed=1)
-
-    def close(self) -> int:
-        """Print the last line, which others count by; return the exit code."""
-        say(str(self))
-        return 1 if self.failed else 0
-
-    def __str__(self) -> str:
-        return f"{self.passed} passed, {self.failed} failed"
 
 
 def have_browser() -> None:
     """See to a browser for the tests that need one; they are skipped without."""
     with exclusive("browser"):
-        if any(map(shutil.which, _BROWSERS)):
-            return
-        if not install_system_package("chromium", "for the tests in a browser"):
+        if not debian.browser():
             say("==> No Chromium or Chrome found: tests that need one will be skipped")
 
 
@@ -76,6 +39,8 @@ def test(series: str, group: str = "quick", tags: str | None = None) -> Tally:
     The update and the removal of the addon take as long as a slow test, and are tried
     with those.
     """
+    if group not in GROUPS:
+        raise Problem(f"The groups of tests are {', '.join(GROUPS)}.")
     start = time.monotonic()
     name = "test" if tags else group
     if tags or group == "browser":
@@ -83,15 +48,12 @@ def test(series: str, group: str = "quick", tags: str | None = None) -> Tally:
     odoo = environment.get(series)
     meta_sdk.get(odoo.venv)
     tally = Tally()
-    with postgres.running() as cluster:
-        odoo.write_config(cluster.socket)
-        template = databases.template(odoo, cluster)
-        with databases.clone(odoo, cluster, template, name) as database:
-            log = Log(odoo.folder / "log" / f"{name}.log")
-            _run_suite(odoo, log, database, tags or GROUPS[group], tally)
-            if not tags and group == "slow" and not tally.failed:
-                _update(odoo, database, tally)
-                _uninstall(odoo, database, tally)
+    with databases.fresh(odoo, name) as (_cluster, database):
+        log = Log(odoo.folder / "log" / f"{name}.log")
+        _run_suite(odoo, log, database, tags or GROUPS[group], tally)
+        if not tags and group == "slow" and not tally.failed:
+            _update(odoo, database, tally)
+            _uninstall(odoo, database, tally)
     say(f"Odoo {series}, {name}: {tally} in {time.monotonic() - start:.0f} s")
     return tally
 
@@ -100,13 +62,9 @@ def _run_suite(
     odoo: Environment, log: Log, database: str, tags: str, tally: Tally
 ) -> None:
     with step(f"Installing {ADDON} on Odoo {odoo.series} and testing {tags}"):
-        code = databases.run_odoo(
-            odoo,
-            log,
-            *("-c", odoo.config, "-d", database, "-i", ADDON),
-            *("--test-enable", "--test-tags", tags, "--stop-after-init"),
-            *("--http-port", str(choose_port())),
-        )
+        options = ("--test-enable", "--test-tags", tags)
+        port = ("--http-port", str(choose_port()))
+        code = databases.load(odoo, log, database, "-i", ADDON, *options, *port)
     for test, reason in log.skipped.items():
         say(f"skipped {test}: {reason}")
     tally.passed += log.passed
@@ -125,12 +83,7 @@ def _run_suite(
 
 def _update(odoo: Environment, database: str, tally: Tally) -> None:
     log = Log(odoo.folder / "log" / "update.log")
-    code = databases.run_odoo(
-        odoo,
-        log,
-        *("-c", odoo.config, "-d", database, "-u", ADDON),
-        *("--stop-after-init", "--no-http"),
-    )
+    code = databases.load(odoo, log, database, "-u")
     _check_log(log, "updates without a warning", tally, code)
 
 

@@ -1,0 +1,148 @@
+"""How much the benchmark measures, and what a comparison has given.
+
+The machine may be busy and its speed may change: what counts is the ratio of two
+measurements that were made right after one another, and its median over many rounds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    name: str
+    rounds: int
+    calls: int
+    batch: int
+    orders: int
+    pending: int
+    drains: int
+    small_log: int
+    large_log: int
+    burst: int
+    in_memory: int
+    requests: int
+    pages: int
+
+
+FULL = Size(
+    name="full",
+    rounds=20,
+    calls=50,
+    batch=1000,
+    orders=8,
+    pending=50_000,
+    drains=7,
+    small_log=1000,
+    large_log=1_000_000,
+    burst=1000,
+    in_memory=100_000,
+    requests=40,
+    pages=15,
+)
+MEDIUM = Size(
+    name="medium",
+    rounds=8,
+    calls=25,
+    batch=1000,
+    orders=6,
+    pending=16_000,
+    drains=4,
+    small_log=1000,
+    large_log=200_000,
+    burst=400,
+    in_memory=30_000,
+    requests=40,
+    pages=15,
+)
+SMOKE = Size(
+    name="smoke",
+    rounds=1,
+    calls=2,
+    batch=10,
+    orders=1,
+    pending=200,
+    drains=1,
+    small_log=20,
+    large_log=200,
+    burst=6,
+    in_memory=100,
+    requests=4,
+    pages=2,
+)
+SIZES = {size.name: size for size in (FULL, MEDIUM, SMOKE)}
+
+
+@dataclass
+class Figure:
+    """What one comparison has given.
+
+    :param pairs: of each round what was measured, and what it is compared with, in
+        ``unit``
+    :param goal: of the median of their ratios; ``at_most`` or at least
+    :param is_absolute: it is compared with nothing, and the goal is of its own value
+    """
+
+    row: str
+    what: str
+    against: str
+    unit: str
+    goal: float
+    at_most: bool = True
+    is_absolute: bool = False
+    pairs: list[tuple[float, float]] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ratios(self) -> list[float]:
+        return [
+            mine if self.is_absolute else mine / other for mine, other in self.pairs
+        ]
+
+    @property
+    def value(self) -> float:
+        return statistics.median(self.ratios)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The quarter of the rounds below, and the one above."""
+        if len(self.ratios) < 2:
+            return self.value, self.value
+        low, _middle, high = statistics.quantiles(self.ratios, n=4, method="inclusive")
+        return low, high
+
+    @property
+    def is_met(self) -> bool:
+        return self.value <= self.goal if self.at_most else self.value >= self.goal
+
+    @property
+    def measured(self) -> float:
+        return statistics.median(mine for mine, _other in self.pairs)
+
+    @property
+    def compared(self) -> float:
+        return statistics.median(other for _mine, other in self.pairs)
+
+
+def median_ms(seconds: list[float]) -> float:
+    return 1000 * statistics.median(seconds)
+
+
+_counter = itertools.count(1_000_000)
+_counter_lock = threading.Lock()
+
+
+def numbers(count: int) -> int:
+    """Return the first of some numbers that no event of this run has had."""
+    with _counter_lock:
+        first = next(_counter)
+        for _n in range(count - 1):
+            next(_counter)
+    return first

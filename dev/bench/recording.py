@@ -1,0 +1,190 @@
+"""What recording costs, measured inside Odoo: events, and the orders that make them."""
+
+# mypy: ignore-errors
+import os
+import time
+from contextlib import contextmanager
+
+from psycopg2.extras import Json
+
+from odoo import SUPERUSER_ID, api
+
+from ...capi.event import read_event
+from ...models import event_builder, event_writer
+from . import data as bench_data
+
+_ADDON = "ih_meta_conversions_api"
+# Columns that Odoo fills in itself.
+_LOG_COLUMNS = ("create_uid", "create_date", "write_uid", "write_date")
+_LOOK_FOR_JOBS = """
+SELECT identity_key, eta FROM queue_job
+ WHERE identity_key IN ('meta_capi.deliver:1:0', 'meta_capi.deliver:1:1')
+   AND state IN ('pending', 'enqueued')
+"""
+
+
+@contextmanager
+def transaction(registry):
+    with registry.cursor() as cr:
+        yield api.Environment(cr, SUPERUSER_ID, {})
+
+
+def timed(registry, function):
+    """Return the seconds a function takes with its commit, in a transaction of its own."""
+    with registry.cursor() as cr:
+        env = api.Environment(cr, SUPERUSER_ID, {})
+        start = time.perf_counter()
+        function(env)
+        env.flush_all()
+        cr.commit()
+        return time.perf_counter() - start
+
+
+def configure(registry, parameters):
+    with transaction(registry) as env:
+        for key, value in parameters.items():
+            env["ir.config_parameter"].set_param(key, value)
+    registry.signal_changes()
+
+
+# --------------------------------------------------------------------------- recording
+
+
+def record_single(registry, first, count):
+    """Record events one by one, and do what it is compared with, in turn."""
+    seconds = {"send_event": [], "create": [], "with_delay": [], "by_hand": []}
+    for number in range(first, first + count):
+        arguments = bench_data.purchase(number)
+        values = _stored_values(registry, number)
+        statement = _insert_statement(registry, values, number)
+
+        def send_event(env, arguments=arguments):
+            env["meta.conversions.api"].send_event(**arguments)
+
+        def create(env, values=values):
+            env["meta.capi.event"].create(values)
+
+        def with_delay(env, arguments=arguments):
+            env["meta.conversions.api"].with_delay().send_event(**arguments)
+
+        def by_hand(env, arguments=arguments, statement=statement):
+            # What cannot be left out, with nothing of Odoo but its cursor.
+            read_event(arguments, now=time.time())
+            env.cr.execute("SAVEPOINT by_hand")
+            env.cr.execute(statement)
+            env.cr.execute("RELEASE SAVEPOINT by_hand")
+            env.cr.execute(_LOOK_FOR_JOBS)
+
+        for function in (send_event, create, with_delay, by_hand):
+            seconds[function.__name__].append(timed(registry, function))
+        with transaction(registry) as env:
+            _run_due_jobs(env)
+    return seconds
+
+
+def record_many(registry, first, count):
+    """Record many events in one transaction, and create as many rows by the ORM."""
+    numbers = range(first, first + count)
+    arguments = [bench_data.purchase(number) for number in numbers]
+    values = [_stored_values(registry, number) for number in numbers]
+    return {
+        "send_events": timed(
+            registry, lambda env: env["meta.conversions.api"].send_events(arguments)
+        ),
+        "create": timed(registry, lambda env: env["meta.capi.event"].create(values)),
+    }
+
+
+def _stored_values(registry, number):
+    """Return the values of the row that ``send_event`` would write, with another id."""
+    with transaction(registry) as env:
+        draft = event_builder.EventBuilder(env).build(bench_data.purchase(number))
+        row = event_writer.EventWriter(env).to_row(draft)
+    row["event_id"] = f"created-{number}"
+    return {
+        column: value
+        for column, value in row.items()
+        if value is not None and column not in _LOG_COLUMNS
+    }
+
+
+def _insert_statement(registry, values, number):
+    """Return the bare INSERT of a row, ready to be sent."""
+    values = {**values, "event_id": f"inserted-{number}"}
+    for column in ("user_data", "custom_data"):
+        values[column] = Json(values[column])
+    with registry.cursor() as cr:
+        return cr.mogrify(
+            f"INSERT INTO meta_capi_event ({', '.join(values)}) VALUES %s",
+            [tuple(values.values())],
+        ).decode()
+
+
+def _run_due_jobs(env):
+    """Do with the jobs whose time has come what a job runner does."""
+    env.cr.execute(
+        "UPDATE queue_job SET state = 'done' WHERE state = 'pending'"
+        " AND (eta IS NULL OR eta <= now() AT TIME ZONE 'UTC')"
+    )
+
+
+# --------------------------------------------------------------------------- an order
+
+
+def make_orders(registry, first, count):
+    """Return new orders of the website, each of a customer of its own."""
+    with transaction(registry) as env:
+        website = env["website"].search([], limit=1)
+        products = env["product.product"].search([("name", "=", "Bench")])
+        if not products:
+            products = env["product.product"].create(
+                [{"name": "Bench", "list_price": price} for price in (10.0, 25.5)]
+            )
+        orders = env["sale.order"]
+        for number in range(first, first + count):
+            data = bench_data.user_data(number)
+            country = env["res.country"].search([("code", "=", data["country"])])
+            customer = env["res.partner"].create(
+                {
+                    "name": f"{data['fn']} {data['ln']}",
+                    "email": data["em"],
+                    "phone": data["ph"],
+                    "city": data["ct"],
+                    "zip": data["zp"],
+                    "country_id": country.id,
+                }
+            )
+            orders += orders.create(
+                {
+                    "partner_id": customer.id,
+                    "website_id": website.id,
+                    "order_line": [
+                        (0, 0, {"product_id": product.id, "product_uom_qty": 2})
+                        for product in products
+                    ],
+                }
+            )
+        return orders.ids
+
+
+def confirm(registry, order_id, automation="automation_purchase"):
+    """Return the seconds of confirming an order with one automation in force."""
+    with transaction(registry) as env:
+        # Not by the ORM: the registry would have to be built anew.
+        env.cr.execute(
+            "UPDATE base_automation SET active = (base_automation.id = data.res_id)"
+            "  FROM ir_model_data data WHERE data.module = %s AND data.name = %s"
+            "   AND active <> (base_automation.id = data.res_id)",
+            [_ADDON, automation],
+        )
+    return timed(
+        registry, lambda env: env["sale.order"].browse(order_id).action_confirm()
+    )
+
+
+def deliver_while(registry, pixel_id, flag):
+    """Deliver what comes, one request after the other, while a file exists."""
+    while os.path.exists(flag):
+        with transaction(registry) as env:
+            env["meta.capi.delivery"]._deliver_batch(pixel_id)
+        time.sleep(0.05)
