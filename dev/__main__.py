@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import errno
-import importlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from . import layout
 from .console import Problem, say
@@ -29,8 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.odoo not in layout.SERIES:
             raise Problem(f"ODOO must be one of {', '.join(layout.SERIES)}.")
         layout.prepare()
-        status: int = options.command(options)
-        return status
+        return int(options.command(options))
     except Problem as problem:
         say(f"\n{problem}")
     except KeyboardInterrupt:
@@ -47,135 +43,169 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-@dataclass(frozen=True)
-class _Command:
-    """A command: what it does, and the function of ours that does it.
-
-    Only that function's module is imported, so that no mistake in one breaks another.
-
-    :param options: with their arguments for ``add_argument``; they are passed on by
-        their names, after the series
-    """
-
-    help: str
-    function: str
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    wants_series: bool = True
-
-    def __call__(self, options: argparse.Namespace) -> int:
-        module, _, name = self.function.partition(":")
-        function = getattr(importlib.import_module(f"dev.{module}"), name)
-        names = [option.lstrip("-") for option in self.options]
-        arguments = {name: getattr(options, name) for name in names}
-        series = (options.odoo,) if self.wants_series else ()
-        result = function(*series, **arguments)
-        return int(result if isinstance(result, int) else result.close())
-
-
-_NUMBERS = {"type": int, "nargs": "*", "default": (), "metavar": "NUMBER"}
-_FLAG = {"action": "store_true"}
-
-COMMANDS = {
-    "test": _Command(
-        "Run a group of the addon's tests in Odoo.",
-        "testing.suite:test",
-        {
-            "--group": {"default": "quick", "help": "of tests (default: quick)"},
-            "--tags": {"help": "Odoo's --test-tags, instead of a group"},
-        },
-    ),
-    "test-all": _Command(
-        "Run every group of the addon's tests on one series.",
-        "testing.everything:test_series",
-    ),
-    "ci": _Command(
-        "Run every group of tests on each series whose source is here.",
-        "testing.everything:test_ci",
-    ),
-    "test-core": _Command(
-        "Run the tests of capi/ without Odoo.", "testing.core:test", wants_series=False
-    ),
-    "simulate": _Command(
-        "Play histories of delivery in virtual time, and shorten what breaks a promise.",
-        "testing.simulate:simulate",
-        {
-            "--seed": {"type": int, "default": 0, "help": "of the first history"},
-            "--count": {"type": int, "default": 100_000, "help": "of histories"},
-        },
-        wants_series=False,
-    ),
-    "demo": _Command(
-        "Show an order become a Purchase in a real shop.",
-        "demo:demo",
-        {"--once": {**_FLAG, "help": "prove it, then exit"}},
-    ),
-    "chaos": _Command(
-        "Break everything that can break, and count what is left.",
-        "chaos.run:chaos",
-        {"--seed": {"type": int, "help": "of a run to repeat"}, "--only": _NUMBERS},
-    ),
-    "bench": _Command(
-        "Measure what recording and delivering cost.",
-        "bench.run:bench",
-        {
-            "--size": {"choices": ("full", "medium", "smoke"), "default": "full"},
-            "--rows": _NUMBERS,
-        },
-    ),
-    "lint": _Command("Check the code.", "release.linting:lint", wants_series=False),
-    "format": _Command(
-        "Lay out the Python code.", "release.linting:format_code", wants_series=False
-    ),
-    "shell": _Command(
-        "Open a Python prompt in Odoo, on the demo's database.", "odoo.by_hand:shell"
-    ),
-    "odoo": _Command(
-        "Run Odoo with arguments of your own.",
-        "odoo.by_hand:run_odoo",
-        {"arguments": {"nargs": "*", "help": "what Odoo is told"}},
-    ),
-    "screenshots": _Command(
-        "Take the pictures of a shop with a past.",
-        "pictures.screenshots:screenshots",
-        {
-            "--target": {
-                "type": Path,
-                "help": "a folder (default: static/description/images)",
-            }
-        },
-    ),
-    "pot": _Command("Export the terms to translate.", "release.packaging:export_pot"),
-    "release-check": _Command(
-        "List what is not translated, and fail if there is anything.",
-        "release.packaging:check_release",
-    ),
-    "dist": _Command(
-        "Build the wheel.", "release.packaging:build_wheel", wants_series=False
-    ),
-    "clean": _Command(
-        "Remove what the tooling made.",
-        "odoo.by_hand:clean",
-        {"--cache": _FLAG},
-        wants_series=False,
-    ),
-}
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m dev", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
-    for name, command in COMMANDS.items():
-        found = commands.add_parser(name, help=command.help)
-        found.set_defaults(command=command)
-        found.add_argument(
+
+    def add(
+        function: Callable[[argparse.Namespace], int], name: str
+    ) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=function.__doc__)
+        command.set_defaults(command=function)
+        command.add_argument(
             "--odoo",
             metavar="SERIES",
             default=os.environ.get("ODOO") or layout.DEFAULT_SERIES,
             help=f"one of {', '.join(layout.SERIES)} (default: %(default)s)",
         )
-        for option, arguments in command.options.items():
-            found.add_argument(option, **arguments)
+        return command
+
+    test = add(_test, "test")
+    test.add_argument("--group", default="quick", help="of tests (default: quick)")
+    test.add_argument("--tags", help="Odoo's --test-tags, instead of a group")
+    add(_test_all, "test-all")
+    add(_test_core, "test-core")
+    simulate = add(_simulate, "simulate")
+    simulate.add_argument("--seed", type=int, default=0, help="of the first history")
+    simulate.add_argument("--count", type=int, default=100_000, help="of histories")
+    demo = add(_demo, "demo")
+    demo.add_argument("--once", action="store_true", help="prove it, then exit")
+    add(_ci, "ci")
+    chaos = add(_chaos, "chaos")
+    chaos.add_argument("--seed", type=int, help="of a run to repeat")
+    chaos.add_argument("--only", type=int, nargs="*", default=(), metavar="NUMBER")
+    bench = add(_bench, "bench")
+    bench.add_argument("--size", choices=("full", "medium", "smoke"), default="full")
+    bench.add_argument("--rows", type=int, nargs="*", default=(), metavar="NUMBER")
+    add(_lint, "lint")
+    add(_format, "format")
+    add(_shell, "shell")
+    add(_odoo, "odoo").add_argument("arguments", nargs="*", help="what Odoo is told")
+    pictures = add(_screenshots, "screenshots")
+    pictures.add_argument(
+        "--target", type=Path, help="a folder (default: static/description/images)"
+    )
+    add(_pot, "pot")
+    add(_dist, "dist")
+    add(_clean, "clean").add_argument("--cache", action="store_true")
     return parser
+
+
+# Each command imports what it needs, so that no mistake in one breaks another.
+
+
+def _test(options: argparse.Namespace) -> int:
+    """Run a group of the addon's tests in Odoo."""
+    from .testing import suite
+
+    if options.group not in suite.GROUPS:
+        raise Problem(f"The groups of tests are {', '.join(suite.GROUPS)}.")
+    return suite.test(options.odoo, options.group, options.tags).close()
+
+
+def _test_all(options: argparse.Namespace) -> int:
+    """Run every group of the addon's tests on one series."""
+    from .testing import everything
+
+    return everything.test_all((options.odoo,)).close()
+
+
+def _test_core(_options: argparse.Namespace) -> int:
+    """Run the tests of capi/ without Odoo."""
+    from .testing import core
+
+    return core.test()
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    """Play histories of delivery in virtual time, and shorten what breaks a promise."""
+    from .testing import simulate
+
+    return simulate.simulate(options.seed, options.count)
+
+
+def _ci(options: argparse.Namespace) -> int:
+    """Run every group of tests on each series whose source is here."""
+    from .testing import everything
+
+    return everything.test_ci(options.odoo).close()
+
+
+def _chaos(options: argparse.Namespace) -> int:
+    """Break everything that can break, and count what is left."""
+    from .chaos import run
+
+    return run.chaos(options.odoo, options.seed, options.only).close()
+
+
+def _bench(options: argparse.Namespace) -> int:
+    """Measure what recording and delivering cost."""
+    from .bench import run
+
+    return run.bench(options.odoo, options.size, options.rows)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    """Show an order become a Purchase in a real shop."""
+    from . import demo
+
+    return demo.demo(options.odoo, options.once)
+
+
+def _lint(_options: argparse.Namespace) -> int:
+    """Check the code."""
+    from .release import linting
+
+    return linting.lint()
+
+
+def _format(_options: argparse.Namespace) -> int:
+    """Lay out the Python code."""
+    from .release import linting
+
+    return linting.format_code()
+
+
+def _shell(options: argparse.Namespace) -> int:
+    """Open a Python prompt in Odoo, on the demo's database."""
+    from .odoo import by_hand
+
+    return by_hand.shell(options.odoo)
+
+
+def _odoo(options: argparse.Namespace) -> int:
+    """Run Odoo with arguments of your own."""
+    from .odoo import by_hand
+
+    return by_hand.run_odoo(options.odoo, options.arguments)
+
+
+def _screenshots(options: argparse.Namespace) -> int:
+    """Take the pictures of a shop with a past."""
+    from .pictures import screenshots
+
+    return screenshots.screenshots(options.odoo, options.target)
+
+
+def _pot(options: argparse.Namespace) -> int:
+    """Export the terms to translate."""
+    from .release import packaging
+
+    return packaging.export_pot(options.odoo)
+
+
+def _dist(_options: argparse.Namespace) -> int:
+    """Build the wheel."""
+    from .release import packaging
+
+    return packaging.build_wheel()
+
+
+def _clean(options: argparse.Namespace) -> int:
+    """Remove what the tooling made."""
+    from .odoo import by_hand
+
+    return by_hand.clean(options.cache)
 
 
 if __name__ == "__main__":

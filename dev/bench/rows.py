@@ -104,30 +104,34 @@ def confirm(rig: Rig, size: Size) -> list[Figure]:
         def confirm_many() -> float:
             return median_ms([confirm() for _n in range(size.orders)])
 
-        def confirm_while_it_hangs() -> float:
-            rig.sink.order("hang")
-            confirm()
-            _wait_for(lambda: rig.sink.order("look"), "a request hangs")
-            milliseconds = confirm_many()
-            _wait_for(lambda: rig.sink.order("look"), "it still hangs", seconds=0)
-            rig.sink.order("heal")
-            return milliseconds
-
         flag = rig.folder / "delivering"
         for number in range(hanging_rounds):
             flag.touch()
             deliverer.start("deliver_while", pixel_id=PIXEL, flag=str(flag))
             # By turns in the other order, so that neither is always the second.
             if number % 2:
-                ill = confirm_while_it_hangs()
+                ill = _while_it_hangs(rig, confirm, confirm_many)
                 well = confirm_many()
             else:
                 well = confirm_many()
-                ill = confirm_while_it_hangs()
+                ill = _while_it_hangs(rig, confirm, confirm_many)
             flag.unlink()
             deliverer.result()
             hanging.pairs.append((ill, well))
     return [armed, hanging]
+
+
+def _while_it_hangs(
+    rig: Rig, begin: Callable[[], Any], measured: Callable[[], float]
+) -> float:
+    """Measure while a request hangs, which what ``begin`` records sets off."""
+    rig.sink.order("hang")
+    begin()
+    _wait_for(lambda: rig.sink.order("look"), "a request hangs")
+    milliseconds = measured()
+    _wait_for(lambda: rig.sink.order("look"), "it still hangs", seconds=0)
+    rig.sink.order("heal")
+    return milliseconds
 
 
 def _wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> None:

@@ -42,6 +42,7 @@ from .events import (
     times_alone,
     tries_of,
     until_sent,
+    until_stopped,
 )
 from .shop import PATIENCE, Shop
 
@@ -49,8 +50,6 @@ from .shop import PATIENCE, Shop
 BLIP = 10
 # Seconds within which others are taken that travelled with a culprit.
 SEARCH = 60
-# Seconds after which a worker of Odoo is killed, unless it is told otherwise.
-LIMIT_TIME_REAL = 120
 
 # What passes by itself, or may do so. Those that tell how long to wait, that a person
 # must act or that an event is bad are other rows.
@@ -121,7 +120,7 @@ def no_permission(shop: Shop, seed: int, tally: Tally, count: int = 100) -> None
     do_not_wait(shop)
     release(shop, pixel)
     shop.until(lambda: shop.requests(pixel) > clicked, "the job's first request")
-    shop.until(lambda: row_of(shop, pixel)["state"] == "stopped", "it stops again")
+    until_stopped(shop, pixel)
     shop.until(lambda: not shop.open_requests(), "no request is under way")
     made_by_job = shop.requests(pixel) - clicked
     bound = math.ceil(math.log2(count)) + 3
@@ -223,7 +222,7 @@ def innocents(shop: Shop, seed: int, tally: Tally, count: int = 100) -> None:
     tally.check(tries == [1], f"tries of those who travelled with it: {tries}")
     shop.graph.fail_always(error(190), pixel_id=pixel.id)
     events.record(shop.recorder(), pixel, count)
-    shop.until(lambda: row_of(shop, pixel)["state"] == "stopped", "the pixel stops")
+    until_stopped(shop, pixel)
     for _hour in range(3):
         before = shop.requests(pixel)
         shop.execute("UPDATE meta_capi_pixel SET next_probe_at = stopped_at")

@@ -65,6 +65,14 @@ def until_sent(shop: Shop, what: str, condition: str = "true") -> None:
     shop.until(lambda: not shop.pending(condition), what)
 
 
+def is_stopped(shop: Shop, pixel: Pixel) -> bool:
+    return bool(row_of(shop, pixel)["state"] == "stopped")
+
+
+def until_stopped(shop: Shop, pixel: Pixel) -> None:
+    shop.until(lambda: is_stopped(shop, pixel), "the pixel is stopped")
+
+
 def release(shop: Shop, pixel: Pixel) -> None:
     """Let the pixel run again, by a new token."""
     shop.graph.pixels[pixel.id] = {new_token()}

@@ -18,10 +18,7 @@ from ..sandbox import (
 )
 from ..testing.tally import Tally
 from .audit import check_all, check_log, check_repeats
-from .events import (
-    Events,
-    row_of,
-)
+from .events import Events, is_stopped, row_of, until_sent, until_stopped
 from .shop import PATIENCE, Shop
 from .storm import Ticker
 
@@ -88,9 +85,6 @@ def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> Non
     def requests() -> list[ReceivedRequest]:
         return [r for r in list(shop.graph.requests) if r.pixel_id == held.id][before:]
 
-    def stopped() -> bool:
-        return bool(row_of(shop, held)["state"] == "stopped")
-
     record(10)
     shop.until(lambda: shop.requests(held), "delivery has begun")
     known = shop.graph.pixels[held.id]
@@ -98,10 +92,8 @@ def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> Non
     shop.until(lambda: not shop.open_requests(), "no request is under way")
     before = shop.requests(held)
     record(10)
-    shop.until(stopped, "the pixel is stopped")
-    shop.until(
-        lambda: not shop.pending(f"pixel_id = '{other.id}'"), "the other is sent"
-    )
+    until_stopped(shop, held)
+    until_sent(shop, "the other is sent", f"pixel_id = '{other.id}'")
     shop.sweep_and_wait()
     shop.sweep_and_wait()
     tally.check(
@@ -116,7 +108,7 @@ def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> Non
     shop.sweep_and_wait()
     sizes = [len(request.body["data"]) for request in requests()[1:]]
     tally.check(
-        len(sizes) == 1 and sizes[0] <= 10 and stopped(),
+        len(sizes) == 1 and sizes[0] <= 10 and is_stopped(shop, held),
         f"after an hour (shifted) one probe, of {sizes} events; it stays stopped",
     )
     _check_notices(shop, tally)
@@ -180,6 +172,27 @@ def outage(shop: Shop, _seed: int, tally: Tally, count: int = 20_000) -> None:
     seconds = time.monotonic() - started
     requests = shop.graph.requests[before:]
     _check_order(requests, count, seconds, tally)
+    _check_expired(shop, requests, copies, late, tally)
+    _check_unmoved(shop, times, {event["event_id"] for event in copies + late}, tally)
+    delivered = set(shop.graph.deliveries()) - {
+        (pixel.id, "Lead", event["event_id"]) for event in copies
+    }
+    tally.check(
+        delivered == events.recorded,
+        f"{len(delivered)} of {len(events.recorded)} events of the outage delivered",
+    )
+    check_repeats(shop, tally)
+    check_log(shop, tally)
+
+
+def _check_expired(
+    shop: Shop,
+    requests: list[ReceivedRequest],
+    copies: list[dict[str, Any]],
+    late: list[dict[str, Any]],
+    tally: Tally,
+) -> None:
+    """What is too old is not sent, and is given up as that."""
     sent = {event["event_id"] for request in requests for event in request.body["data"]}
     old = {event["event_id"] for event in copies + late}
     expired = shop.value(
@@ -191,6 +204,12 @@ def outage(shop: Shop, _seed: int, tally: Tally, count: int = 20_000) -> None:
         f"of {len(late)} events 8 days old and {len(copies)} of unknown outcome 49 hours"
         f" old {len(sent & old)} were sent, {expired} are expired",
     )
+
+
+def _check_unmoved(
+    shop: Shop, times: dict[str, int], old: set[str], tally: Tally
+) -> None:
+    """Each event has the time it had before, in the log and at Meta."""
     moved = sum(times[key] != moment for key, moment in _event_times(shop).items())
     at_sandbox = {
         event.key[2]: event.event["event_time"] for event in shop.graph.events
@@ -201,15 +220,6 @@ def outage(shop: Shop, _seed: int, tally: Tally, count: int = 20_000) -> None:
         if key not in old
     )
     tally.check(not moved, f"{moved} event times changed by delivery")
-    delivered = set(shop.graph.deliveries()) - {
-        (pixel.id, "Lead", event["event_id"]) for event in copies
-    }
-    tally.check(
-        delivered == events.recorded,
-        f"{len(delivered)} of {len(events.recorded)} events of the outage delivered",
-    )
-    check_repeats(shop, tally)
-    check_log(shop, tally)
 
 
 def _among(events: list[dict[str, Any]]) -> str:

@@ -25,13 +25,10 @@ from .events import (
     row_of,
     state_of,
     until_sent,
+    until_stopped,
 )
 from .shop import PATIENCE, Shop
 
-# Seconds that one bad answer may cost, whichever it is.
-BLIP = 10
-# Seconds within which others are taken that travelled with a culprit.
-SEARCH = 60
 # Seconds after which a worker of Odoo is killed, unless it is told otherwise.
 LIMIT_TIME_REAL = 120
 
@@ -57,7 +54,7 @@ def stops(
         before = shop.requests(pixel)
         shop.graph.fail_always(fault, pixel_id=pixel.id)
         events.record(recorder, pixel, 5)
-        shop.until(lambda: row_of(shop, pixel)["state"] == "stopped", name)
+        until_stopped(shop, pixel)
         shop.sweep_and_wait()
         requests = shop.requests(pixel) - before
         failed, cause = (
@@ -80,7 +77,7 @@ def proof(shop: Shop, seed: int, tally: Tally) -> None:
     shop.graph.app_secret = "0123456789abcdef0123456789abcdef"
     try:
         events.record(shop.recorder(), pixel, 20)
-        shop.until(lambda: row_of(shop, pixel)["state"] == "stopped", "it stops")
+        until_stopped(shop, pixel)
         shop.sweep_and_wait()
         requests, cause = shop.requests(pixel), row_of(shop, pixel)["trouble"]
         tally.check(
@@ -182,7 +179,7 @@ def no_activity_type(shop: Shop, seed: int, tally: Tally) -> None:
     record(error(2))
     until_sent(shop, "all is sent after a blip")
     record(error(190))
-    shop.until(lambda: row_of(shop, pixel)["state"] == "stopped", "the pixel stops")
+    until_stopped(shop, pixel)
     release(shop, pixel)
     until_sent(shop, "all is sent after a stop")
     check_all(shop, events.recorded, tally)

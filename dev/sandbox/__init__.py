@@ -57,28 +57,3 @@ from .faults import (
 from .records import ReceivedEvent, ReceivedRequest
 from .rules import DAY, EMPTY_HASH
 from .server import GraphSandbox, new_token
-
-__all__ = [
-    "DAY",
-    "EMPTY_HASH",
-    "Fault",
-    "GraphSandbox",
-    "ReceivedEvent",
-    "ReceivedRequest",
-    "empty_body",
-    "error",
-    "error_without_code",
-    "hang",
-    "http",
-    "missing_events_received",
-    "missing_messages",
-    "new_token",
-    "redirect",
-    "reset",
-    "reset_after_accept",
-    "short_events_received",
-    "slow",
-    "throttled",
-    "truncated_json",
-    "with_headers",
-]

@@ -36,11 +36,6 @@ def test_ci(default: str) -> Tally:
     return tally
 
 
-def test_series(series: str) -> Tally:
-    """Test one series."""
-    return test_all((series,))
-
-
 def test_all(all_series: Sequence[str]) -> Tally:
     """Run each group of tests on each series, on a database of its own.
 
