@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--target", type=Path, help="a folder (default: static/description/images)"
     )
     add(_pot, "pot")
+    add(_release_check, "release-check")
     add(_dist, "dist")
     add(_clean, "clean").add_argument("--cache", action="store_true")
     return parser
@@ -192,6 +193,13 @@ def _pot(options: argparse.Namespace) -> int:
     from .release import packaging
 
     return packaging.export_pot(options.odoo)
+
+
+def _release_check(options: argparse.Namespace) -> int:
+    """List what is not translated, and fail if there is anything."""
+    from .release import packaging
+
+    return packaging.check_release(options.odoo)
 
 
 def _dist(_options: argparse.Namespace) -> int:
