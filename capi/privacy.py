@@ -5,15 +5,52 @@ https://developers.facebook.com/documentation/ads-commerce/marketing-api/overvie
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
 
 from .const import LDU_COUNTRY, LDU_STATES
+from .event import ServerEvent
 from .normalize import normalize_country, normalize_name, normalize_state
 from .places import US_STATES
 
+Mode = Literal["off", "always", "state"]
+
+
+def limit_data_use(
+    event: ServerEvent, mode: Mode, user_data: Mapping[str, Any]
+) -> ServerEvent:
+    """Return ``event`` with Limited Data Use, unless it says itself whether it has it.
+
+    :param mode: that of :func:`limited_data_use`
+    :param user_data: raw; tells the customer's country and state
+    """
+    if event.data_processing_options is not None or mode == "off":
+        return event
+    country, state = map(user_data.get, ("country", "st"))
+    limits = limited_data_use(
+        mode,
+        country if type(country) is str else None,
+        state if type(state) is str else None,
+        has_address="client_ip_address" in event.user_data,
+    )
+    return limited(event, *limits) if limits else event
+
+
+def limited(
+    event: ServerEvent, options: list[str], country: int, state: int
+) -> ServerEvent:
+    """Return ``event`` with these options, country and state of data processing."""
+    return replace(
+        event,
+        data_processing_options=options,
+        data_processing_options_country=country,
+        data_processing_options_state=state,
+    )
+
 
 def limited_data_use(
-    mode: Literal["off", "always", "state"],
+    mode: Mode,
     country: str | None,
     state: str | None,
     has_address: bool,

@@ -1,7 +1,7 @@
 from odoo import models
 from odoo.tools import hmac
 
-from .sale_order import PURCHASE
+from .standard_events import PURCHASE
 
 
 class AccountMove(models.Model):

@@ -14,7 +14,7 @@ from ..capi.causes import cause_of_field
 from ..capi.const import MAX_NAME_LENGTH
 from ..capi.errors import InvalidParameter
 from ..capi.event import ServerEvent, read_event, weaknesses
-from ..capi.privacy import limited_data_use
+from ..capi.privacy import limit_data_use
 from ..capi.reading import Problems, is_absent, read_mapping, start_of
 from ..capi.url import tellable_url
 from ..capi.user_agent import kind_of_browser
@@ -509,34 +509,6 @@ class EventBuilder:
         problems += [problem for problem in refused if not _is_own(problem, own)]
         event = limit_data_use(event, settings.limited_data_use, user_data)
         return event, (*left_out, *refused.left_out)
-
-
-def limit_data_use(event, mode, user_data):
-    """Return ``event`` with Limited Data Use, where the settings want it so.
-
-    :param mode: that of ``capi.privacy.limited_data_use``
-    :param user_data: raw; tells the customer's country and state
-    """
-    if event.data_processing_options is not None or mode == "off":
-        return event
-    country, state = map(user_data.get, ("country", "st"))
-    limits = limited_data_use(
-        mode,
-        country if type(country) is str else None,
-        state if type(state) is str else None,
-        has_address="client_ip_address" in event.user_data,
-    )
-    return limited(event, *limits) if limits else event
-
-
-def limited(event, options, country, state):
-    """Return ``event`` with these options, country and state of data processing."""
-    return replace(
-        event,
-        data_processing_options=options,
-        data_processing_options_country=country,
-        data_processing_options_state=state,
-    )
 
 
 def failed(message, cause):

@@ -19,8 +19,7 @@ from ..capi.reading import Problems, phone_like_count
 from ..capi.url import is_same_host, tellable_url
 from .border import border, log_error
 from .outbox import EventTable
-from .sale_order import ONCE_PER_ORDER, PURCHASE
-from .standard_events import CHECKOUT, EVENT_BY_CREATION
+from .standard_events import CHECKOUT, EVENT_BY_CREATION, ONCE_PER_ORDER, PURCHASE
 
 SCRIPT = "ih_meta_conversions_api/static/src/js/meta_capi.js"
 # https://developers.facebook.com/docs/meta-pixel/reference, "Object Properties". What a

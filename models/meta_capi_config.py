@@ -7,6 +7,7 @@ from ..capi import const
 from ..capi.client import GraphClient
 from ..capi.errors import InvalidParameter
 from ..capi.secret import clean_secret
+from .standard_events import STANDARD_EVENTS
 
 _logger = logging.getLogger("meta.conversions.api")
 
@@ -77,13 +78,6 @@ SECRETS = (ACCESS_TOKEN, APP_SECRET)
 # Who loads the Pixel and makes the funnel's events: some script of the page, whose
 # calls are mirrored; we; or nobody, and the events go from the server only.
 PIXEL_MODES = ("page", "load", "server")
-# https://developers.facebook.com/docs/meta-pixel/reference, "Standard events"
-STANDARD_EVENTS = (
-    *("AddPaymentInfo", "AddToCart", "AddToWishlist", "CompleteRegistration"),
-    *("Contact", "CustomizeProduct", "Donate", "FindLocation", "InitiateCheckout"),
-    *("Lead", "PageView", "Purchase", "Schedule", "Search", "StartTrial"),
-    *("SubmitApplication", "Subscribe", "ViewContent"),
-)
 
 
 class MetaCapiConfig(models.AbstractModel):

@@ -10,8 +10,8 @@ from odoo.tools import SQL
 from odoo.tools.misc import babel_locale_parse, get_lang
 
 from ..capi.event import ServerEvent, read_event
+from ..capi.privacy import limit_data_use
 from ..capi.schedule import closes_at
-from .event_builder import limit_data_use
 from .meta_capi_cause import CAUSES
 from .outbox import NOTHING_PERSONAL, EventTable
 from .refusal import Refusal

@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
 from .meta_capi_config import PURCHASE_TRIGGER
-from .sale_order import PURCHASE
+from .standard_events import PURCHASE
 
 # What became of an order's Purchase.
 STATUSES = ("sent", "waiting", "failed", "explained", "missing", "not_due")

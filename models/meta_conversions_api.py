@@ -4,7 +4,8 @@ import psycopg2
 
 from odoo import api, models
 
-from .event_builder import EventBuilder, limited
+from ..capi.privacy import limited
+from .event_builder import EventBuilder
 from .event_writer import EventWriter
 from .over_rpc import guard, unguard
 

@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from .sale_order import PURCHASE
+from .standard_events import PURCHASE
 
 
 class PaymentTransaction(models.Model):

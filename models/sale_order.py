@@ -8,13 +8,10 @@ from odoo.tools.sql import column_exists
 
 from .border import border
 from .meta_capi_browser import REPEAT_AFTER
-from .standard_events import CHECKOUT
+from .standard_events import CHECKOUT, ONCE_PER_ORDER, PURCHASE
 
-PURCHASE = "Purchase"
 # Marks a cart whose change is told of by whoever began it: one call makes another.
 _WATCHED = "meta_capi_watched"
-# What else has an id that is made of the order's, and may be told by a browser.
-ONCE_PER_ORDER = (CHECKOUT, "AddPaymentInfo")
 
 
 class SaleOrder(models.Model):

@@ -6,9 +6,16 @@ https://developers.facebook.com/documentation/ads-commerce/conversions-api/param
 
 from dataclasses import dataclass
 
-from .meta_capi_config import STANDARD_EVENTS
-
+STANDARD_EVENTS = (
+    *("AddPaymentInfo", "AddToCart", "AddToWishlist", "CompleteRegistration"),
+    *("Contact", "CustomizeProduct", "Donate", "FindLocation", "InitiateCheckout"),
+    *("Lead", "PageView", "Purchase", "Schedule", "Search", "StartTrial"),
+    *("SubmitApplication", "Subscribe", "ViewContent"),
+)
+PURCHASE = "Purchase"
 CHECKOUT = "InitiateCheckout"
+# What has an id that is made of the order's, and may be told by a browser.
+ONCE_PER_ORDER = (CHECKOUT, "AddPaymentInfo")
 # What is made in apps that are not depended on, and what Meta calls that; of a
 # subscription to a newsletter: "A person submits a completed subscription or signup
 # form." Its own event Subscribe is of what is paid for.

@@ -4,8 +4,7 @@ from unittest.mock import patch
 from odoo.tests import Form, tagged
 
 from ..models.domain_words import DomainWords
-from ..models.meta_capi_config import STANDARD_EVENTS
-from ..models.standard_events import EVENTS
+from ..models.standard_events import EVENTS, STANDARD_EVENTS
 from .common import MetaCapiCase
 
 FORM = "base.view_server_action_form"
