@@ -13,12 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from random import SystemRandom
 from urllib.parse import unquote
 
-from .const import (
-    FLAT_COUNTRIES,
-    MAX_FBCLID_LENGTH,
-    SHARED_DOMAINS,
-    SHARED_LABELS,
-)
+from .const import FLAT_COUNTRIES, MAX_FBCLID_LENGTH, SHARED_DOMAINS, SHARED_LABELS
 from .normalize import APPENDIX
 
 # {DOCS}/parameters/fbp-and-fbc: "90 days", for both cookies; seconds.

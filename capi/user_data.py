@@ -18,14 +18,7 @@ from .browser import is_browser_id
 from .const import BROAD_USER_DATA, MAX_VALUES
 from .countries import COUNTRIES
 from .errors import InvalidParameter
-from .reading import (
-    Problems,
-    is_absent,
-    read_mapping,
-    read_number,
-    read_text,
-    shown,
-)
+from .reading import Problems, is_absent, read_mapping, read_number, read_text, shown
 
 Normalizer = Callable[[Any], str | list[str] | None]
 

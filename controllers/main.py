@@ -6,7 +6,7 @@ from odoo import http
 from odoo.http import request
 
 from ..capi.reading import has_email
-from ..models.border import log_error
+from ..models.common.border import log_error
 
 # A cart of a hundred lines is 10 KB. Beacons are limited to 64 KB by browsers.
 MAX_BODY = 16 * 1024

@@ -10,8 +10,8 @@ from odoo.tools import SQL
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..dev.sandbox import GraphSandbox
-from ..models import meta_capi_browser
-from ..models.outbox import EventTable
+from ..models.outbox.outbox import EventTable
+from ..models.recording import meta_capi_browser
 
 FBP = "fb.1.1700000000000.1234567890"
 FBC = "fb.1.1700000000000.AbCdEf"

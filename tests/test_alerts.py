@@ -6,7 +6,7 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..dev import sandbox
-from ..models.meta_capi_alert import MISSING, STUCK
+from ..models.admin.meta_capi_alert import MISSING, STUCK
 from .common import set_values
 from .test_overview import MODULE, OverviewCase
 

@@ -10,7 +10,7 @@ from odoo.tests import BaseCase, HttpCase, new_test_user, tagged
 from odoo.tools import hmac
 
 from ..controllers import main
-from ..models import admission, meta_capi_bridge, rate_limit
+from ..models.website import admission, meta_capi_bridge, rate_limit
 from .common import VisitCase
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0"

@@ -2,7 +2,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..models import meta_capi_bridge
+from ..models.website import meta_capi_bridge
 from .common import FBC, FBP, VisitCase
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
-CONFIG = ROOT / "models/meta_capi_config.py"
+CONFIG = ROOT / "models/settings/meta_capi_config.py"
 # What names are looked for in, but for this file, which has them by heart.
 FOLDERS = ("capi", "controllers", "data", "dev", "models", "tests", "views", "wizards")
 
@@ -164,7 +164,7 @@ class TestPicture(BaseCase):
         text, target = code[caller], code[called]
         stem = Path(called).stem
         folder = "capi." if called.startswith("capi/") else ""
-        if re.search(rf"from \.+(?:{folder})?{stem} import", text):
+        if re.search(rf"from \.+(?:{folder})?(?:\w+\.)*{stem} import", text):
             return True
         models = re.findall(r'^    _(?:name|inherit) = "([\w.]+)"', target, re.M)
         if any(

@@ -12,8 +12,8 @@ from odoo.tools import mute_logger
 from ..capi.answer import RULES, classify
 from ..capi.causes import FIELD_RULES
 from ..dev import sandbox
-from ..models.event_builder import EventBuilder
-from ..models.meta_capi_cause import CAUSES
+from ..models.outbox.meta_capi_cause import CAUSES
+from ..models.recording.event_builder import EventBuilder
 from .common import MetaCapiCase, set_values
 
 muted = mute_logger("meta.conversions.api")

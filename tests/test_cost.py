@@ -4,7 +4,7 @@ import time
 from odoo.tests import tagged
 from odoo.tools import SQL
 
-from ..models import admission
+from ..models.website import admission
 from .common import FBC, FBP
 from .test_bridge import AGENT, BridgeCase
 

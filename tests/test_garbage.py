@@ -10,8 +10,8 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..models.event_builder import EventBuilder
-from ..models.event_writer import EventWriter
+from ..models.recording.event_builder import EventBuilder
+from ..models.recording.event_writer import EventWriter
 from .common import MetaCapiCase
 
 SECRET = "jane.secret@example.com"

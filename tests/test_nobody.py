@@ -2,7 +2,7 @@ from unittest.mock import patch
 
 from odoo.tests import new_test_user, tagged
 
-from ..models import meta_capi_bridge
+from ..models.website import meta_capi_bridge
 from .common import VisitCase
 
 PERSONAL = {"em", "ph", "fn", "ln", "ct", "st", "zp", "country", "external_id"}

@@ -13,17 +13,9 @@ from odoo.tools import SQL, mute_logger
 from ..capi.answer import Answer, Outcome
 from ..capi.client import encode
 from ..capi.const import DAY
-from ..capi.decision import (
-    CANCELLED,
-    FAILED,
-    INVALID,
-    PENDING,
-    SENT,
-    Change,
-    Plan,
-)
+from ..capi.decision import CANCELLED, FAILED, INVALID, PENDING, SENT, Change, Plan
 from ..dev import sandbox
-from ..models.outbox import EventTable, PixelOutbox, to_datetime
+from ..models.outbox.outbox import EventTable, PixelOutbox, to_datetime
 from .common import MetaCapiCase, set_values
 from .simulation.histories import make_history
 from .simulation.memory import Row
@@ -411,7 +403,7 @@ class TestTransitions(MetaCapiCase):
             r"|INSERT INTO meta_capi_event\b|NO KEY UPDATE|SKIP LOCKED"
         )
         for name in ("models", "controllers", "wizards"):
-            for path in folder.joinpath(name).glob("*.py"):
+            for path in folder.joinpath(name).rglob("*.py"):
                 if path.name != "outbox.py":
                     self.assertNotRegex(path.read_text(encoding="utf-8"), writing)
 
@@ -420,7 +412,7 @@ class TestTransitions(MetaCapiCase):
         quoting = re.compile(r"\.exception\(|exc_info|format_exc|print_exc")
         folder = Path(__file__).parent.parent
         for name in ("capi", "controllers", "models", "wizards"):
-            for path in folder.joinpath(name).glob("*.py"):
+            for path in folder.joinpath(name).rglob("*.py"):
                 with self.subTest(path.name):
                     self.assertNotRegex(path.read_text(encoding="utf-8"), quoting)
 

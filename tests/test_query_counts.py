@@ -8,8 +8,8 @@ from odoo.tests import tagged
 from odoo.tools import SQL
 
 from ..capi.decision import Plan
-from ..dev import bench_data
-from ..models import outbox
+from ..dev.bench import data as bench_data
+from ..models.outbox import outbox
 from .common import MetaCapiCase
 
 

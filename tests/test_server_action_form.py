@@ -3,8 +3,8 @@ from unittest.mock import patch
 
 from odoo.tests import Form, tagged
 
-from ..models.domain_words import DomainWords
-from ..models.standard_events import EVENTS, STANDARD_EVENTS
+from ..models.admin.domain_words import DomainWords
+from ..models.common.standard_events import EVENTS, STANDARD_EVENTS
 from .common import MetaCapiCase
 
 FORM = "base.view_server_action_form"

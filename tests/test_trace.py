@@ -6,7 +6,7 @@ from psycopg2.errors import SerializationFailure
 from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import tagged
 
-from ..models import admission
+from ..models.website import admission
 from .test_bridge import AGENT, BridgeCase
 
 # What asks the shop, each as a visitor does.

@@ -8,7 +8,7 @@ from odoo.modules.registry import _CACHES_BY_KEY
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models import meta_capi_config as config
+from ..models.settings import meta_capi_config as config
 from .common import MetaCapiCase, stop_pixel
 
 # Of each value a website may have of its own: three that can be told apart, and how

@@ -10,7 +10,7 @@ from psycopg2.extras import Json
 from odoo import SUPERUSER_ID, api
 
 from ...capi.event import read_event
-from ...models import event_builder, event_writer
+from ...models.recording import event_builder, event_writer
 from . import data as bench_data
 
 _ADDON = "ih_meta_conversions_api"

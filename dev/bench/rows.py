@@ -9,13 +9,7 @@ from typing import Any
 
 from ..console import Problem, say
 from .figures import Figure, Size, median_ms, numbers
-from .rig import (
-    PIXEL,
-    PIXELS,
-    Rig,
-    Worker,
-    sdk_python,
-)
+from .rig import PIXEL, PIXELS, Rig, Worker, sdk_python
 from .served import served
 
 # --------------------------------------------------------------------------- the rows

@@ -14,11 +14,7 @@ from ..console import Problem
 from ..odoo.server import Server
 from . import data as bench_data
 from .figures import Figure, Size, median_ms, numbers
-from .rig import (
-    Rig,
-    Visitors,
-    in_parallel,
-)
+from .rig import Rig, Visitors, in_parallel
 
 # Odoo's lightest public JSON route: it reads one field of the website.
 _LIGHTEST_ROUTE = "/website/google_maps_api_key"

@@ -6,10 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ..sandbox import (
-    ReceivedRequest,
-    new_token,
-)
+from ..sandbox import ReceivedRequest, new_token
 from .shop import Pixel, Recorder, Shop
 
 

@@ -6,9 +6,7 @@ import time
 
 from ..testing.tally import Tally
 from .audit import check_all, check_log
-from .events import (
-    Events,
-)
+from .events import Events
 from .shop import Shop
 
 

@@ -9,13 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..sandbox import (
-    DAY,
-    ReceivedRequest,
-    http,
-    reset_after_accept,
-    throttled,
-)
+from ..sandbox import DAY, ReceivedRequest, http, reset_after_accept, throttled
 from ..testing.tally import Tally
 from .audit import check_all, check_log, check_repeats
 from .events import Events, is_stopped, row_of, until_sent, until_stopped

@@ -6,14 +6,7 @@ import time
 from collections.abc import Iterable
 
 from ..console import Problem
-from ..sandbox import (
-    Fault,
-    error,
-    error_without_code,
-    hang,
-    http,
-    reset_after_accept,
-)
+from ..sandbox import Fault, error, error_without_code, hang, http, reset_after_accept
 from ..testing.tally import Tally
 from .audit import check_all, check_log, check_repeats, check_states
 from .events import (

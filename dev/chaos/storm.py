@@ -30,9 +30,7 @@ from ..sandbox import (
 )
 from ..testing.tally import Tally
 from .audit import check_all
-from .events import (
-    Events,
-)
+from .events import Events
 from .shop import PATIENCE, POLL, Pixel, Shop
 
 # Seconds between two times that all waits are ended, and that the cron is called.

@@ -10,14 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ...capi.decision import (
-    FAILED,
-    LAST_TRY,
-    PENDING,
-    SENT,
-    Pixel,
-    Wake,
-)
+from ...capi.decision import FAILED, LAST_TRY, PENDING, SENT, Pixel, Wake
 from ...capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ...capi.schedule import closes_at
 from .memory import MemoryStore, Store

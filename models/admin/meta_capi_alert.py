@@ -1,0 +1,195 @@
+from datetime import datetime, time, timedelta
+
+from odoo import _, api, fields, models
+from odoo.tools import SQL
+from odoo.tools.misc import format_date
+
+from ..common.border import log_error
+
+# Minutes an event may wait, while its pixel runs, before somebody is told.
+STUCK_MINUTES = 60
+# Minutes after its confirmation in which an order is given time.
+_GRACE_MINUTES = 60
+# Days back to which an activity about missing Purchases is followed.
+_FOLLOWED_DAYS = 7
+_MAX_NAMES = 10
+_MODULE = "ih_meta_conversions_api"
+STOPPED = "mail.mail_activity_data_warning"
+STUCK = f"{_MODULE}.mail_activity_type_stuck"
+MISSING = f"{_MODULE}.mail_activity_type_missing"
+
+
+class MetaCapiAlert(models.AbstractModel):
+    """What managers are told of without looking: each thing once, until it is over.
+
+    What was told is kept with the pixel, not with the activities: one that a person has
+    ticked off does not come again.
+    """
+
+    _name = "meta.capi.alert"
+    _description = "Activities for who manages the events for Meta"
+
+    @api.model
+    def _look_after_all(self):
+        """Make the activities that are due, and take away those whose cause is gone."""
+        pixels = self.env["meta.capi.pixel"]
+        for look_after in (
+            pixels._archive_unused,
+            lambda: self._look_after_stopped(pixels.search([])),
+            lambda: self._look_after_stuck(pixels.search([])),
+            lambda: self._look_after_missing(pixels.search([])),
+        ):
+            try:
+                with self.env.cr.savepoint():
+                    look_after()
+            except Exception as error:
+                # The border: one notice must not be in the way of another.
+                log_error("The managers could not be told what is wrong", error)
+
+    @api.model
+    def _look_after_stopped(self, pixels):
+        """Tell managers once of each stop; what they were told goes when it is over."""
+        for pixel in pixels:
+            if pixel.state != "stopped":
+                if pixel.stopped_told_at:
+                    pixel.stopped_told_at = False
+                    self._unlink_activities(pixel, STOPPED)
+            elif pixel.stopped_told_at != pixel.stopped_at and pixel._is_in_use():
+                pixel.stopped_told_at = pixel.stopped_at
+                self._notify_managers(
+                    pixel,
+                    _("Meta takes no events of pixel %s", pixel.display_name),
+                    pixel.error_message or pixel.cure,
+                    activity_type=STOPPED,
+                )
+
+    @api.model
+    def _look_after_stuck(self, pixels):
+        # Retried by hand, an old event is given its time anew.
+        limit = fields.Datetime.now() - timedelta(minutes=STUCK_MINUTES)
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT event.pixel_id, min(event.create_date)
+                  FROM meta_capi_event event
+                  JOIN meta_capi_pixel pixel USING (pixel_id)
+                 WHERE event.state = 'pending' AND pixel.state = 'running'
+                   AND event.create_date < %s
+                   AND (event.attempt_count > 0 OR event.next_attempt_at < %s)
+                 GROUP BY event.pixel_id
+                """,
+                limit,
+                limit,
+            )
+        )
+        stuck = dict(self.env.cr.fetchall())
+        told = pixels.filtered("is_stuck_told")
+        over = told.filtered(lambda pixel: pixel.pixel_id not in stuck)
+        self._unlink_activities(over, STUCK)
+        over.is_stuck_told = False
+        for pixel in (pixels - told).filtered(lambda pixel: pixel.pixel_id in stuck):
+            pixel.is_stuck_told = True
+            self._notify_managers(
+                pixel,
+                _(
+                    "Events for pixel %s wait for more than an hour",
+                    pixel.display_name,
+                ),
+                pixel.cure or pixel.error_message or "",
+                activity_type=STUCK,
+            )
+
+    @api.model
+    def _look_after_missing(self, pixels):
+        """Tell of days on which orders have no Purchase though one was to be sent."""
+        reconciliation = self.env["meta.capi.reconciliation"]
+        kind = self._activity_type(MISSING)
+        open_activities = pixels.activity_ids.filtered(
+            lambda activity: kind and activity.activity_type_id == kind
+        )
+        if not reconciliation._is_armed():
+            open_activities.unlink()
+            return
+        today = fields.Date.today()
+        yesterday = today - timedelta(days=1)
+        days = [yesterday, *open_activities.mapped("date_deadline")]
+        first = max(min(days), today - timedelta(days=_FOLLOWED_DAYS))
+        found = self._find_missing(
+            datetime.combine(first, time()),
+            fields.Datetime.now() - timedelta(minutes=_GRACE_MINUTES),
+        )
+        open_activities.filtered(
+            lambda activity: (activity.res_id, activity.date_deadline) not in found
+        ).unlink()
+        for (pixel_id, day), orders in sorted(found.items()):
+            pixel = self.env["meta.capi.pixel"].browse(pixel_id)
+            if day < yesterday or (
+                pixel.missing_told_day and day <= pixel.missing_told_day
+            ):
+                continue
+            pixel.missing_told_day = day
+            names = ", ".join(orders[:_MAX_NAMES].mapped("name"))
+            self._notify_managers(
+                pixel,
+                _(
+                    "Orders of %(day)s without a Purchase at Meta: %(count)s",
+                    count=len(orders),
+                    day=format_date(self.env, day),
+                ),
+                _(
+                    "%s. Website ▸ Reporting ▸ Meta Events ▸ Overview shows them all.",
+                    names + ("…" if len(orders) > _MAX_NAMES else ""),
+                ),
+                activity_type=MISSING,
+                deadline=day,
+            )
+
+    @api.model
+    def _find_missing(self, since, until):
+        """Return the orders without a Purchase, by the ids of pixels and by days."""
+        config = self.env["meta.capi.config"]
+        by_day = self.env["meta.capi.reconciliation"]._by_day(since, until)
+        found = {}
+        for day, statuses in by_day.items():
+            missing = self.env["sale.order"].browse(statuses.get("missing", ()))
+            for website, orders in missing.grouped("website_id").items():
+                pixel_id = config._pixel_id(website)
+                if pixel_id:
+                    key = self.env["meta.capi.pixel"]._get(pixel_id).id, day
+                    found[key] = found.get(key, orders.browse()) | orders
+        return found
+
+    @api.model
+    def _notify_managers(self, pixel, summary, note, activity_type, deadline=None):
+        """Leave one activity with every manager; it goes away with its cause."""
+        users = self.env["res.users"]
+        # Since Odoo 19 a user's own groups and the implied ones are two fields.
+        groups = "all_group_ids" if "all_group_ids" in users._fields else "groups_id"
+        # Where somebody deleted the type, any other has to do.
+        kinds = self.env["mail.activity.type"]
+        kind = self._activity_type(activity_type) or kinds.search([], limit=1)
+        manager = self.env.ref("ih_meta_conversions_api.group_meta_capi_manager")
+        for user in users.search([(groups, "in", manager.ids)]):
+            # quick_update: a notice in Odoo; an e-mail would leave this transaction.
+            quick = pixel.with_context(mail_activity_quick_update=True)
+            quick.activity_schedule(
+                activity_type_id=kind.id,
+                date_deadline=deadline,
+                user_id=user.id,
+                summary=summary,
+                note=note,
+            )
+
+    @api.model
+    def _unlink_activities(self, pixels, activity_type):
+        """Take away the activities of a type, whoever they are for."""
+        kind = self._activity_type(activity_type)
+        pixels.sudo().activity_ids.filtered(
+            lambda activity: kind and activity.activity_type_id == kind
+        ).unlink()
+
+    @api.model
+    def _activity_type(self, xml_id):
+        """Return the type of an activity; none where somebody deleted it."""
+        kind = self.env.ref(xml_id, raise_if_not_found=False)
+        return kind or self.env["mail.activity.type"]

@@ -1,0 +1,576 @@
+"""From the arguments of ``send_event`` to an event that is ready to be stored."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import psycopg2
+
+from odoo import _, models
+from odoo.exceptions import MissingError, UserError
+
+from ...capi.browser import read_fbclid
+from ...capi.causes import cause_of_field
+from ...capi.const import MAX_NAME_LENGTH
+from ...capi.errors import InvalidParameter
+from ...capi.event import ServerEvent, read_event, weaknesses
+from ...capi.privacy import limit_data_use
+from ...capi.reading import Problems, is_absent, read_mapping, start_of
+from ...capi.url import tellable_url
+from ...capi.user_agent import kind_of_browser
+from ...capi.user_data import by_own_names, needs_country
+from ..common.border import log_error
+from ..common.refusal import Refusal, to_refusal
+from ..common.standard_events import CHECKOUT
+from .action_origin import ORIGIN_KEY, ActionOrigin
+from .meta_capi_browser import TRACES
+
+# What an event may tell of a person or a device.
+NOTHING_PERSONAL = {
+    "user_data": {},
+    "event_source_url": None,
+    "referrer_url": None,
+    "app_data": None,
+    "attribution_data": None,
+}
+
+
+class InvalidEvent(UserError):
+    """What ``raise_on_error`` asks for."""
+
+
+@dataclass
+class Draft:
+    """An event on its way into the log."""
+
+    event: ServerEvent
+    columns: dict
+    origin: models.BaseModel | None = None
+    # Whether this is the one event of its name that can happen to its origin.
+    is_natural: bool = False
+    # Whether that one is known to be on record, even if its row has been purged since.
+    is_recorded: bool = False
+    # Pixels that get a copy of the event.
+    extra_pixel_ids: tuple = ()
+
+    @property
+    def key(self):
+        return self.columns["pixel_id"], self.event.event_name, self.event.event_id
+
+    @property
+    def is_failed(self):
+        return self.columns.get("state") == "failed"
+
+    @property
+    def is_pending(self):
+        return self.columns.get("state", "pending") == "pending"
+
+
+@dataclass(frozen=True)
+class _Arguments:
+    """What a caller hands over: records of ours, and the parameters of Meta's event."""
+
+    parameters: dict
+    origin: models.BaseModel | None
+    website: models.BaseModel | None
+    test_event_code: str | None
+    # The origin would be one of several records that an action runs on.
+    is_origin_unclear: bool
+
+    @property
+    def event_name(self):
+        """The name among the parameters, if it is a text, else an empty one."""
+        name = self.parameters.get("event_name")
+        return str.__str__(name).strip() if issubclass(type(name), str) else ""
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """Whom and what an event is about: what its origin tells, or the visitor."""
+
+    website: models.BaseModel | None = None
+    company: models.BaseModel | None = None
+    partner: models.BaseModel | None = None
+    # What was kept of the customer's browser.
+    browser: dict = field(default_factory=dict)
+    user_data: dict = field(default_factory=dict)
+    custom_data: dict | None = None
+    event_id: str | None = None
+    is_recorded: bool = False
+    exclusion: str | Refusal | None = None
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What the configuration says of a website's events."""
+
+    pixel_id: str
+    extra_pixel_ids: tuple
+    test_event_code: str
+    withheld_user_data: frozenset
+    limited_data_use: str
+    sends_without_browser: bool
+
+
+class EventBuilder:
+    """Makes drafts of events, one after the other; the settings are read once.
+
+    Each step returns what the next one is made of: arguments, subject, browser,
+    refusal, event, row. What PostgreSQL says is let through: it wants the request
+    replayed, or has ended the transaction anyway. Whatever else breaks makes the event
+    invalid and breaks nothing around it.
+    """
+
+    def __init__(self, env):
+        self.env = env
+        self._settings = {}
+
+    def build(self, arguments, by_visitor=False):
+        """Return the draft of these arguments of ``send_event``; None without a pixel.
+
+        :param by_visitor: it is what the visitor does whose request is at hand
+        :raise InvalidEvent: if the arguments ask for it
+        """
+        problems = Problems()
+        given = problems.read(
+            "arguments", read_mapping, "arguments", arguments, default={}
+        )
+        raise_on_error = problems.read(
+            "raise_on_error", bool, given.pop("raise_on_error", False)
+        )
+        draft = self._build_safely(given, problems, by_visitor=by_visitor)
+        if raise_on_error and not draft:
+            raise InvalidEvent(_("No Meta pixel is configured."))
+        if raise_on_error and draft.is_failed:
+            raise InvalidEvent(draft.columns["error_message"])
+        return draft
+
+    def build_for_action(self, action, record, needs_pixel=True):
+        """Return the drafts that a server action makes of a record.
+
+        :param needs_pixel: give None for an event that no pixel is configured for
+        """
+        problems = Problems()
+        try:
+            subjects = action._meta_capi_subjects(record.sudo())
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            subjects = record
+            if not isinstance(error, MissingError):  # the draft will tell
+                problems.note("origin", f"cannot be read ({type(error).__name__})")
+                log_error(f"{record} could not tell what an event is about", error)
+        return [
+            self._build_safely(
+                {"event_name": action.meta_capi_event_name, "origin": subject},
+                Problems(problems),
+                action=action,
+                needs_pixel=needs_pixel,
+            )
+            for subject in subjects
+        ]
+
+    def _build_safely(self, given, problems, **options):
+        try:
+            return self._build(given, problems, **options)
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            # The border: what breaks here must not break the sale that is going on.
+            log_error("An event could not be prepared", error)
+            return self._build_bare(given)
+
+    def _build(self, given, problems, action=None, needs_pixel=True, by_visitor=False):
+        """Return the draft, or None without a pixel.
+
+        :param action: a server action that may take from fields of its own choice what
+            the origin tells otherwise
+        """
+        arguments = self._read_arguments(given, problems)
+        visited = self.env["meta.capi.browser"]._website()
+        subject = self._ask(arguments, visited, problems)
+        if action and arguments.origin:
+            arguments, subject = self._ask_action(action, arguments, subject, problems)
+        website = arguments.website or subject.website or visited
+        settings = self._settings_of(website)
+        if not settings.pixel_id and needs_pixel:
+            self.env["meta.capi.config"]._warn_unconfigured(
+                website.name if website else ""
+            )
+            return None
+        company = (
+            subject.company
+            or (website and website.company_id)
+            or self.env["meta.capi.config"]._company()
+        )
+        browser = subject.browser
+        if visited:
+            browser = self._choose_browser(subject, by_visitor)
+        refusal = self._refuse(arguments.origin, subject, browser, settings)
+        parameters, own = self._complete(
+            arguments.parameters, subject, browser, problems
+        )
+        event, weak = self._read(parameters, own, company, settings, problems)
+        if arguments.is_origin_unclear and problems.concern("user_data"):
+            problems.note(
+                "origin", _("the action runs on several records: pass origin=order")
+            )
+        # Another checkout of the same cart may begin, under an id of its own.
+        is_natural = (
+            bool(subject.event_id)
+            and event.event_id == subject.event_id
+            and event.event_name != CHECKOUT
+        )
+        columns = {
+            "pixel_id": settings.pixel_id,
+            "test_event_code": arguments.test_event_code
+            or settings.test_event_code
+            or None,
+            "website_id": website.id if website else None,
+            "company_id": company.id or None,
+            "res_model": arguments.origin._name if arguments.origin else None,
+            "res_id": arguments.origin.id if arguments.origin else None,
+            "happens_once": is_natural or None,
+        }
+        if refusal:
+            event = replace(event, **NOTHING_PERSONAL)
+            columns.update(_cancelled(refusal))
+        else:
+            columns["partner_id"] = subject.partner.id if subject.partner else None
+            columns["user_data_keys"] = ",".join(sorted(event.user_data)) or None
+            columns["click_browser"] = _click_browser(event, parameters["user_data"])
+            weak = (*weak, *problems.left_out, *weaknesses(event))
+            columns["weakness"] = "\n".join(map(str, weak)) or None
+            if problems:
+                cause = cause_of_field(problems[0].field)
+                columns.update(failed("\n".join(map(str, problems)), cause))
+        return Draft(
+            event,
+            columns,
+            arguments.origin,
+            is_natural=is_natural,
+            is_recorded=subject.is_recorded,
+            extra_pixel_ids=settings.extra_pixel_ids,
+        )
+
+    def _build_bare(self, given):
+        """Return what can be stored of an event that breaks the code that reads it."""
+        pixel_id = self.env["meta.capi.config"]._pixel_id()
+        if not pixel_id:
+            return None
+        kept = {key: given.get(key) for key in ("event_name", "event_id")}
+        event, _refused = read_event(kept, now=time.time())
+        message = _("The event could not be prepared; the server's log tells why.")
+        return Draft(event, {"pixel_id": pixel_id, **failed(message, "unprepared")})
+
+    # ----------------------------------------------------------------- the arguments
+
+    def _read_arguments(self, given, problems):
+        parameters = dict(given)
+        own = {key: parameters.pop(key, None) for key in ("origin", "website")}
+        code = parameters.pop("test_event_code", None)
+        origin = problems.read("origin", self._read_origin, own["origin"])
+        action = None if origin else self.env.context.get(ORIGIN_KEY)
+        is_origin_unclear = False
+        if isinstance(action, ActionOrigin):
+            if len(action.ids) == 1:
+                origin = self.env[action.model].sudo().browse(action.ids)
+            is_origin_unclear = len(action.ids) > 1
+        return _Arguments(
+            parameters,
+            origin,
+            problems.read("website", self._read_website, own["website"]),
+            problems.read("test_event_code", _read_test_event_code, code),
+            is_origin_unclear,
+        )
+
+    def _read_origin(self, value):
+        """Return the record that ``value`` is, as superuser, or None."""
+        if value is None or value is False:
+            return None
+        if not isinstance(value, models.BaseModel):
+            raise InvalidParameter("origin", "must be a record")
+        if len(value) != 1 or not isinstance(value.id, int):
+            raise InvalidParameter("origin", "must be one stored record")
+        return value.with_env(self.env(su=True))
+
+    def _read_website(self, value):
+        """Return the website that ``value`` is, as superuser, or None."""
+        if value is None or value is False:
+            return None
+        if not isinstance(value, models.BaseModel) or value._name != "website":
+            raise InvalidParameter("website", "must be a website")
+        if len(value) != 1 or not isinstance(value.id, int):
+            raise InvalidParameter("website", "must be one stored website")
+        website = value.with_env(self.env(su=True)).exists()
+        if not website:
+            raise InvalidParameter("website", "no longer exists")
+        return website
+
+    def _settings_of(self, website):
+        key = website.id if website else None
+        if key not in self._settings:
+            config = self.env["meta.capi.config"]
+            self._settings[key] = _Settings(
+                pixel_id=config._pixel_id(website),
+                extra_pixel_ids=config._extra_pixel_ids(website),
+                test_event_code=config._test_event_code(website),
+                withheld_user_data=config._withheld_user_data(),
+                limited_data_use=config._limited_data_use(),
+                sends_without_browser=config._sends_without_browser(),
+            )
+        return self._settings[key]
+
+    # ------------------------------------------------------------------- the subject
+
+    def _ask(self, arguments, visited, problems):
+        """Return what the origin tells of the event; without one, what the visitor does.
+
+        :param visited: the website whose page is being asked for, or None
+        """
+        if arguments.origin:
+            return self._ask_origin(arguments, problems)
+        visitor = self.env["meta.capi.browser"]._visitor() if visited else None
+        partner = visitor and visitor._meta_capi_somebody()
+        if not partner:
+            return _Subject()
+        return _Subject(
+            partner=partner,
+            user_data=partner._meta_capi_user_data(),
+            exclusion=partner._meta_capi_exclusion(arguments.event_name),
+        )
+
+    def _ask_origin(self, arguments, problems):
+        """Return what the origin tells; nothing where it cannot be read."""
+        origin, event_name = arguments.origin, arguments.event_name
+        wants_custom_data = is_absent(arguments.parameters.get("custom_data"))
+        try:
+            return _Subject(
+                website=origin._meta_capi_website(),
+                company=origin._meta_capi_company(),
+                partner=origin._meta_capi_partner()._meta_capi_somebody(),
+                browser=dict(origin._meta_capi_browser_data()),
+                user_data=dict(origin._meta_capi_user_data()),
+                custom_data=(
+                    origin._meta_capi_custom_data(event_name)
+                    if wants_custom_data
+                    else None
+                ),
+                event_id=origin._meta_capi_event_id(event_name),
+                is_recorded=origin._meta_capi_is_recorded(event_name),
+                exclusion=origin._meta_capi_exclusion(event_name),
+            )
+        except psycopg2.Error:
+            raise
+        except MissingError:
+            problems.note("origin", "no longer exists")
+        except Exception as error:
+            problems.note("origin", f"cannot be read ({type(error).__name__})")
+            log_error(f"{origin} could not tell what Meta is to know", error)
+        # Whoever it is: not the user who happens to be there.
+        return _Subject(partner=self.env["res.partner"])
+
+    def _ask_action(self, action, arguments, subject, problems):
+        """Return arguments and subject with what ``action`` takes from its own fields."""
+        event_name = arguments.event_name
+        try:
+            picked = action._meta_capi_pick(arguments.origin, event_name, problems)
+            parameters = {**arguments.parameters, **picked.pop("arguments", {})}
+            if "custom_data" in picked:
+                picked["custom_data"] = {
+                    **(subject.custom_data or {}),
+                    **picked["custom_data"],
+                }
+            if "partner" in picked:
+                partner = picked["partner"]._meta_capi_somebody()
+                picked.update(
+                    partner=partner,
+                    user_data=partner._meta_capi_user_data(),
+                    exclusion=subject.exclusion
+                    or partner._meta_capi_exclusion(event_name),
+                )
+            return (
+                replace(arguments, parameters=parameters),
+                replace(subject, **picked),
+            )
+        except psycopg2.Error:
+            raise
+        except MissingError:  # noted where the origin was asked
+            return arguments, subject
+        except Exception as error:
+            problems.note("origin", f"cannot be read ({type(error).__name__})")
+            log_error(f"The fields that {action} takes could not be read", error)
+            return arguments, subject
+
+    # ------------------------------------------------------- the browser, the refusal
+
+    def _choose_browser(self, subject, by_visitor):
+        """Return the customer's browser: the one kept with the origin, or the request's.
+
+        What the visitor does now is done with the browser of now. Else, the one kept is
+        the customer's for certain, and the request may be somebody else's, such as the
+        provider's that tells of a payment; what it can do is to give the consent that
+        was missing, or to take it back.
+        """
+        kept = subject.browser
+        at_hand = self.env["meta.capi.browser"]._of_request(subject.partner)
+        if by_visitor or not kept or at_hand.get("consent") is False:
+            return at_hand or kept
+        if not kept.get("consent") and at_hand.get("consent"):
+            return at_hand
+        return kept
+
+    def _refuse(self, origin, subject, browser, settings):
+        """Return why the event must not be sent, whoever asks for it, or None."""
+        if subject.partner and subject.partner._meta_capi_objects():
+            return Refusal("objection", _("The customer objects to events for Meta."))
+        if browser and not browser.get("consent"):
+            return Refusal(
+                "no_consent", _("The visitor has not consented to optional cookies.")
+            )
+        if origin and not browser and not settings.sends_without_browser:
+            return Refusal(
+                "no_browser",
+                _("No browser made this document, and the settings exclude such."),
+            )
+        return to_refusal(subject.exclusion)
+
+    # --------------------------------------------------------------------- the event
+
+    def _complete(self, given, subject, browser, problems):
+        """Return the parameters with what the caller left out, and the names of that.
+
+        It comes from the origin, then from the browser, and makes no event invalid: it
+        is shortened, or left out. Names of ``user_data`` are those with their key.
+        """
+        own = set()
+        page_url = browser.get("event_source_url")
+        if subject.website and not page_url:
+            page_url = subject.website.get_base_url()
+        parameters = dict(given)
+        for key, value in {
+            "event_time": None,
+            "event_id": subject.event_id,
+            "custom_data": subject.custom_data,
+            "action_source": "website" if subject.website or browser else None,
+            "event_source_url": tellable_url(page_url),
+            "referrer_url": tellable_url(browser.get("referrer_url")),
+        }.items():
+            if is_absent(parameters.get(key)):
+                parameters[key] = value
+                if value is not None:
+                    own.add(key)
+        user_data = {}
+        if not is_absent(parameters.get("user_data")):
+            user_data = problems.read(
+                "user_data",
+                read_mapping,
+                "user_data",
+                parameters["user_data"],
+                default={},
+            )
+            user_data = by_own_names(user_data)
+        known = {
+            **{key: start_of(browser[key]) for key in TRACES if key in browser},
+            **subject.user_data,
+        }
+        said = {
+            key: value for key, value in user_data.items() if not _says_nothing(value)
+        }
+        parameters["user_data"] = {**known, **said}
+        own.update(f"user_data.{key}" for key in known.keys() - said.keys())
+        return parameters, own
+
+    def _read(self, parameters, own, company, settings, problems):
+        """Return the event, and what of it is left out as nobody but we filled it in.
+
+        :param own: the names of what ``_complete`` has filled in
+        :param problems: takes note of what the caller has to mend
+        """
+        user_data = parameters["user_data"]
+        country = None
+        if needs_country(user_data):
+            country = company.sudo().country_code or None
+
+        def read(given):
+            return read_event(
+                given,
+                now=time.time(),
+                default_country=country,
+                withheld=settings.withheld_user_data,
+            )
+
+        event, refused = read(parameters)
+        left_out = [problem for problem in refused if _is_own(problem, own)]
+        if left_out and event.custom_data is None:
+            # It is too large: an order of thousands of lines.
+            lines = _without_lines(parameters["custom_data"])
+            event, refused = read({**parameters, "custom_data": lines})
+        problems += [problem for problem in refused if not _is_own(problem, own)]
+        event = limit_data_use(event, settings.limited_data_use, user_data)
+        return event, (*left_out, *refused.left_out)
+
+
+def failed(message, cause):
+    """Return the columns of an event that we refuse."""
+    return {
+        "state": "failed",
+        "failure_reason": "invalid",
+        "cause": cause,
+        "error_message": message,
+    }
+
+
+def _cancelled(refusal):
+    return {
+        "state": "cancelled",
+        "cause": refusal.cause,
+        "error_message": refusal.message,
+    }
+
+
+def _read_test_event_code(value):
+    if value is None or value is False:
+        return None
+    if not isinstance(value, str):
+        raise InvalidParameter("test_event_code", "must be a text")
+    code = str.__str__(value).strip()
+    if len(code) > MAX_NAME_LENGTH or not code.isprintable():
+        raise InvalidParameter(
+            "test_event_code", f"must be a text of up to {MAX_NAME_LENGTH} characters"
+        )
+    return code
+
+
+def _says_nothing(value):
+    """Tell whether a value of user_data may be completed by others."""
+    return is_absent(value) or (type(value) in (list, tuple, set) and not value)
+
+
+def _click_browser(event, raw_user_data):
+    """Return the kind of the browser in which a click on an ad led to the event's page."""
+    url, agent = event.event_source_url, raw_user_data.get("client_user_agent")
+    if url and "fbclid=" in url and type(agent) is str and read_fbclid(url):
+        return kind_of_browser(agent)
+    return None
+
+
+def _without_lines(custom_data):
+    """Return ``custom_data`` without what it has of each line of an order."""
+    if not isinstance(custom_data, Mapping):
+        return custom_data
+    lines = ("contents", "content_ids")
+    return {key: value for key, value in custom_data.items() if key not in lines}
+
+
+def _is_own(problem, own):
+    """Tell whether it is with what we have filled in, and the event goes without it.
+
+    A sale is never told of with another value than it has, or with none.
+
+    :param own: what ``EventBuilder._complete`` returns
+    """
+    whole = ".".join(problem.field.split("[")[0].split(".")[:2])
+    if whole in ("custom_data.value", "custom_data.currency"):
+        return False
+    return whole in own or whole.partition(".")[0] in own

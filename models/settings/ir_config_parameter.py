@@ -1,0 +1,74 @@
+from odoo import _, api, models
+from odoo.exceptions import ValidationError
+
+from ...capi.errors import InvalidParameter
+from ...capi.redaction import token_filter
+from . import meta_capi_config as config
+
+PREFIX = "meta_capi."
+
+
+class IrConfigParameter(models.Model):
+    _inherit = "ir.config_parameter"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        parameters = super().create(
+            [self._meta_capi_clean(vals.get("key"), vals) for vals in vals_list]
+        )
+        self._meta_capi_follow(parameters.mapped("key"))
+        return parameters
+
+    def write(self, vals):
+        keys = self.mapped("key")
+        for parameter in self:
+            if "key" in vals:
+                # Renamed into one of ours, its value is checked like one of ours.
+                vals = {"value": parameter.value, **vals}
+            vals = self._meta_capi_clean(vals.get("key") or parameter.key, vals)
+        result = super().write(vals)
+        self._meta_capi_follow([*keys, *self.mapped("key")])
+        return result
+
+    def unlink(self):
+        keys = self.mapped("key")
+        result = super().unlink()
+        self._meta_capi_follow(keys)
+        return result
+
+    @api.model
+    def set_param(self, key, value):
+        """See to it that saving the same value again counts as saving it.
+
+        A token that is saved anew may have been given its rights in the meantime.
+        """
+        if str(key).startswith(PREFIX) and value not in (None, False):
+            value = self._meta_capi_clean(key, {"value": value})["value"]
+            if value == self.get_param(key):
+                self._meta_capi_follow([key])
+                return value
+        return super().set_param(key, value)
+
+    @api.model
+    def _meta_capi_clean(self, key, vals):
+        """Return ``vals`` with the value of one of our parameters stripped and checked."""
+        value = vals.get("value")
+        if not key or not key.startswith(PREFIX) or value in (None, False):
+            return vals
+        try:
+            value = self.env["meta.capi.config"]._check(key, str(value))
+        except InvalidParameter as error:
+            raise ValidationError(
+                _("%(key)s: %(reason)s", key=key, reason=error.reason)
+            ) from error
+        if key in config.SECRETS:
+            token_filter.remember(value)
+        return {**vals, "value": value}
+
+    @api.model
+    def _meta_capi_follow(self, keys):
+        """Let the rest of the addon follow what was saved."""
+        if not config.RELEASING.isdisjoint(keys):
+            self.env["meta.capi.pixel"].sudo()._follow_configuration()
+        if config.PURCHASE_TRIGGER in keys:
+            self.env["meta.capi.purchase"].sudo()._arm()

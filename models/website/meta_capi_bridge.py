@@ -1,0 +1,539 @@
+import hashlib
+import json
+import time
+import uuid
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg2
+
+from odoo import api, models
+from odoo.http import request
+from odoo.tools import SQL, file_path
+
+from ...capi.const import DAY, LDU_COUNTRY, LDU_STATES
+from ...capi.custom_data import read_custom_data
+from ...capi.privacy import limited_data_use
+from ...capi.reading import Problems, phone_like_count
+from ...capi.url import is_same_host, tellable_url
+from ..common.border import border, log_error
+from ..common.standard_events import (
+    CHECKOUT,
+    EVENT_BY_CREATION,
+    ONCE_PER_ORDER,
+    PURCHASE,
+)
+from ..outbox.outbox import EventTable
+
+SCRIPT = "ih_meta_conversions_api/static/src/js/meta_capi.js"
+# https://developers.facebook.com/docs/meta-pixel/reference, "Object Properties". What a
+# browser may tell of an event; everything else stays out.
+PROPERTIES = (
+    *("content_category", "content_name", "content_type", "currency", "order_id"),
+    *("delivery_category", "num_items", "predicted_ltv", "search_string", "status"),
+    "value",
+)
+CONTENT_PROPERTIES = ("id", "quantity", "item_price", "delivery_category")
+_MAX_PHONES = 8
+# The states in which a transaction has placed its order.
+_PLACED = ("pending", "authorized", "done")
+# What the server has made of a page's request is told to the page with the answer, in
+# the header Server-Timing, which scripts can read; what a redirection answers, with the
+# page it leads to, by way of the session. No request is made for it, nothing is stored
+# in the browser.
+_HEADER = "Server-Timing"
+_MADE = "meta_capi.made"
+# A proxy may take no more than 4 KB of headers.
+_MAX_HEADER = 2048
+
+
+class MetaCapiBridge(models.AbstractModel):
+    """Events that begin in the visitor's browser, on the pages of the shop.
+
+    A script, ``static/src/js/meta_capi.js``, tells the server of each call of the Meta
+    Pixel; or it, and the hooks of our models, make the funnel's events, where the
+    settings say that we do. What it says is believed as far as it can do no harm:
+    never who the visitor is, what an order is worth, or that one was placed.
+    """
+
+    _name = "meta.capi.bridge"
+    _description = "Meta Conversions API: events of the browser"
+
+    @api.model
+    def _is_active(self, website):
+        config = self.env["meta.capi.config"]
+        return bool(
+            config._is_enabled()
+            and config._is_bridge_enabled(website)
+            and config._pixel_id(website)
+        )
+
+    @api.model
+    def _makes(self, event_name, website):
+        """Tell whether it is us who make this event of the funnel, not the page."""
+        config = self.env["meta.capi.config"]
+        return (
+            config._pixel_mode(website) != "page"
+            and event_name in config._bridge_events(website)
+            and self._is_active(website)
+        )
+
+    # ------------------------------------------------------------------- to the pages
+
+    @api.model
+    def _script(self):
+        """Return the attributes of the script's tag; none where it is left out."""
+        website = self.env["meta.capi.browser"]._website()
+        if not (website and self._is_active(website)):
+            return {}
+        if not self.env["meta.capi.browser"]._is_customer():
+            return {}
+        config = self.env["meta.capi.config"]
+        mode, limits = self._mode_and_limits()
+        return {
+            "src": f"/{SCRIPT}?v={_script_version()}",
+            "data-pixel": config._pixel_id(website),
+            "data-mode": mode,
+            "data-events": ",".join(config._bridge_events(website)),
+            "data-consent": config._consent_source(website),
+            "data-bar": "1" if website.cookies_bar else None,
+            "data-ldu": limits,
+            "data-collect": "/meta_capi/collect",
+            "data-order": "/meta_capi/order",
+        }
+
+    @api.model
+    def _mode(self):
+        """Return the mode for this visitor: nobody is told of by our Pixel of whom the
+        server does not tell. The log says so of the server's copy.
+        """
+        return self._mode_and_limits()[0]
+
+    def _mode_and_limits(self):
+        """Return the mode, and country and state of the Pixel's Limited Data Use.
+
+        The latter are like the server's, or None; everybody without an account is taken
+        to have a public address, since pages are cached.
+        """
+        config = self.env["meta.capi.config"]
+        mode = config._pixel_mode(self.env["meta.capi.browser"]._website())
+        if mode != "load":
+            return mode, None
+        partner = self.env["meta.capi.browser"]._visitor()
+        try:
+            known = {}
+            if partner:
+                if partner._meta_capi_objects():
+                    return "server", None
+                if partner._meta_capi_exclusion("PageView"):
+                    return "server", None
+                known = partner._meta_capi_user_data()
+            limits = limited_data_use(
+                config._limited_data_use(),
+                known.get("country") or None,
+                known.get("st") or None,
+                has_address=True,
+            )
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            # The border: no page of the shop breaks because of us.
+            log_error("The Pixel could not be told of its limits", error)
+            return "server", None
+        return mode, limits and "{1},{2}".format(*limits)
+
+    @api.model
+    def _page_of_product(self, product, combination_info):
+        """Return what the script is to know of a product's page.
+
+        The page may be cached, so nothing here depends on the visitor.
+        """
+        return self._page(
+            "ViewContent", lambda: product._meta_capi_shown_data(combination_info)
+        )
+
+    @api.model
+    def _page_of_cart(self, event_name):
+        """Return what the script is to know of a page of the checkout."""
+        if event_name == "AddPaymentInfo":
+            # The server records it with the payment; only the Pixel's copy is left.
+            if self._mode() != "load":
+                return {}
+        return self._page_of_order(event_name, self._cart)
+
+    @api.model
+    def _page_of_purchase(self):
+        """Return what the script is to know of the confirmation's page.
+
+        Its Purchase is for the script to make if we load the Pixel and the server has
+        its own on record: what is not to be told of, or not yet, is told of by neither.
+        """
+        website = self.env["meta.capi.browser"]._website()
+        if not (website and self._is_active(website)) or self._mode() == "server":
+            return {}
+        try:
+            # For a script that cannot ask.
+            known = self._hand_out_purchase()
+            if not known or known["repeat"]:
+                return {}
+            order = self._placed_order()
+            attributes = {
+                "data-meta-capi-order": known["event_id"],
+                # A browser may show the page again much later.
+                "data-meta-capi-until": int((time.time() + DAY) * 1000),
+            }
+            if self._mode() == "load" and order._meta_capi_purchase_counts():
+                attributes.update(self._page_of_order(PURCHASE, lambda: order))
+            return attributes
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            # The border: no page of the shop breaks because of us.
+            log_error("The confirmation could not be told of its order", error)
+            return {}
+
+    def _page_of_order(self, event_name, find_order):
+        def custom_data():
+            order = find_order()
+            return order._meta_capi_custom_data(event_name) if order else None
+
+        attributes = self._page(event_name, custom_data)
+        if attributes and event_name != PURCHASE:
+            # That of a Purchase is handed out to the script when it asks.
+            event_id = find_order()._meta_capi_event_id(event_name)
+            attributes["data-meta-capi-id"] = event_id
+        return attributes
+
+    def _page(self, event_name, make_custom_data):
+        """Return the attributes of the element that tells the script of an event."""
+        website = self.env["meta.capi.browser"]._website()
+        if not (website and self._makes(event_name, website)):
+            return {}
+        try:
+            custom_data = make_custom_data()
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            # The border: no page of the shop breaks because of us.
+            log_error(f"A page could not be told of its {event_name}", error)
+            return {}
+        if custom_data is None:
+            return {}
+        return {
+            "data-meta-capi-event": event_name,
+            "data-meta-capi-data": json.dumps(custom_data),
+        }
+
+    # ----------------------------------------------------------------- from the pages
+
+    @api.model
+    def _collect(self, payload):
+        """Record what a browser tells of an event; see the controller for its form."""
+        website = request.website
+        config = self.env["meta.capi.config"]
+        name, event_id = payload["event_name"], payload["event_id"]
+        if (
+            not self._is_active(website)
+            or name == PURCHASE
+            or name not in config._bridge_events(website)
+            or not self.env["meta.capi.browser"]._is_customer()
+        ):
+            return
+        pages = payload.get("event_source_url"), payload.get("referrer_url")
+        self.env["meta.capi.browser"]._note_pages(*pages)
+        cart = self._cart() if name in ONCE_PER_ORDER else None
+        if self._is_taken(name, event_id, cart):
+            return
+        url = _read_url(payload.get("event_source_url"))
+        self.env["meta.conversions.api"]._record_from_browser(
+            {
+                "event_name": name,
+                "event_id": event_id,
+                "event_source_url": self._own_url(url),
+                "referrer_url": _read_url(payload.get("referrer_url")),
+                # What the cart is worth is ours to tell.
+                "custom_data": None
+                if cart
+                else _read_custom_data(payload.get("custom_data", {})),
+                "origin": cart,
+                "website": website,
+            },
+            page_limits=_read_limits(payload),
+        )
+
+    def _is_taken(self, event_name, event_id, cart):
+        """Tell whether this id is not for the visitor's browser to give to an event."""
+        if event_name in ONCE_PER_ORDER and _is_derived(event_id):
+            if not cart or event_id != cart._meta_capi_event_id(event_name):
+                return True
+        # That of somebody's Purchase, or of an event that is on record.
+        self.env.cr.execute(
+            SQL(
+                "SELECT WHERE EXISTS"
+                " (SELECT FROM sale_order WHERE meta_capi_event_id = %s)"
+                " OR EXISTS (SELECT FROM meta_capi_event"
+                "  WHERE pixel_id = %s AND event_name = %s AND event_id = %s)",
+                event_id,
+                self.env["meta.capi.config"]._pixel_id(request.website),
+                event_name,
+                event_id,
+            )
+        )
+        return bool(self.env.cr.rowcount)
+
+    def _own_url(self, url):
+        """Return the page of this host that the event is from."""
+        httprequest = request.httprequest
+        candidates = (url, _read_url(httprequest.referrer), httprequest.url_root)
+        own = (url for url in candidates if is_same_host(url, httprequest.host))
+        return next(own, None)
+
+    @api.model
+    def _hand_out_purchase(self):
+        """Return the id of the visitor's own Purchase for the Pixel, or None."""
+        if (
+            not self._is_active(request.website)
+            or not self.env["meta.capi.browser"]._is_customer()
+        ):
+            return None
+        order = self._placed_order()
+        return order._meta_capi_hand_out_purchase() if order else None
+
+    @api.model
+    def _note_sent(self, sent):
+        """Note that the browser's Pixel has sent these events of the visitor's.
+
+        :param sent: pairs of a name and an id
+        """
+        website = request.website
+        if (
+            not self._is_active(website)
+            or not self.env["meta.capi.browser"]._is_customer()
+        ):
+            return
+        if any(name == PURCHASE for name, _event_id in sent):
+            order = self._placed_order()
+            if (PURCHASE, order.meta_capi_event_id) in sent:
+                self.env["meta.capi.browser"]._note_purchase_sent(order)
+        twins = [pair for pair in sent if pair[0] != PURCHASE]
+        if twins:
+            pixel_id = self.env["meta.capi.config"]._pixel_id(website)
+            EventTable(self.env).note_twins(pixel_id, twins)
+
+    @api.model
+    def _cart(self):
+        """Return the cart of the visitor's session, read and not touched; maybe none."""
+        order = self._order_of_session("sale_order_id")
+        return order if order.state in ("draft", "sent") else order.browse()
+
+    @api.model
+    def _placed_order(self):
+        """Return the order that the visitor's session has placed last; maybe none.
+
+        The session names it from the checkout on, when nothing is placed yet.
+        """
+        order = self._order_of_session("sale_last_order_id")
+        is_placed = order.state in ("sent", "sale", "done") or any(
+            transaction.state in _PLACED for transaction in order.transaction_ids
+        )
+        return order if is_placed and order.state != "cancel" else order.browse()
+
+    def _order_of_session(self, key):
+        order_id = request.session.get(key)
+        orders = self.env["sale.order"].sudo()
+        if not isinstance(order_id, int):
+            return orders
+        order = orders.browse(order_id).exists()
+        return order.filtered(lambda order: order.website_id == request.website)
+
+    # ------------------------------------------------------------- from our own models
+
+    @api.model
+    def _tells(self, event_name):
+        """Tell whether it is us who make this event of the visitor at hand.
+
+        Not of an employee or a robot.
+        """
+        browser = self.env["meta.capi.browser"]
+        website = browser._website()
+        return bool(
+            website and self._makes(event_name, website) and browser._is_customer()
+        )
+
+    @api.model
+    def _record_creation(self, records):
+        """Record what a visitor has made, in an app that is not depended on."""
+        event_name = EVENT_BY_CREATION[records._name]
+        if not self._tells(event_name):
+            return
+        with border(self.env.cr, f"{event_name} could not be told of"):
+            for record in records:
+                if event_name == "AddToWishlist":
+                    custom_data = record.product_id._meta_capi_custom_data(event_name)
+                    self._record_by_hook(event_name, record, custom_data)
+                else:
+                    self._record_by_hook(
+                        event_name, record.contact_id, {"status": True}
+                    )
+
+    @api.model
+    def _begin_express_checkout(self):
+        """Record a checkout that is nothing but a wallet's window, on no page of its own."""
+        cart = self._cart()
+        if cart:
+            self._record_by_hook(CHECKOUT, cart)
+
+    @api.model
+    def _record_by_hook(self, event_name, origin, custom_data=None, **arguments):
+        """Record an event that a visitor of the shop makes, where it is us who make it.
+
+        Without consent, and of an employee or a robot, nothing is recorded. The page
+        learns of it by the answer to its request: for the Pixel that we load, or,
+        where the visitor has not answered yet, to tell of it once there is a yes.
+
+        :param custom_data: where it is not for ``origin`` to tell
+        """
+        if not self._tells(event_name):
+            return
+        with border(self.env.cr, f"{event_name} could not be told of by {origin}"):
+            event = self.env["meta.conversions.api"]._record_from_browser(
+                {
+                    "event_name": event_name,
+                    "origin": origin,
+                    "custom_data": custom_data,
+                    "website": self.env["meta.capi.browser"]._website(),
+                    **arguments,
+                }
+            )
+            # That of the payment is made of the click that leads to it.
+            if event_name not in ONCE_PER_ORDER:
+                self._note_made(event_name, event, custom_data)
+
+    def _note_made(self, event_name, event, custom_data):
+        """Keep for the page what was made of its request, or could not be made yet."""
+        event = event.sudo()  # the visitor's own
+        if event.state == "pending" and self._mode() == "load":
+            made = {"name": event_name, "id": event.event_id, "data": event.custom_data}
+        elif (
+            not event
+            and self.env["meta.capi.browser"]._of_request().get("consent", 0) is None
+        ):
+            made = {"name": event_name, "data": custom_data}
+        else:
+            return
+        all_made = request.httprequest.environ.setdefault(_MADE, [])
+        # Odoo may run a request twice: of the first time no row is left.
+        if (event.id, made) not in all_made:
+            all_made.append((event.id, made))
+
+    @api.model
+    def _hand_over(self, response):
+        """Tell the page by ``response`` what was made of its request."""
+        made = request.httprequest.environ.get(_MADE, [])
+        rows = self.env["meta.capi.event"].sudo()
+        there = rows.browse(row_id for row_id, _event in made if row_id).exists()
+        if 300 <= response.status_code < 400:
+            # Nothing is kept of a visitor who has not answered.
+            kept = [event for row_id, event in made if row_id in there.ids]
+            if kept:
+                request.session[_MADE] = kept
+            return
+        told = [event for row_id, event in made if not row_id or row_id in there.ids]
+        if _MADE in request.session and response.mimetype == "text/html":
+            told = [*request.session.pop(_MADE), *told]
+        if told:
+            request.future_response.headers.add(_HEADER, _to_header(told))
+
+
+@lru_cache(maxsize=1)
+def _script_version():
+    """Return what changes with the script, so that browsers can keep it for long."""
+    script = Path(file_path(SCRIPT)).read_bytes()
+    return hashlib.sha256(script).hexdigest()[:8]
+
+
+def _to_header(made):
+    """Return what was made as a header that the script can read.
+
+    >>> _to_header([{"name": "Lead", "id": "1"}])
+    'meta_capi;desc="%5B%7B%22name%22%3A%22Lead%22%2C%22id%22%3A%221%22%7D%5D"'
+    """
+    text = quote(json.dumps(made, separators=(",", ":")), safe="")
+    if len(text) > _MAX_HEADER:
+        bare = [{**event, "data": None} for event in made[:10]]
+        text = quote(json.dumps(bare, separators=(",", ":")), safe="")
+    return f'meta_capi;desc="{text}"'
+
+
+def _read_limits(payload):
+    """Return options, country and state by which a page limits data use, or None.
+
+    >>> _read_limits({"data_processing_options": ["LDU"]})
+    (['LDU'], 0, 0)
+    >>> _read_limits({"data_processing_options": []}) is None
+    True
+    """
+    options = payload.get("data_processing_options")
+    if not isinstance(options, list) or "LDU" not in options:
+        return None
+    place = (
+        payload.get("data_processing_options_country"),
+        payload.get("data_processing_options_state"),
+    )
+    known = {(LDU_COUNTRY, state) for state in LDU_STATES.values()}
+    is_known = all(type(part) is int for part in place) and place in known
+    return ["LDU"], *(place if is_known else (0, 0))
+
+
+def _is_derived(event_id):
+    """Tell whether an id is of the kind that is made of an order's."""
+    try:
+        return uuid.UUID(event_id).version == 5
+    except ValueError:
+        return False
+
+
+def _read_url(url):
+    """Return a URL as it can be stored and told, or None."""
+    if not isinstance(url, str) or not url.isprintable():
+        return None
+    return tellable_url(url.partition("#")[0])
+
+
+def _read_custom_data(data):
+    """Return of a browser's ``custom_data`` what Meta has a use for.
+
+    What is of no use is left out: nobody could correct it.
+    """
+    contents, content_ids = data.get("contents"), data.get("content_ids")
+    kept = _pick(data, PROPERTIES)
+    if isinstance(contents, list):
+        items = [_pick(item, CONTENT_PROPERTIES) for item in contents]
+        kept["contents"] = [item for item in items if "id" in item]
+    if isinstance(content_ids, list):
+        kept["content_ids"] = list(filter(_is_scalar, content_ids))
+    if _is_crowded(kept):
+        return None
+    custom_data = read_custom_data("custom_data", kept, Problems()) or {}
+    if "currency" not in custom_data:
+        custom_data.pop("value", None)
+    return custom_data or None
+
+
+def _is_crowded(custom_data):
+    """Tell whether there are more phone numbers in it, or what looks like one, than to
+    look up for a stranger."""
+    text = json.dumps(custom_data, ensure_ascii=False)
+    return phone_like_count(text, _MAX_PHONES) == _MAX_PHONES
+
+
+def _pick(data, keys):
+    """Return those of ``keys`` that have a plain value."""
+    if not isinstance(data, dict):
+        return {}
+    return {key: data[key] for key in keys if _is_scalar(data.get(key))}
+
+
+def _is_scalar(value):
+    return isinstance(value, (str, int, float))
