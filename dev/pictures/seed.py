@@ -1,10 +1,12 @@
 """Run inside Odoo's shell by `make screenshots`: a shop with a past, good and bad."""
 
-# ruff: noqa: F821
+# ruff: noqa: F821  (env is the shell's)
 import random
 from datetime import timedelta
 
 from odoo import Command, fields
+
+from odoo.addons.ih_meta_conversions_api.models.outbox.outbox import EventTable
 
 random.seed(3)
 NOW = fields.Datetime.now()
