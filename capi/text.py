@@ -24,17 +24,27 @@ _INVISIBLE = re.compile(
 # apostrophes and other signs that modify a letter, and the stroke that only stretches
 # an Arabic word.
 _NO_LETTER = re.compile("[\u02b9-\u02ff\u0640\u07fa\ua788\ua78b\ua78c]")
+# What Unicode makes of the Turkish capital with a dot: an i with a second dot, which
+# no keyboard writes.
+_DOTTED_I = re.compile("i\u0307+")
 
 
 def clean(value: object) -> str:
-    """Return the text that was meant, in lower case; empty if there is none."""
+    """Return the text that was meant, in lower case; empty if there is none.
+
+    The Turkish ``İ`` becomes ``i``, as it does in Turkish. ``ı`` stays, and so does the
+    ``i`` that is made of ``I``: whether that one is Turkish, the text does not tell.
+
+    >>> clean("İzmir "), clean("Işık"), clean("ışık")
+    ('izmir', 'işık', 'ışık')
+    """
     if not isinstance(value, str):
         return ""
     if not value.isprintable() and _UNREADABLE.search(value):
         return ""
     text = value.lower()
     if not text.isascii():
-        text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+        text = _undotted(unicodedata.normalize("NFC", _INVISIBLE.sub("", text)))
     text = text.strip()
     return "" if text in EMPTY_WORDS else text
 
@@ -108,4 +118,11 @@ def is_letter(char: str) -> bool:
 def _nfkc(text: str) -> str:
     """Return NFKC in lower case: some capitals show up by it only."""
     lowered = unicodedata.normalize("NFKC", text).lower()
-    return unicodedata.normalize("NFKC", lowered)
+    return _undotted(unicodedata.normalize("NFKC", lowered))
+
+
+def _undotted(text: str) -> str:
+    """Return a text whose every i has one dot; it is in a composed form."""
+    if "\u0307" not in text:
+        return text
+    return unicodedata.normalize("NFC", _DOTTED_I.sub("i", text))

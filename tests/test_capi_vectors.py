@@ -107,6 +107,7 @@ EMAILS = """
     a..b@docomo.ne.jp => a..b@docomo.ne.jp
     a.b.@ezweb.ne.jp => a.b.@ezweb.ne.jp
     o'brien@example.com => o'brien@example.com
+    İbrahim@example.com | I\u0307brahim@example.com => ibrahim@example.com
     jane@example.com, joe@eg.com | jane@example.com joe@eg.com => jane@example.com joe@eg.com
     jane@example.com / joe@eg.com | J <jane@example.com>; joe@eg.com => jane@example.com joe@eg.com
     jane..doe@example.com | a..b@example.ne.jp | ja ne@example.com | jane@@example.com =>
@@ -126,6 +127,8 @@ NAMES = """
     Hawaiʻi | Hawai'i => hawaii
     정 => 정
     Valéry | VALÉRY => valéry
+    İbrahim | I\u0307brahim | Ibrahim | i\u0307brahim => ibrahim
+    ışık => ışık
     1️⃣Mary => 1mary
     佐々木 => 佐々木
 """
