@@ -18,11 +18,11 @@ from datetime import date, datetime
 from .countries import country_code
 from .dates import read_day
 from .emails import read_emails
-from .genders import GENDERS
+from .genders import gender_of
 from .phone import read_phones
 from .places import state_code
 from .postcodes import national_code
-from .text import clean, compatible, fold, squeeze
+from .text import clean, compatible, squeeze
 
 EMPTY_DIGEST = hashlib.sha256(b"").hexdigest()
 
@@ -243,13 +243,12 @@ def normalize_birth_date(value: str | date, country: str | None = None) -> str |
 def normalize_gender(value: str) -> str | None:
     """Return ``f`` or ``m``, from the initial, the word or a title.
 
+    A title for either, such as ``Mr/Mrs`` or ``Sr(a)``, is neither.
+
     >>> normalize_gender("Female"), normalize_gender("Mr."), normalize_gender("other")
     ('f', 'm', None)
     """
-    text = clean(value)
-    return GENDERS.get(text) or GENDERS.get(
-        fold(text) if text.isascii() else squeeze(text, digits=False)
-    )
+    return gender_of(value)
 
 
 def normalize_external_id(value: str) -> str | None:

@@ -229,7 +229,12 @@ GENDERS = """
     الآنسة | السيدة. | weiblich | femme | mujer | vrouw | mulher | أنثى | F | Female => f
     Mr | Mr. | Mister | Herr | Hr. | Sr. | Señor | M. | Monsieur | De heer | Dhr. => m
     Senhor | سيد | السيد. | männlich | homme | hombre | man | homem | ذكر | m | MALE => m
+    Sr.ª | Sr.a | Sig.ra | M.me | Pani | Bayan | Κα | (f) | Ｆ => f
+    Pan | Bay | Κος | السيـد | [M] | "m" | de Heer => m
     Doctor | Dr. | Prof. | other | x | دكتور | d | non-binary =>
+    Sr(a) | Sr.(a) | Sr/a | Sr@ | Señor(a) | Mr(s). | (wo)man | fe/male | Pan(i) =>
+    Herr/Frau | Mr/Mrs | M./Mme | Herr und Frau | Mr & Mrs | m/w | m/w/d | M W | F/M =>
+    Dhr./Mw. | سيد/ة | 男/女 | Herr, Frau | Sir or Madam | Bay/Bayan | Herr*in =>
 """
 
 SPLIT = [
