@@ -148,7 +148,7 @@ CASES = {
             )
         )
         + (JOE, JOE.upper(), f" {JOE} ", "\u00a0jane@example.com")
-        + ("jane@192.168.0.1", "joe@eg.com\t"),
+        + ("joe@eg.com\t",),
         ONE_DOT: ("İ@example.com", "İbrahim@example.com"),
         COMPATIBLE: ("ǅ@example.com", "ｊａｎｅ@example.com"),
         FULL_WIDTH: ("ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ",),
@@ -167,7 +167,7 @@ CASES = {
         NO_ADDRESS: phrases(
             "j@@example.com | j@b..com | .jane@example.com | ja ne@example.com"
             ' | jane@[192.168.0.1] | "jane doe"@example.com | jane(home)@example.com'
-            " | jane..doe@example.com"
+            " | jane..doe@example.com | jane@192.168.0.1 | jane@-example.com"
         ),
         CONTROL: ("jane\x00@example.com", "jane@example.com\x00"),
         MD5: (AN_MD5,),
