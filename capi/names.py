@@ -7,103 +7,14 @@ are plausible, for ``fn`` and ``ln`` each take a list; most names have one.
 from __future__ import annotations
 
 import re
+from itertools import chain
 
+from . import name_words as known
+from .name_text import Origin, is_among, is_firm, persons_in, without_remarks, words_of
 from .text import fold
 
 Names = tuple[list[str], list[str]]
 
-# What stands before a name. What has a dot here counts with it only: without, it is a
-# name or a word as well.
-_TITLES = frozenset(
-    """
-    dr dr.in dra drs dott dott.ssa dottor dottore dottoressa prof prof.in prof.ssa profa
-    professor professorin professeur professore professoressa profesor profesora doctor
-    doctora docteur doktor dokter doutor doutora mr mrs ms miss mx mister mistress madam
-    sir herr hr hrn frau fräulein frl fam familie family mme mlle monsieur madame
-    mademoiselle señor señora señorita senhor senhora senhorita sra srta signore signor
-    signora signorina sig.ra sig.na dhr mevr mevrouw mw meneer heer mej doña dipl
-    dipl.-ing dipl.-kfm dipl.-inf dipl-ing habil rev reverend
-    السيد السيدة الآنسة سيد سيدة دكتور دكتورة أستاذ د. م. أ.
-    arch. arq. avv. capt. col. d. eng. fr. gen. geom. h.c. hon. ing. ir. jur. lic. lt. m.
-    mag. maj. med. nat. oec. phil. pol. rag. rer. sgt. sig. sr. theol. vet.
-    """.split()
-)
-# What stands behind it.
-_SUFFIXES = frozenset(
-    """
-    jr jnr jun. junior júnior sr snr sen. senior sénior ii iii iv 2nd 3rd 4th fils père
-    phd ph.d dphil m.d dds dvm esq esquire mba m.b.a cpa msc m.sc bsc b.sc m.a b.a llm
-    ll.m llb ll.b j.d cfa obe mbe cbe m.eng b.eng beng meng bba dr prof dipl.-ing ing.
-    mag.
-    """.split()
-)
-# What a last name begins with.
-_PARTICLES = frozenset(
-    """
-    van von vom zu zum zur der den des de del dela dell della dello degli dei di da das
-    do dos du dal dalla la las le les lo los 't ter ten te op in het af av auf am bin
-    ibn bint abu al el st. saint san santa بن ابن بنت آل
-    """.split()
-)
-_JOINS = frozenset("y e i".split())
-_AND = frozenset("and und et y e en".split())
-# What "María del …", "María de los …" is called.
-_DEVOTIONS = frozenset(
-    """
-    angeles carmen pilar mar rosario consuelo dolores luz jesus fatima lourdes mercedes
-    nieves socorro soledad sol valle rocio camino cruz guadalupe concepcion remedios
-    milagro milagros castillo graca gracas conceicao ceu
-    """.split()
-)
-_GIVEN_SECOND = frozenset(
-    """
-    maria jose juan carlos luis antonio manuel miguel angel jesus javier francisco
-    fernando alberto eduardo enrique andres pablo pedro rafael ramon ricardo roberto
-    alejandro david daniel ignacio isabel elena teresa cristina carmen ana rosa luisa
-    fernanda laura beatriz patricia lucia clara sofia victoria alejandra gabriela paulo
-    mercedes joao vitor henrique gabriel felipe eduarda
-    """.split()
-)
-# The last names of most people who have two.
-_HISPANIC = frozenset(
-    """
-    garcia rodriguez gonzalez fernandez lopez martinez sanchez perez gomez martin jimenez
-    ruiz hernandez diaz moreno munoz alvarez romero alonso gutierrez navarro torres
-    dominguez vazquez vasquez ramos gil ramirez serrano blanco molina morales suarez
-    ortega delgado castro ortiz rubio marin sanz nunez iglesias medina garrido cortes
-    castillo santos guerrero lozano cano prieto mendez cruz flores herrera pena marquez
-    cabrera gallego calvo vidal campos reyes vega fuentes carrasco aguilar silva rojas
-    vargas mendoza guzman salazar chavez rivera juarez soto contreras acosta sosa ibanez
-    gimenez benitez velasquez velazquez valdez espinoza espinosa ferreira figueroa
-    miranda cardenas pineda ochoa montoya escobar zapata quintero restrepo giraldo
-    saavedra quispe mamani huaman choque condori aguirre ponce paredes solis
-    """.split()
-)
-_PORTUGUESE = frozenset("ao br cv mz pt".split())
-_TWO_LAST_NAMES = _PORTUGUESE | frozenset(
-    "ar bo cl co cr cu do ec es gq gt hn mx ni pa pe pr py sv uy ve".split()
-)
-_TWO_LAST_NAMES_LANGUAGES = frozenset("ca es eu gl pt".split())
-
-# The last name comes first. Where Latin letters are not people's own, and abroad, it is
-# written either way.
-_LAST_FIRST = frozenset("cn hk hu jp kp kr mo tw vn".split())
-_LAST_FIRST_LANGUAGES = frozenset("hu ja ko vi zh".split())
-_LAST_FIRST_CERTAIN = frozenset(("hu", "vn", ""))
-
-_EAST_ASIAN = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_HANGUL = re.compile("[\uac00-\ud7a3]+")
-_HAN = re.compile("[\u3400-\u9fff]+")
-# Last names of two characters; of all others, the first is the whole.
-_LONG_HAN = frozenset(
-    "欧阳 歐陽 司马 司馬 诸葛 諸葛 上官 司徒 东方 東方 皇甫 尉迟 尉遲 公孙 公孫 令狐 慕容 端木 夏侯".split()
-)
-_LONG_HANGUL = frozenset("남궁 황보 제갈 사공 선우 독고 동방 서문".split())
-
-_ASIDE = re.compile(r"<[^<>]*>|\([^()]*\)|\[[^\[\]]*\]|\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]")
-# What follows a dash that stands alone, and the like.
-_REMARK = re.compile(r"\s[-–—|/]+\s|\s(?:c/o|attn\.?|z\. ?hd\.?)\s", re.IGNORECASE)
-_HONORIFIC = re.compile(r"(?<=\S)\s*(?:様|さん|先生|女士|小姐|씨|님)$")
 _LANGUAGE = re.compile("[_-]")
 
 
@@ -119,130 +30,224 @@ def split_name(
     :param language: a code such as ``hu_HU``, of the person
     :param title: what the person is addressed by, if it is known
 
-    Titles, suffixes and what is said in parentheses are no part of a name. An address or
-    a number is none at all.
+    Titles, suffixes, birth names and what is said in parentheses are no part of a name.
+    An address, a number or a firm is none at all. Of a couple, both are told.
 
     >>> split_name("Dr. Jan van der Berg"), split_name("Müller, Hans")
     ((['Jan'], ['van der Berg']), (['Hans'], ['Müller']))
     >>> split_name("Mary Ann Smith"), split_name("Nagy István", "HU")
     ((['Mary Ann', 'Mary'], ['Smith']), (['István'], ['Nagy']))
+    >>> split_name("John & Jane Smith"), split_name("Pan Kowalski", "PL")
+    ((['John', 'Jane'], ['Smith']), ([], ['Kowalski']))
     >>> split_name("Jane"), split_name("jane@example.com"), split_name(False)
     ((['Jane'], []), ([], []), ([], []))
     """
     if not isinstance(name, str):
         return [], []
-    country = (country or "").strip().lower()
-    language = _LANGUAGE.split(language or "")[0].lower()
+    origin = Origin(
+        (country or "").strip().lower(), _LANGUAGE.split(language or "")[0].lower()
+    )
     words = name.split()
-    if words[1:] and _PARTICLES.issuperset(words[:-1]) and words[-1][0].isupper():
+    if words[1:] and known.PARTICLES.issuperset(words[:-1]) and words[-1][0].isupper():
         return [], [" ".join(words)]  # "van Dijk"
-    if len(words) == 2 and all(map(_is_plain, words)):
-        return _split_words(words, country, language)
-    text = " ".join(words)
-    if title and text.lower().startswith(f"{title.strip().lower()} "):
-        text = text[len(title.strip()) :]
-    text = " ".join(word for word in text.split() if "@" not in word)
-    text = _ASIDE.sub(" ", text).strip() or text.strip("()[]")
+    if len(words) > 1 and not title and all(map(_is_plain, words)):
+        return _split_words(_join_devotions(words), origin)
+    text = without_remarks(" ".join(words), title)
+    words = text.split()
     if not any(map(str.isalpha, text)):
         return [], []
-    if _EAST_ASIAN.search(text):
-        return _split_east_asian(_HONORIFIC.sub("", text), country, language)
-    before, _comma, after = text.partition(",")
-    firsts = _bare_words(after)
-    if firsts and not _is_among(firsts[0], _SUFFIXES):
-        # "Müller, Hans"
-        last = " ".join(_bare_words(before))
-        return _given(firsts), [last] if last else []
-    words = _bare_words(before)
-    has_title = bool(words) and _is_among(_words(before)[0], _TITLES)
-    if has_title and (len(words) == 1 or words[0].lower() in _PARTICLES):
-        return [], [" ".join(words)]  # "Mr. Smith", "Frau von der Leyen"
-    return _split_words(words, country, language) if words else ([], [])
+    if is_firm(words) and "," not in text and "/" not in text:
+        return [], []  # "Smith & Sons Ltd"
+    if known.EAST_ASIAN.search(text):
+        return _split_east_asian(known.HONORIFIC.sub("", text), origin)
+    persons = persons_in(text, origin)
+    found = [_split_person(person, origin) for person in persons]
+    for index, (firsts, lasts) in enumerate(found[:-1]):
+        if len(lasts) == 1 and not firsts and all(found[index + 1]):
+            # "Dr. Hans und Anna Müller", and maybe "Mr. John and Mrs. Jane Smith"
+            is_titled = _is_title(words_of(persons[index + 1]), origin)
+            found[index] = lasts, lasts if is_titled else []
+    all_firsts, all_lasts = map(chain.from_iterable, zip(*found, strict=True))
+    return list(dict.fromkeys(all_firsts)), list(dict.fromkeys(all_lasts))
 
 
 def _is_plain(word: str) -> bool:
     """Tell whether nothing but a name can be meant, if another one is beside it."""
     return (
         len(word) > 2
-        and word.isascii()
         and word.isalpha()
+        and max(word) <= known.LAST_LATIN_LETTER
         and not word.isupper()
-        and (lowered := word.lower()) not in _TITLES
-        and lowered not in _SUFFIXES
+        and word.lower() not in known.NO_NAMES
     )
 
 
-def _bare_words(text: str) -> list[str]:
+def _split_person(text: str, origin: Origin) -> Names:
+    """Split the name of one person, its titles and suffixes included."""
+    parts = [words for part in text.split(",") if (words := words_of(part))]
+    before, *others = [words for words in parts if not is_firm(words)] or [[]]
+    words = _bare_words(before, origin)
+    is_whole = len(words) > 1
+    for other in others:
+        firsts = _bare_words(other, origin)
+        if all(_is_suffix(word, is_whole, True) for word in firsts):
+            continue
+        while firsts and firsts[-1] in known.PARTICLES:
+            words.insert(0, firsts.pop())  # "Berg, Jan van den"
+        if firsts:
+            # "Müller, Hans"
+            return _given(firsts), [" ".join(words)] if words else []
+    if not words:
+        return [], []
+    if _is_title(before, origin):
+        if words[0].lower() in known.PARTICLES:
+            return [], [" ".join(words)]  # "Frau von der Leyen"
+        if len(words) == 1:
+            title = before[0].lower().rstrip(".")
+            is_first = title in known.TITLES_OF_FIRST_NAMES
+            return (words, []) if is_first else ([], words)  # "Don Juan", "Mr. Smith"
+    return _split_words(words, origin)
+
+
+def _bare_words(words: list[str], origin: Origin) -> list[str]:
     """Return the words of a name without titles and suffixes."""
-    words = _words(text)
-    while words and _is_among(words[0], _TITLES):
+    words = list(words)
+    while _is_title(words, origin):
         del words[0]
-        if len(words) > 2 and words[0].lower() in _AND and _is_among(words[1], _TITLES):
-            del words[0]  # "Mr and Mrs Smith"
-    while len(words) > 1 and _is_among(words[-1], _SUFFIXES):
+    while len(words) > 1 and _is_suffix(words[-1], len(words) > 2, False):
         del words[-1]
     return _join_devotions(words)
 
 
-def _words(text: str) -> list[str]:
-    text = _REMARK.split(text)[0]
-    return [word for word in text.split() if any(map(str.isalpha, word))]
+def _is_title(words: list[str], origin: Origin) -> bool:
+    """Tell whether the first word is a title, by what follows and where one is from."""
+    if not words:
+        return False
+    word = words[0].lower()
+    if is_among(word, known.TITLES):
+        return True
+    homes = known.LOCAL_TITLES.get(word.rstrip("."))
+    if not homes or len(words) == 1:
+        return False
+    if origin.is_of(homes):
+        return True
+    is_common = word in known.COMMON_LOCAL_TITLES or words[0] == "DI"
+    return is_common and len(words) > 2 and not any(origin)
 
 
-def _is_among(word: str, known: frozenset[str]) -> bool:
-    word = word.lower().strip(",;")
-    return word in known or (word.endswith(".") and word.rstrip(".") in known)
+def _is_suffix(word: str, is_whole: bool, is_behind_comma: bool) -> bool:
+    """Tell whether a word is what stands behind a name, as *Jr.* and *PhD* do.
+
+    :param is_whole: both a first and a last name stand before it
+    """
+    if is_among(word, known.SUFFIXES):
+        return True
+    if not is_whole:
+        return False
+    if is_behind_comma and (
+        is_among(word, known.SUFFIXES_BEHIND_COMMA)
+        or known.DEGREE.fullmatch(word)
+        or (len(word) > 2 and set(word) <= known.CONSONANTS)
+    ):
+        return True
+    return is_among(word, known.SUFFIXES_OF_WHOLE_NAMES)
 
 
 def _join_devotions(words: list[str]) -> list[str]:
-    """Make one word of "María del Carmen", if a last name follows."""
+    """Make one word of "Abdul Rahman", and of "María del Carmen" before a last name."""
+    for start, word in enumerate(words[:-1]):
+        # "Abdul" alone is a first name that people go by.
+        if word.lower() in known.JOINED_TO_NEXT and (start or not word.isascii()):
+            whole = " ".join(words[start : start + 2])
+            return [*words[:start], whole, *words[start + 2 :]]
     for start, word in enumerate(words[1:-2], 1):
-        if word.lower() in _PARTICLES:
-            end = start + 1 + (words[start + 1].lower() in _PARTICLES)
-            if end < len(words) - 1 and fold(words[end]) in _DEVOTIONS:
+        if word.lower() in known.PARTICLES:
+            end = start + 1 + (words[start + 1].lower() in known.PARTICLES)
+            if end < len(words) - 1 and fold(words[end]) in known.DEVOTIONS:
                 whole = " ".join(words[start - 1 : end + 1])
                 return [*words[: start - 1], whole, *words[end + 1 :]]
     return words
 
 
-def _split_words(words: list[str], country: str, language: str) -> Names:
+def _split_words(words: list[str], origin: Origin) -> Names:
     if len(words) == 1:
         return [words[0]], []
-    if country in _LAST_FIRST or language in _LAST_FIRST_LANGUAGES:
-        return _split_last_first(words, country, language)
-    if _is_shouted(words[0]) and not any(map(_is_shouted, words[1:])):
-        # "DUPONT Jean", as the French write.
-        return _given(words[1:]), [words[0]]
+    if origin.country in known.LAST_FIRST or (
+        origin.language in known.LAST_FIRST_LANGUAGES
+    ):
+        return _split_last_first(words, origin)
+    if len(words) == 2 and _is_plain(words[0]) and _is_plain(words[1]):
+        return words[:1], words[1:]
+    for split in (_split_lone, _split_shouted, _split_initials, _split_patronymic):
+        if found := split(words, origin):
+            return found
     if start := _start_of_particles(words):
-        if start > 1 and fold(words[start - 1]) in _HISPANIC:
-            start -= 1
-        return _given(words[:start]), [" ".join(words[start:])]
+        return _split_at_particle(words, start, origin)
     if len(words) == 2:
         return [words[0]], [words[1]]
-    if _has_two_last_names(words, country, language):
-        return _split_hispanic(words, country)
+    if _has_two_last_names(words, origin):
+        return _split_hispanic(words, origin.country)
     *first, last = words
     return _given(first), [last]
 
 
 def _given(words: list[str]) -> list[str]:
     """Return first names: all of them, and the first alone, as most people use it."""
+    if len(words) == 2 and known.PATRONYMIC.fullmatch(words[1].lower()):
+        words = words[:1]
     whole = " ".join(words)
     is_initial = len(words[0].rstrip(".")) == 1
     return [whole] if len(words) == 1 or is_initial else [whole, words[0]]
 
 
-def _split_last_first(words: list[str], country: str, language: str) -> Names:
+def _split_last_first(words: list[str], origin: Origin) -> Names:
     last, *first = words
-    if country == "vn" or language == "vi":
+    if "vn" in origin or "vi" in origin:
         # Vietnamese go by the last of their first names.
         firsts, lasts = [" ".join(first), first[-1]], [last]
     else:
         firsts, lasts = _given(first), [last]
-    if country not in _LAST_FIRST_CERTAIN:
+    if origin.country not in known.LAST_FIRST_CERTAIN:
         firsts += _given(words[:-1])
         lasts.append(words[-1])
     return list(dict.fromkeys(firsts)), list(dict.fromkeys(lasts))
+
+
+def _split_lone(words: list[str], _origin: Origin) -> Names | None:
+    """Split a name that begins with what a last name begins with."""
+    if len(words) == 2 and words[0].lower() in known.LONE_PARTICLES:
+        return [], [" ".join(words)]  # "Ó Briain"
+    if words[0] not in known.PARTICLES or not words[0].islower():
+        return None
+    end = 1
+    while end < len(words) - 1 and words[end].lower() in known.PARTICLES:
+        end += 1
+    last, first = words[: end + 1], words[end + 1 :]
+    if not first or last[-1].islower():
+        return None
+    return _given(first), [" ".join(last)]  # "van Dijk Jan"
+
+
+def _split_shouted(words: list[str], origin: Origin) -> Names | None:
+    """Split a name whose last name is in capitals, as the French write: "DUPONT Jean"."""
+    if not any(map(_is_shouted, words)):
+        return None
+    shouted = [
+        _is_shouted(word) or (word.isupper() and word.lower() in known.PARTICLES)
+        for word in words
+    ]
+    count = sum(shouted)
+    if count == len(words) or shouted not in (sorted(shouted), sorted(shouted)[::-1]):
+        return None
+    first, last = words[:-count], words[-count:]
+    if shouted[0]:
+        last, first = words[:count], words[count:]
+    if known.PARTICLES.intersection(first):
+        return None  # "Anna de SOUZA"
+    lasts = [" ".join(last)]
+    if count == 2 and _has_two_last_names(last, origin):
+        lasts.append(last[origin.country in known.PORTUGUESE])
+    return _given(first), lasts
 
 
 def _is_shouted(word: str) -> bool:
@@ -250,22 +255,75 @@ def _is_shouted(word: str) -> bool:
     return len(word) > 2 and word.isupper() and "." not in word
 
 
+def _split_initials(words: list[str], origin: Origin) -> Names | None:
+    """Split a name that ends with initials: of first names, or of a last name."""
+    if not known.INITIALS.fullmatch(words[-1]):
+        return None
+    behind = " ".join(words[1:])
+    if (len(words) > 2 or behind.count(".") > 1) and all(
+        map(known.INITIALS.fullmatch, words[1:])
+    ):
+        return [behind], words[:1]  # "Иванов И. И."
+    if _has_two_last_names(words, origin) and len(words) > 2:
+        return _split_words(words[:-1], origin)
+    return _given(words[:-1]), []  # "Jane D."
+
+
+def _split_patronymic(words: list[str], origin: Origin) -> Names | None:
+    """Split a name in which that of the father stands beside the first name.
+
+    "Иванов Иван Иванович" and "Иван Иванович Иванов" are the same man. In Latin letters
+    it may be a last name as well, which the other words and a person's origin tell.
+    """
+    is_father = [bool(known.PATRONYMIC.fullmatch(word.lower())) for word in words]
+    for index, word in enumerate(words[2:], 2):
+        if word.lower() in known.OF_FATHER:  # "Гасан оглы"
+            words = [*words[: index - 1], *words[index:]]
+            is_father = [at == index - 1 for at in range(len(words))]
+    if not any(is_father[1:]) or len(words) > 3:
+        return None
+    if len(words) == 2:
+        is_sure = words[1].lower().endswith(("на", "ўна")) and not words[1].isascii()
+        return ([words[0]], []) if is_sure else None
+    first, last = (0, 2) if is_father[1] else (1, 0)
+    father = words[1 if is_father[1] else 2].lower()
+    if (
+        father.isascii()
+        and not father.endswith("na")
+        and not origin.is_of(known.PATRONYMIC_HOMES)
+        and not known.SLAVIC_LAST_NAME.fullmatch(words[last].lower())
+    ):
+        return None
+    return [words[first]], [words[last]]
+
+
 def _start_of_particles(words: list[str]) -> int:
     """Return where the last name begins, if it tells so by a particle, else 0."""
     for index, word in enumerate(words[1:-1], 1):
         lowered = word.lower()
-        if lowered in _PARTICLES:
+        if lowered in known.PARTICLES:
             return index
-        if lowered in _JOINS and index > 1:
+        if lowered in known.JOINS and index > 1:
             return index - 1  # "Ortega y Gasset"
     return 0
 
 
-def _has_two_last_names(words: list[str], country: str, language: str) -> bool:
-    return (
-        country in _TWO_LAST_NAMES
-        or language in _TWO_LAST_NAMES_LANGUAGES
-        or (fold(words[-2]) in _HISPANIC and fold(words[-1]) in _HISPANIC)
+def _split_at_particle(words: list[str], start: int, origin: Origin) -> Names:
+    if start > 1 and words[start].lower() in ("s/o", "d/o") and origin.country == "in":
+        return _split_words(words[:start], origin)  # only in Malaysia it is a last name
+    lasts = [" ".join(words[start:])]
+    if start > 1 and fold(words[start - 1]) in known.HISPANIC:
+        start -= 1
+        lasts = []
+    elif start > 1 and words[start - 1].lower() in known.NOBLE:
+        start -= 1  # "Graf von Stein"
+    whole = " ".join(words[start:])
+    return _given(words[:start]), list(dict.fromkeys((whole, *lasts)))
+
+
+def _has_two_last_names(words: list[str], origin: Origin) -> bool:
+    return origin.has_two_last_names() or all(
+        fold(word) in known.HISPANIC for word in words[-2:]
     )
 
 
@@ -277,32 +335,32 @@ def _split_hispanic(words: list[str], country: str) -> Names:
     firsts: list[str] = []
     lasts: list[str] = []
     second = fold(words[1])
-    if len(words) > 3 or second in _HISPANIC or second not in _GIVEN_SECOND:
+    if len(words) > 3 or second in known.HISPANIC or second not in known.GIVEN_SECOND:
         *first, father, mother = words
         firsts += _given(first)
-        lasts += [f"{father} {mother}", mother if country in _PORTUGUESE else father]
-    if len(words) == 3 and second not in _HISPANIC:
+        lasts += [f"{father} {mother}", words[-1 - (country not in known.PORTUGUESE)]]
+    if len(words) == 3 and second not in known.HISPANIC:
         firsts += _given(words[:2])
         lasts.append(words[2])
-    elif country and country not in _TWO_LAST_NAMES:
+    elif country and country not in known.TWO_LAST_NAMES:
         lasts.append(words[-1])
     return list(dict.fromkeys(firsts)), list(dict.fromkeys(lasts))
 
 
-def _split_east_asian(text: str, country: str, language: str) -> Names:
+def _split_east_asian(text: str, origin: Origin) -> Names:
     """Split a name whose last name comes first."""
     words = re.split(r"[\s・,]+", text)
     if len(words) > 1:
         last, *first = words
         return ["".join(first) if len(first) == 1 else " ".join(first)], [last]
-    if _HANGUL.fullmatch(text) and 2 <= len(text) <= 5:
-        length = 2 if text[:2] in _LONG_HANGUL and len(text) > 2 else 1
+    if known.HANGUL.fullmatch(text) and 2 <= len(text) <= 5:
+        length = 2 if text[:2] in known.LONG_HANGUL and len(text) > 2 else 1
         return [text[length:]], [text[:length]]
-    is_chinese = country in ("cn", "tw", "hk", "mo", "sg") or (
-        not country and language == "zh"
+    is_chinese = origin.country in ("cn", "tw", "hk", "mo", "sg") or (
+        not origin.country and origin.language == "zh"
     )
-    if is_chinese and _HAN.fullmatch(text) and 2 <= len(text) <= 4:
-        length = 2 if text[:2] in _LONG_HAN and len(text) > 2 else 1
+    if is_chinese and known.HAN.fullmatch(text) and 2 <= len(text) <= 4:
+        length = 2 if text[:2] in known.LONG_HAN and len(text) > 2 else 1
         return [text[length:]], [text[:length]]
     # Where a Japanese name without a space is to be split, only its owner knows.
     return [text], []

@@ -323,11 +323,131 @@ SPLIT = [
     (("jane.doe@example.com",), None, None),
     (("Jane Doe <jane@example.com>",), "Jane", "Doe"),
     (("+49 30 901820",), None, None),
+    (("Pan Jan Kowalski", None, "pl_PL"), "Jan", "Kowalski"),
+    (("Pan Wei Ming", None, "en_US"), ["Pan Wei", "Pan"], "Ming"),
     (("",), None, None),
     ((None,), None, None),
     ((False,), None, None),
     ((42,), None, None),
 ]
+
+# First names, a colon, last names; several are separated by commas.
+WHOLE_NAMES = """
+    John and Jane Smith | John & Jane Smith | John&Jane Smith | Smith, John and Jane => John, Jane : Smith
+    John Smith and Jane Smith | John Smith & Jane | John Smith, Jane Smith => John, Jane : Smith
+    JOHN AND JANE SMITH => JOHN, JANE : SMITH
+    Anna Müller/Hans Müller | Anna Müller / Hans Müller | Anna/Hans Müller => Anna, Hans : Müller
+    Müller, Anna; Müller, Hans | Dr. Anna und Hans Müller | Anna u. Hans Müller => Anna, Hans : Müller
+    Eheleute Anna und Hans Müller | Anna Müller + Hans | Anna + Hans Müller => Anna, Hans : Müller
+    Anna Müller und Hans Schmidt | Anna Müller/Hans Schmidt => Anna, Hans : Müller, Schmidt
+    Mr. John and Mrs. Jane Smith => John, Jane : John, Smith
+    Juan y María García => Juan, María : García
+    Juan Pérez y María García => Juan, María : Pérez, García
+    {PT} João e Maria Silva => João, Maria : Silva
+    {IT} Mario e Anna Rossi | Mario Rossi e Anna => Mario, Anna : Rossi
+    {NL} Jan en Marie Jansen => Jan, Marie : Jansen
+    {PL} Jan i Anna Kowalscy => Jan, Anna : Kowalscy
+    {CZ} Jan a Anna Novákovi => Jan, Anna : Novákovi
+    {TR} Ali ve Ayşe Yılmaz => Ali, Ayşe : Yılmaz
+    {NO} Per og Kari Nordmann => Per, Kari : Nordmann
+    Иван и Мария Ивановы => Иван, Мария : Ивановы
+    محمد و فاطمة علي => محمد, فاطمة : علي
+    H. & A. Müller => H., A. : Müller
+    M. et Mme Dupont | M et Mme Dupont | Famille Dupont => : Dupont
+    Herr und Frau Müller | Familie Müller | Dr.Müller | Eheleute Müller => : Müller
+    {ES} Santiago Ramón y Cajal | Sr. Santiago Ramón y Cajal => Santiago : Ramón y Cajal
+    Karl von und zu Guttenberg => Karl : von und zu Guttenberg
+    John A Smith => John A, John : Smith
+    john e smith => john e, john : smith
+    Tom & Jerry => Tom, Jerry :
+    Anna Müller / privat | Anna Müller/Hans | Anna Müller | Anna Müller => Anna : Müller
+    Jane Doe, MD | Jane Doe MD | Jane Doe, M.D. | Jane Doe M.D., PhD | Dr. Jane Doe MD PhD => Jane : Doe
+    Jane Doe, RN | Jane Doe RN | Jane Doe, LCSW | Jane Doe LCSW | Jane Doe PhD => Jane : Doe
+    Jane Doe, CPA | Jane Doe CPA | Jane Doe, Esq. | Jane Doe Esq | Jane Doe, MA => Jane : Doe
+    Jane Doe, PMP | Jane Doe, FNP-BC | Doe, Jane, MD | Doe, Jane, Ms. | Doe, PhD, Jane => Jane : Doe
+    Jane Doe, S.Kom. | Jane Doe, B.Tech | Jane Doe BSc MBA | Jane Doe, LL.M. => Jane : Doe
+    Jane Doe she/her | Jane Doe / Acme GmbH | Jane Doe, Acme Ltd | Acme GmbH, Jane Doe => Jane : Doe
+    z. Hd. Jane Doe | Attn: Jane Doe | Name: Jane Doe | "Jane Doe" | Jane 'JD' Doe => Jane : Doe
+    Kim Do | Kim Do => Kim : Do
+    Rahim Md => Rahim : Md
+    {FR} Yo-Yo MA => Yo-Yo : MA
+    Rowling, J.K. => J.K. : Rowling
+    van der Berg, J.P. => J.P. : van der Berg
+    Müller GmbH | Smith & Sons Ltd | Acme Inc. =>
+    Anna Müller geb. Schmidt | Anna Müller, geb. Schmidt | Anna Müller geb Schmidt => Anna : Müller
+    Anna Müller (geb. Schmidt) | Anna Müller geborene Schmidt | Anna Müller roz. Nová => Anna : Müller
+    Marie Dupont née Martin | Marie Dupont, née Martin | Marie Dupont nee Martin => Marie : Dupont
+    Max Born => Max : Born
+    Ing. Jan Novák, CSc. | Bc. Jan Novák | MUDr. Jan Novák, Ph.D. | JUDr. Ing. Jan Novák => Jan : Novák
+    {CZ} Pan Jan Novák | Ing Jan Novák | Ing. arch. Jan Novák | doc. RNDr. Jan Novák, DrSc. => Jan : Novák
+    Pan Jan Kowalski | mgr inż. Jan Kowalski | dr hab. Jan Kowalski | dr n. med. Jan Kowalski => Jan : Kowalski
+    {PL} Państwo Kowalscy => : Kowalscy
+    {PL} Pan Kowalski | pan Kowalski | inż. Kowalski => : Kowalski
+    {SG} Pan Wei Ming => Pan Wei, Pan : Ming
+    Pan Wei => Pan : Wei
+    {TR} Bay Kaya | Bayan Kaya => : Kaya
+    {TR} Bay Ali Kaya | Sayın Ali Kaya | Av. Ali Kaya | Op. Dr. Ali Kaya => Ali : Kaya
+    {US} Bay Kaya => Bay : Kaya
+    Pan | Pan => Pan :
+    Bay => Bay :
+    {CZ} Ing => Ing :
+    Shri Ramesh Kumar | Er. Ramesh Kumar | Adv. Ramesh Kumar => Ramesh : Kumar
+    {IN} Er Ramesh Kumar | CA Ramesh Kumar | Ramesh Kumar S/O Suresh Kumar => Ramesh : Kumar
+    Smt. Sunita Devi | Smt Sunita Devi => Sunita : Devi
+    {ID} Sri Mulyani Indrawati => Sri Mulyani, Sri : Indrawati
+    Κος Νίκος Παππάς | Δρ. Νίκος Παππάς | Νίκος Παππάς του Ιωάννη => Νίκος : Παππάς
+    Κα Μαρία Παππά | Κυρία Μαρία Παππά => Μαρία : Παππά
+    นายสมชาย ใจดี | นาย สมชาย ใจดี | คุณสมชาย ใจดี | ดร.สมชาย ใจดี => สมชาย : ใจดี
+    นางสาวสมหญิง ใจดี | น.ส. สมหญิง ใจดี | นางสมหญิง ใจดี => สมหญิง : ใจดี
+    คุณ สมชาย => สมชาย :
+    {AT} DI Anna Huber | Mag Anna Huber | Mag. Dr. Anna Huber, MSc | Mag.(FH) Anna Huber => Anna : Huber
+    DI Anna Huber | Dipl.-Ing. Anna Huber | Dipl.Ing. Anna Huber | Dipl.-Kffr. Anna Huber => Anna : Huber
+    Prof.Dr.med. Anna Huber | Dr.Anna Huber | Univ.-Prof. Dr. Anna Huber => Anna : Huber
+    Sr. Juan Pérez | D. Juan Pérez | Sr. D. Juan Pérez | Ing. Juan Pérez => Juan : Pérez
+    {ES} Don Juan Pérez | Sr Juan Pérez => Juan : Pérez
+    Sra. Dña. María López | Dña. María López | Doña María López => María : López
+    {ES} Mª Pérez | Mª. Pérez => María : Pérez
+    {NL} De heer Piet Jansen | Dhr. Piet Jansen | Ir. Piet Jansen => Piet : Jansen
+    {NL} De heer Jansen | Dhr. en Mevr. Jansen => : Jansen
+    {NL} Berg, Jan van den | Berg, van den, Jan | van den Berg Jan => Jan : van den Berg
+    Otto Graf von Stein => Otto : Graf von Stein, von Stein
+    د. محمد عبد الرحمن | الأستاذ محمد عبد الرحمن => محمد : عبد الرحمن
+    Иванов Иван Иванович | Иван Иванович Иванов | Иванов, Иван Иванович => Иван : Иванов
+    ИВАНОВ Иван Иванович => Иван : ИВАНОВ
+    Кузьмин (Иванов) Иван Иванович | Кузьмин Иван Ильич => Иван : Кузьмин
+    Петрова Анна Сергеевна | Анна Сергеевна Петрова | Петрова Анна Ильинична => Анна : Петрова
+    Шевченко Тарас Григорович | Тарас Григорович Шевченко => Тарас : Шевченко
+    Коваленко Олена Іванівна | Олена Сергіївна Коваленко => Олена : Коваленко
+    Іваноў Мікалай Мікалаевіч | Мікалай Мікалаевіч Іваноў => Мікалай : Іваноў
+    Ivanov Ivan Ivanovich | Ivan Ivanovich Ivanov => Ivan : Ivanov
+    Petrova Anna Sergeevna | Anna Sergeyevna Petrova => Anna : Petrova
+    {RU} Tolstoy Lev Nikolaevich | Lev Nikolaevich Tolstoy => Lev : Tolstoy
+    Мамедов Али Гасан оглы | Али Гасан оглы Мамедов => Али : Мамедов
+    Анна Ивановна => Анна :
+    John Gavin Malkovich => John Gavin, John : Malkovich
+    Иванов И. И. => И. И. : Иванов
+    Иванов И.И. => И.И. : Иванов
+    Jane D. | Jane D => Jane :
+    Siti binti Ahmad | Puan Siti binti Ahmad => Siti : binti Ahmad
+    Ahmad bin Ali | Encik Ahmad bin Ali => Ahmad : bin Ali
+    Fatima bint Khalid => Fatima : bint Khalid
+    Muthu a/l Samy => Muthu : a/l Samy
+    Devi a/p Raman => Devi : a/p Raman
+    Kumar s/o Rajan => Kumar : s/o Rajan
+    Priya d/o Rajan => Priya : d/o Rajan
+    David ben Gurion => David : ben Gurion
+    דוד בן גוריון => דוד : בן גוריון
+    Ben Smith => Ben : Smith
+    Seán Ó Briain => Seán : Ó Briain
+    Máire Ní Bhriain => Máire : Ní Bhriain
+    Seán Mac Mathúna => Seán : Mac Mathúna
+    Ó Briain => : Ó Briain
+    Mary O' Brien => Mary : O' Brien
+    Mohammed Abdul Rahman => Mohammed : Abdul Rahman
+    DE LA CRUZ Juan => Juan : DE LA CRUZ
+    Jean Pierre DUPONT => Jean Pierre, Jean : DUPONT
+    İbrahim Yılmaz => İbrahim : Yılmaz
+"""
 
 
 class TestVectors(BaseCase):
@@ -388,6 +508,18 @@ class TestVectors(BaseCase):
                 found = tuple(map(shown, split_name(*arguments)))
                 self.assertEqual(found, (firsts, lasts))
         print(f"vectors, fn and ln of one name: {len(SPLIT)} tried")
+
+    def test_what_is_no_name_is_told_from_it_and_both_of_a_couple_are_told(self):
+        def shown(names):
+            firsts, lasts = map(", ".join, names)
+            return f"{firsts} : {lasts}".strip() if firsts or lasts else None
+
+        self.check(
+            "fn and ln",
+            lambda *given: shown(split_name(*given)),
+            WHOLE_NAMES,
+            takes_country=True,
+        )
 
 
 class TestCountriesByName(BaseCase):
