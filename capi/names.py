@@ -275,6 +275,8 @@ def _split_patronymic(words: list[str], origin: Origin) -> Names | None:
     "Иванов Иван Иванович" and "Иван Иванович Иванов" are the same man. In Latin letters
     it may be a last name as well, which the other words and a person's origin tell.
     """
+    if len(words) > 4:
+        return None
     is_father = [bool(known.PATRONYMIC.fullmatch(word.lower())) for word in words]
     for index, word in enumerate(words[2:], 2):
         if word.lower() in known.OF_FATHER:  # "Гасан оглы"

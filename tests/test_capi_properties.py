@@ -16,12 +16,14 @@ from ..capi.browser import (
 )
 from ..capi.event import ServerEvent, read_event
 from ..capi.money import allocate
+from ..capi.names import split_name
 from ..capi.normalize import (
     EMPTY_DIGEST,
     normalize_birth_date,
     normalize_city,
     normalize_country,
     normalize_email,
+    normalize_emails,
     normalize_external_id,
     normalize_gender,
     normalize_name,
@@ -87,6 +89,14 @@ if given:
         max_leaves=8,
     )
 
+    pieces = st.sampled_from(
+        "jane@example.com joe@eg.com @ . , ; : / & ( ) < > \" ' * - or und Dr. Pan van"
+        " Jane Müller Иванович MD y e geb. / İ \u0307 , a/l H. 山田 คุณ อ่าง Ltd".split()
+    )
+    written = st.lists(pieces | texts, max_size=8).flatmap(
+        lambda found: st.sampled_from((" ", "")).map(lambda blank: blank.join(found))
+    )
+
     def is_something(value):
         return value is not None
 
@@ -112,6 +122,19 @@ if given:
                 self.assertNormal(normalizer(value))
             for normalizer in (normalize_phone, normalize_state, normalize_zip):
                 self.assertNormal(normalizer(value, country))
+
+        @quick
+        @given(written)
+        def test_each_address_of_a_text_is_one_by_itself(self, text):
+            for address in normalize_emails(text):
+                self.assertEqual(normalize_emails(address), [address])
+
+        @quick
+        @given(written, countries | st.sampled_from(("PL", "NL", "RU", "HU", "CN")))
+        def test_the_parts_of_a_name_are_texts_each_told_once(self, text, country):
+            for names in split_name(text, country):
+                self.assertEqual(names, list(dict.fromkeys(names)))
+                self.assertTrue(all(map(str.strip, names)))
 
         def assertNormal(self, text):
             if text is not None:
