@@ -103,7 +103,13 @@ def words_of(text: str) -> list[str]:
 
 
 def is_firm(words: list[str]) -> bool:
-    return bool(words) and words[-1].lower() in known.FIRMS
+    if not words:
+        return False
+    return (
+        words[-1].lower() in known.FIRMS
+        or words[0].lower() in known.FIRST_OF_FIRMS
+        or known.AND_CO.search(" ".join(words)) is not None
+    )
 
 
 def is_among(word: str, words: frozenset[str]) -> bool:

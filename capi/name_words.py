@@ -25,7 +25,7 @@ TITLES = frozenset(
     المهندس المهندسة الشيخ الحاج آقای خانم د. م. أ.
     arch. arq. av. avv. bc. bca. capt. col. d. dent. di. doc. doz. eng. er. fr. gen.
     geom. h.c. hj. hon. id. ifj. ing. ir. jur. kum. lic. lt. m. mag. maj. med. nat. oec. op.
-    özv. phil. pol. priv. rag. rer. sgt. sig. soc. sr sr. techn. theol. vet.
+    özv. phil. pol. prim. priv. rag. rer. rt. sc. sgt. sig. soc. sr sr. techn. theol. vet.
     """.split()
 )
 # What follows is a first name, if it is a single word.
@@ -53,12 +53,13 @@ LOCAL_TITLES = {
         ("alhaji chief", "ng"),
         ("ra stb wp pd", "de at ch"),
         ("me", "fr be"),
+        ("lord lady dame", "gb ie au nz en"),
     )
     for word in words.split()
 }
 # Those that count where nothing is known of a person, if a first and a last name follow.
 COMMON_LOCAL_TITLES = frozenset(
-    "pan pán pani paní пан пані пани ing mag bay bayan sayın sayin".split()
+    "pan pán pani paní пан пані пани ing mag bay bayan sayın sayin lord lady dame".split()
 )
 # What stands behind a name.
 SUFFIXES = frozenset(
@@ -103,7 +104,7 @@ JOINS = frozenset("y e i".split())
 # Between two people.
 AND = frozenset(
     """
-    and und u u. et y e en og och i ve és şi și a и та і і. و ו kai και sowie
+    and und u u. et y e en og och i ve és şi și a и та і і. و ו kai και sowie or oder
     """.split()
 )
 # "And" in these only; elsewhere it is somebody's initial.
@@ -162,18 +163,19 @@ LONG_HAN = frozenset(
     "欧阳 歐陽 司马 司馬 诸葛 諸葛 上官 司徒 东方 東方 皇甫 尉迟 尉遲 公孙 公孫 令狐 慕容 端木 夏侯".split()
 )
 LONG_HANGUL = frozenset("남궁 황보 제갈 사공 선우 독고 동방 서문".split())
-# The last word of a firm's name, which is no person's.
+# The last word of a firm's name, which is no person's; and the first one.
 FIRMS = frozenset(
     """
     gmbh ltd ltd. limited llc inc inc. plc corp corp. kg ohg gbr e.k. b.v. n.v. bvba sarl
     s.à.r.l. s.a.r.l. s.r.l. s.p.a. s.r.o. s.l. ltda ltda. oy aps pty pvt kft d.o.o. ооо
     """.split()
 )
+FIRST_OF_FIRMS = frozenset("firma fa. company société empresa hotel".split())
 
 # What makes a text more than a first and a last name.
 NO_NAMES = frozenset().union(
     *(TITLES, LOCAL_TITLES, SUFFIXES, SUFFIXES_OF_WHOLE_NAMES, SUFFIXES_BEHIND_COMMA),
-    *(AND, FIRMS, OF_FATHER),
+    *(AND, FIRMS, FIRST_OF_FIRMS, OF_FATHER),
     "alias aka dit dite genannt geb nee née born nata roz geborene rozená rodená född født".split(),
 )
 LAST_LATIN_LETTER = "\u024f"  # before the phonetic ones
@@ -189,12 +191,16 @@ ASIDE = re.compile(
 )
 # What follows a dash that stands alone, and the like; what somebody was called before.
 REMARK = re.compile(
-    r"\s[-–—|]+\s|\s(?:c/o|attn\.?|z\. ?hd\.?|a\.?k\.?a\.?|alias|w/o|dit|dite|genannt|του|geb\.|geborene?|née?"
+    r"\s[-–—|]+\s|\s(?:c/o|attn\.?|z\. ?hd\.?|a\.?k\.?a\.?|alias|w/o|(?:vda\.?|viuda) de|dit|dite|genannt|του|geb\.|geborene?|née?"
     r"|verw\.|gesch\.|roz\.|rozená|rodená|rod\.|ur\.|z domu|z d\.|född|f\.d\.|født"
     r"|rođ\.|rođena|урожд\.|ур\.|рожд\.|урождённая|урожденная|szül\.|o\.s\.)\s",
     re.IGNORECASE,
 )
 REMARK_IN_LOWER_CASE = re.compile(r",?\s(?:geb|nee|born|nata|roz)\s")
+AND_CO = re.compile(
+    r"(?:&|\bund|\band|\bet)\s+(?:co|cie|sons|söhne|bros|hijos|partners?)\b\.?$",
+    re.IGNORECASE,
+)
 BETWEEN = re.compile(r"\s*[;&+]\s*")
 # Not that of "a/l", "s/o" and the like.
 SLASH = re.compile(r"\s*(?<!\b\w)/\s*|\s+/\s*|/\s+")

@@ -100,7 +100,8 @@ def _split_person(text: str, origin: Origin) -> Names:
     if not words:
         return [], []
     if _is_title(before, origin):
-        if words[0].lower() in known.PARTICLES:
+        particles = {word.lower() for word in words[:-1]}
+        if particles and particles <= known.PARTICLES and not _is_last_first(origin):
             return [], [" ".join(words)]  # "Frau von der Leyen"
         if len(words) == 1:
             title = before[0].lower().rstrip(".")
@@ -169,12 +170,17 @@ def _join_devotions(words: list[str]) -> list[str]:
     return words
 
 
+def _is_last_first(origin: Origin) -> bool:
+    return (
+        origin.country in known.LAST_FIRST
+        or origin.language in known.LAST_FIRST_LANGUAGES
+    )
+
+
 def _split_words(words: list[str], origin: Origin) -> Names:
     if len(words) == 1:
         return [words[0]], []
-    if origin.country in known.LAST_FIRST or (
-        origin.language in known.LAST_FIRST_LANGUAGES
-    ):
+    if _is_last_first(origin):
         return _split_last_first(words, origin)
     if len(words) == 2 and _is_plain(words[0]) and _is_plain(words[1]):
         return words[:1], words[1:]
