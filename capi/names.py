@@ -51,6 +51,8 @@ def split_name(
     if words[1:] and known.PARTICLES.issuperset(words[:-1]) and words[-1][0].isupper():
         return [], [" ".join(words)]  # "van Dijk"
     if len(words) > 1 and not title and all(map(_is_plain, words)):
+        if len(words) == 2 and not _is_last_first(origin):
+            return words[:1], words[1:]
         return _split_words(_join_devotions(words), origin)
     text = without_remarks(" ".join(words), title)
     words = text.split()
@@ -182,8 +184,6 @@ def _split_words(words: list[str], origin: Origin) -> Names:
         return [words[0]], []
     if _is_last_first(origin):
         return _split_last_first(words, origin)
-    if len(words) == 2 and _is_plain(words[0]) and _is_plain(words[1]):
-        return words[:1], words[1:]
     for split in (_split_lone, _split_shouted, _split_initials, _split_patronymic):
         if found := split(words, origin):
             return found
@@ -291,7 +291,8 @@ def _split_patronymic(words: list[str], origin: Origin) -> Names | None:
     if not any(is_father[1:]) or len(words) > 3:
         return None
     if len(words) == 2:
-        is_sure = words[1].lower().endswith(("на", "ўна")) and not words[1].isascii()
+        # A woman's is no last name, unlike "Шушкевич".
+        is_sure = words[1].lower().endswith("на") or words[1].lower() in known.OF_FATHER
         return ([words[0]], []) if is_sure else None
     first, last = (0, 2) if is_father[1] else (1, 0)
     father = words[1 if is_father[1] else 2].lower()
