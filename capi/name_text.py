@@ -33,9 +33,13 @@ def without_remarks(text: str, title: str | None) -> str:
         text = text[len(title.strip()) :]
     text = " ".join(word for word in text.split() if "@" not in word)
     text = known.ASIDE.sub(" ", text).strip() or text.strip("()[]\"“”„«»'‘’")
-    text = text.replace("Mª.", "Mª").replace("Mª", "María")
-    text = known.REMARK_IN_LOWER_CASE.split(known.REMARK.split(text)[0])[0]
-    return known.PREFIX.sub("", text.strip(" ,"))
+    for written, meant in known.RAISED:
+        text = text.replace(written, meant)
+    name = known.REMARK_IN_LOWER_CASE.split(known.REMARK.split(text)[0])[0].strip(" ,")
+    if " " not in name:
+        # "Müller geb. Schmidt, Anna"
+        name += "".join(text[len(name) :].partition(",")[1:])
+    return known.PREFIX.sub("", name)
 
 
 def persons_in(text: str, origin: Origin) -> list[str]:

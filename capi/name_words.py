@@ -15,16 +15,16 @@ TITLES = frozenset(
     eheleute ehepaar mme mlle monsieur madame mademoiselle señor señora señorita senhor
     senhora senhorita sra srta sr.a exmo exma signore signor signora signorina sig.ra
     sig.na dhr mevr mevrouw mw meneer heer mej doña dña dª dipl dipl-ing mmag mag.a
-    habil univ rev reverend engr lek kfm kffr
+    habil univ rev reverend engr lek kfm kffr dn uzm öğr üyesi doç yrd
     mgr inż inz hab ks mudr mvdr judr phdr paeddr rndr pharmdr thdr thlic icdr dr.h.c
-    shri shree smt adv dl dna domnul doamna encik puan datuk datin bapak bpk
-    г-н г-жа господин госпожа гр д-р проф доц инж κος κα κύριος κυρία κ. δρ δρ.
+    shri shree smt adv dl dna domnul doamna encik puan datuk datin dato' dato’ bapak bpk
+    г-н г-жа господин госпожа гр д-р проф доц инж ип фоп κος κα κύριος κυρία κ. δρ δρ.
     श्री श्रीमती सुश्री מר גב' ד"ר
-    นาย นาง นางสาว คุณ คุณหญิง ดร. น.ส.
+    นาย นาง นางสาว คุณ คุณหญิง ดร. น.ส. นพ. พญ.
     السيد السيدة الآنسة سيد سيدة دكتور دكتورة الدكتور الدكتورة أستاذ الأستاذ الأستاذة
     المهندس المهندسة الشيخ الحاج آقای خانم د. م. أ.
     arch. arq. av. avv. bc. bca. capt. col. d. dent. di. doc. doz. eng. er. fr. gen.
-    geom. h.c. hj. hon. id. ifj. ing. ir. jur. kum. lic. lt. m. mag. maj. med. nat. oec. op.
+    geom. h.c. hj. hon. id. ifj. ing. ir. jur. kum. lic. lt. m. mag. maj. med. iur. nat. oec. op. pharm.
     özv. phil. pol. prim. priv. rag. rer. rt. sc. sgt. sig. soc. sr sr. techn. theol. vet.
     """.split()
 )
@@ -66,14 +66,14 @@ SUFFIXES = frozenset(
     """
     jr jnr jun. junior júnior sr snr sen. senior sénior ii iii iv 2nd 3rd 4th fils père
     ml. st. mł. ph.d d.phil dphil dphill dsc d.sc drsc csc cs.c th.d dr prof phdr mgr ing.
-    dipl.-ing mag. inż
+    dipl dipl.-ing mag. inż
     m.d m.b.a m.sc b.sc m.a b.a ll.m ll.b j.d m.eng b.eng b.tech m.tech b.e m.e b.com
     m.com d.d.s d.v.m d.o d.c ed.d psy.d pharm.d r.n p.e c.p.a m.s m.phil m.ed b.ed m.p.h
     s.h s.e s.t m.m m.t m.h esq. dis. ret. retd.
     phd mba emba cpa cfa cfp esq esquire dds dvm dpm dpt dnp fnp fnp-bc aprn crna pa-c lpn
     bsn msn bscn lcsw lmsw msw lmft lpc lmhc lcpc bcba psyd pharmd rph edd llm llb cissp
     pmp phr sphr aia faia facs facp facc frcs frcp mrcp mbbs mbchb bds bams mph mpa bba
-    bca mca mfa bfa msc bsc meng beng btech mtech obe mbe cbe kbe dbe frs frse fba frsa rdn ldn usmc usn
+    bca mca mfa bfa msc bsc meng beng btech mtech obe mbe cbe kbe dbe frs frse fba frsa rdn ldn eth usmc usn
     usaf
     """.split()
 )
@@ -88,7 +88,7 @@ PARTICLES = frozenset(
     """
     van von vom zu zum zur der den des de del dela delos dell della dello degli dei di da
     das do dos du dal dalla la las le les lo los 't ter ten te op in het af av auf am bin
-    ibn bint bint' binti ben abu abou al el ould st. saint san santa ní uí ó
+    ibn bint binti bte bt ben abu abou al el ould st. saint san santa ní uí ó
     nic mac mc ap o' o’ d' d’ l' l’ de' van't in't van’t v.d. v/d anak a/l a/p s/o d/o
     بن ابن بنت آل בן בת
     """.split()
@@ -189,11 +189,20 @@ ASIDE = re.compile(
     r"|(?<!\w)['‘][^'‘’]+['’](?!\w)|(?<!\w)(?:she|he|they)/\w+(?:/\w+)?(?!\w)"
     r"|(?<!\w)n\. ?(?:med|hum|ekon)\."  # "dr n. med."
 )
+# Abbreviations with the end of the word above the line.
+RAISED = (
+    ("M.ª", "María"),
+    ("Mª.", "María"),
+    ("Mª", "María"),
+    ("D.ª", "Dª"),
+    (".ª", "a."),
+    (".º", "."),
+)
 # What follows a dash that stands alone, and the like; what somebody was called before.
 REMARK = re.compile(
     r"\s[-–—|]+\s|\s(?:c/o|attn\.?|z\. ?hd\.?|a\.?k\.?a\.?|alias|w/o|(?:vda\.?|viuda) de|dit|dite|genannt|του|geb\.|geborene?|née?"
     r"|verw\.|gesch\.|roz\.|rozená|rodená|rod\.|ur\.|z domu|z d\.|född|f\.d\.|født"
-    r"|rođ\.|rođena|урожд\.|ур\.|рожд\.|урождённая|урожденная|szül\.|o\.s\.)\s",
+    r"|rođ\.|rođena|урожд\.|ур\.|рожд\.|урождённая|урожденная|szül\.|o\.s\.)(?:\s|(?<=\.)(?=\w))",
     re.IGNORECASE,
 )
 REMARK_IN_LOWER_CASE = re.compile(r",?\s(?:geb|nee|born|nata|roz)\s")
@@ -206,7 +215,7 @@ BETWEEN = re.compile(r"\s*[;&+]\s*")
 SLASH = re.compile(r"\s*(?<!\b\w)/\s*|\s+/\s*|/\s+")
 # Thai titles are written together with the name; no name goes on with a vowel behind it.
 PREFIX = re.compile(
-    r"^(?:(?:นางสาว|นาง|นาย|เด็กชาย|เด็กหญิง|คุณ(?!หญิง)|น\.ส\.|ด\.ช\.|ด\.ญ\.|ดร\.)(?=[ก-ฮเ-ไ]\S)"
+    r"^(?:(?:นางสาว|นาง|นาย|เด็กชาย|เด็กหญิง|คุณ(?!หญิง)|น\.ส\.|นพ\.|พญ\.|ด\.ช\.|ด\.ญ\.|ดร\.)(?=[ก-ฮเ-ไ]\S)"
     r"|(?:attn|att|name|nombre|nom|an|to|für|for)\s*:\s*|z\. ?hd\.\s*|c/o\s+|tan sri\s+"
     r"|m\.?\s+(?:et|ou|&)\s+(?=mme\b))",
     re.IGNORECASE,
@@ -218,9 +227,9 @@ INITIALS = re.compile(r"(?:[^\W\d_]\.-?)+|[A-ZА-Я]")
 # Unlike last names, what is made of a father's first name agrees with the person.
 PATRONYMIC = re.compile(
     r"\w{2,}(?:ович|евич|авіч|евіч|овіч|овна|евна|ична|івна|ївна|аўна|еўна|оўна"
-    r"|ұлы|улы|қызы|кызы|оглы|углы|uly|kyzy|qyzy|[oe]vi(?:t?ch|č)|[oe]witsch|[oe]vna|[oe]wna"
+    r"|ұлы|улы|қызы|кызы|оглы|углы|uly|kyzy|qyzy|[oe]v[iy](?:t?ch|č)|[oe]witsch|[oe]vna|[oe]wna"
     r"|[iy]vna|ichna|ična)|ильич|кузьмич|лукич|фомич|никитич|ілліч|лукич|ilyich"
 )
 SLAVIC_LAST_NAME = re.compile(
-    r"\w{2,}(?:[oe]va?|[kh]ina?|sk(?:iy|yi|ii|y|i|aya|aia|a)|enko|[sc]hko|uk|ykh)"
+    r"\w{2,}(?:[oe]va?|[kh]ina?|sk(?:iy|yi|yy|ii|y|i|aya|aia|a)|[oe]vich|enko|[sc]hko|uk|ykh)"
 )

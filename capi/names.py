@@ -60,10 +60,9 @@ def split_name(
         return [], []
     if is_firm(words) and "," not in text and "/" not in text:
         return [], []  # "Smith & Sons Ltd"
-    if known.EAST_ASIAN.search(text):
-        return _split_east_asian(known.HONORIFIC.sub("", text), origin)
+    split = _split_east_asian if known.EAST_ASIAN.search(text) else _split_person
     persons = persons_in(text, origin)
-    found = [_split_person(person, origin) for person in persons]
+    found = [split(person, origin) for person in persons]
     for index, (firsts, lasts) in enumerate(found[:-1]):
         if len(lasts) == 1 and not firsts and all(found[index + 1]):
             # "Dr. Hans und Anna Müller", and maybe "Mr. John and Mrs. Jane Smith"
@@ -115,7 +114,11 @@ def _split_person(text: str, origin: Origin) -> Names:
 def _bare_words(words: list[str], origin: Origin) -> list[str]:
     """Return the words of a name without titles and suffixes."""
     words = list(words)
-    while _is_title(words, origin):
+    while _is_title(words, origin) or (
+        len(words) > 2
+        and known.DEGREE.fullmatch(words[0])
+        and is_among(words[0], known.SUFFIXES)  # "B.Sc. Jane Doe"
+    ):
         del words[0]
     while len(words) > 1 and _is_suffix(words[-1], len(words) > 2, False):
         del words[-1]
@@ -358,6 +361,7 @@ def _split_hispanic(words: list[str], country: str) -> Names:
 
 def _split_east_asian(text: str, origin: Origin) -> Names:
     """Split a name whose last name comes first."""
+    text = known.HONORIFIC.sub("", text)
     words = re.split(r"[\s・,]+", text)
     if len(words) > 1:
         last, *first = words
