@@ -31,13 +31,13 @@ _USUAL = re.compile(
 _USUAL_LENGTH = 60
 _TOKEN = re.compile(
     rf"و(?=[a-z0-9][^\s@]*@)"
-    rf"|(?P<address>{_PLAIN}|{_DOTTED})(?:\?\S*)?"
-    rf"(?=\.*(?:[\s,;:|/&<>()\[\]{{}}*!\"'{_MARKS}]|$))"
+    rf"|(?![{{`])(?P<address>{_PLAIN}|{_DOTTED})(?:\?\S*)?"
+    rf"(?=\.*(?:[\s,;:|/&<>()\[\]{{}}*!`\"'{_MARKS}]|$))"
     r"|(?P<between>[,;|/&、،؛])"
     r"|(?P<colon>:)"
     r"|(?P<open>[<(\[])"
     r"|(?P<close>[>)\]])"
-    rf"|(?P<word>[\w@.!#$%+=?^`{{}}~\\-][^\s,;|/&:<>()\[\]\"'*{_MARKS}]*)"
+    rf"|(?P<word>[\w@.!#$%+=?^~\\-][^\s,;|/&:<>()\[\]\"'*`{{}}{_MARKS}]*)"
 )
 _NAME_IN_QUOTES = re.compile(r"\"[^\"]*\"\s*(?=<)")
 # What may be the end of an address that somebody has put a space into: "a@b.co .uk".
@@ -45,7 +45,7 @@ _FRAGMENT = re.compile(r"\..*|.*\w\.\w.*|[a-z]{1,2}\.?")
 _AND = frozenset(
     """
     and or und oder u bzw resp et ou y e o en of og eller och i lub a nebo alebo ili és
-    vagy şi și sau ve veya kai ja tai και ή и или та або و أو
+    vagy şi și sau ve veya kai ja tai και ή и или та або و أو או 和 或 と 또는
     """.split()
 )
 # What people write before an address, without a colon too.
@@ -111,7 +111,7 @@ def _scan(text: str) -> list[str] | None:
                 return None
             if bracket or word in _CAPTIONS:
                 continue
-            is_and = bool(found) and word in _AND
+            is_and = bool(found) and word.rstrip(".") in _AND
             if is_behind and not is_and and _FRAGMENT.fullmatch(word):
                 if any(map(str.isalnum, word)):
                     return None

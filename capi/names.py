@@ -362,9 +362,11 @@ def _split_hispanic(words: list[str], country: str) -> Names:
 def _split_east_asian(text: str, origin: Origin) -> Names:
     """Split a name whose last name comes first."""
     text = known.HONORIFIC.sub("", text)
-    words = re.split(r"[\s・,]+", text)
-    if len(words) > 1:
-        last, *first = words
+    words = list(filter(None, re.split(r"[\s・,]+", text)))
+    if not words:
+        return [], []
+    last, *first = words
+    if first:
         return ["".join(first) if len(first) == 1 else " ".join(first)], [last]
     if known.HANGUL.fullmatch(text) and 2 <= len(text) <= 5:
         length = 2 if text[:2] in known.LONG_HANGUL and len(text) > 2 else 1
