@@ -109,7 +109,7 @@ def _scan(text: str) -> list[str] | None:
         elif word := token["word"]:
             if "@" in word:
                 return None
-            if bracket or word in _CAPTIONS:
+            if bracket or word in _CAPTIONS or not word.strip("."):
                 continue
             is_and = bool(found) and word.rstrip(".") in _AND
             if is_behind and not is_and and _FRAGMENT.fullmatch(word):
