@@ -181,6 +181,7 @@ poison = fail(
     6,
     state="failed",
     failure_reason="invalid",
+    cause="currency",
     sent_at=None,
     http_status=400,
     error_code=100,
@@ -198,6 +199,7 @@ fail(
     140,
     state="failed",
     failure_reason="expired",
+    cause="expired",
     sent_at=None,
     error_message="Meta takes no event this old; it was not sent.",
 )
@@ -210,6 +212,7 @@ fail(
     2,
     state="failed",
     failure_reason="exhausted",
+    cause="exhausted",
     sent_at=None,
     http_status=400,
     error_code=987654,
@@ -223,6 +226,7 @@ env.cr.execute("DELETE FROM queue_job")
 fail(
     [("state", "=", "pending"), ("pixel_id", "=", PIXEL)],
     None,
+    cause="meta_down",
     attempt_count=2,
     http_status=503,
     error_message="Meta answered HTTP 503, but not with readable JSON",
@@ -232,19 +236,25 @@ fail(
 pixels = env["meta.capi.pixel"]
 for pixel_id in (PIXEL, HELD):
     env.cr.execute(
-        "INSERT INTO meta_capi_pixel (pixel_id, state, create_date) VALUES (%s, 'running', now())",
+        "INSERT INTO meta_capi_pixel (pixel_id, state, active, create_date)"
+        " VALUES (%s, 'running', true, now())",
         (pixel_id,),
     )
 held = pixels.search([("pixel_id", "=", HELD)])
-held._stop(
-    "Error validating access token: Session has expired on Sunday, 22-Nov-26 04:00:00 PST."
-    " The current time is Monday, 23-Nov-26 01:02:03 PST.",
-    code=190,
-    subcode=463,
-    fbtrace_id="Xy9876543",
+held.write(
+    {
+        "state": "stopped",
+        "stopped_at": NOW - timedelta(hours=9),
+        "next_probe_at": NOW + timedelta(days=1),
+        "trouble": "token_expired",
+        "error_code": 190,
+        "error_subcode": 463,
+        "error_message": "Error validating access token: Session has expired on Sunday,"
+        " 22-Nov-26 04:00:00 PST. The current time is Monday, 23-Nov-26 01:02:03 PST.",
+        "fbtrace_id": "Xy9876543",
+    }
 )
-held.stopped_at = NOW - timedelta(hours=9)
-held.next_probe_at = NOW + timedelta(days=1)
+env["meta.capi.alert"]._look_after_stopped(held)
 attempts = env["meta.capi.attempt"]
 for hours, pixel_id, outcome, count in (
     (30, HELD, "accepted", 12),
