@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import psycopg2
 
@@ -11,8 +11,6 @@ from odoo.exceptions import MissingError, UserError
 
 from ...capi.browser import read_fbclid
 from ...capi.causes import cause_of_field
-from ...capi.const import MAX_NAME_LENGTH
-from ...capi.errors import InvalidParameter
 from ...capi.event import ServerEvent, read_event, weaknesses
 from ...capi.privacy import limit_data_use
 from ...capi.reading import Problems, is_absent, read_mapping, start_of
@@ -22,8 +20,9 @@ from ...capi.user_data import by_own_names, needs_country
 from ..common.border import log_error
 from ..common.refusal import Refusal, to_refusal
 from ..common.standard_events import CHECKOUT
-from .action_origin import ORIGIN_KEY, ActionOrigin
+from .arguments import read_arguments
 from .meta_capi_browser import TRACES
+from .subject import ask, ask_action
 
 # What an event may tell of a person or a device.
 NOTHING_PERSONAL = {
@@ -64,40 +63,6 @@ class Draft:
     @property
     def is_pending(self):
         return self.columns.get("state", "pending") == "pending"
-
-
-@dataclass(frozen=True)
-class _Arguments:
-    """What a caller hands over: records of ours, and the parameters of Meta's event."""
-
-    parameters: dict
-    origin: models.BaseModel | None
-    website: models.BaseModel | None
-    test_event_code: str | None
-    # The origin would be one of several records that an action runs on.
-    is_origin_unclear: bool
-
-    @property
-    def event_name(self):
-        """The name among the parameters, if it is a text, else an empty one."""
-        name = self.parameters.get("event_name")
-        return str.__str__(name).strip() if issubclass(type(name), str) else ""
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """Whom and what an event is about: what its origin tells, or the visitor."""
-
-    website: models.BaseModel | None = None
-    company: models.BaseModel | None = None
-    partner: models.BaseModel | None = None
-    # What was kept of the customer's browser.
-    browser: dict = field(default_factory=dict)
-    user_data: dict = field(default_factory=dict)
-    custom_data: dict | None = None
-    event_id: str | None = None
-    is_recorded: bool = False
-    exclusion: str | Refusal | None = None
 
 
 @dataclass(frozen=True)
@@ -186,11 +151,11 @@ class EventBuilder:
         :param action: a server action that may take from fields of its own choice what
             the origin tells otherwise
         """
-        arguments = self._read_arguments(given, problems)
+        arguments = read_arguments(self.env, given, problems)
         visited = self.env["meta.capi.browser"]._website()
-        subject = self._ask(arguments, visited, problems)
+        subject = ask(self.env, arguments, visited, problems)
         if action and arguments.origin:
-            arguments, subject = self._ask_action(action, arguments, subject, problems)
+            arguments, subject = ask_action(action, arguments, subject, problems)
         website = arguments.website or subject.website or visited
         settings = self._settings_of(website)
         if not settings.pixel_id and needs_pixel:
@@ -236,11 +201,9 @@ class EventBuilder:
             event = replace(event, **NOTHING_PERSONAL)
             columns.update(_cancelled(refusal))
         else:
-            columns["partner_id"] = subject.partner.id if subject.partner else None
-            columns["user_data_keys"] = ",".join(sorted(event.user_data)) or None
-            columns["click_browser"] = _click_browser(event, parameters["user_data"])
+            told = _told_of_person(event, subject.partner, parameters["user_data"])
             weak = (*weak, *problems.left_out, *weaknesses(event))
-            columns["weakness"] = "\n".join(map(str, weak)) or None
+            columns.update(told, weakness="\n".join(map(str, weak)) or None)
             if problems:
                 cause = cause_of_field(problems[0].field)
                 columns.update(failed("\n".join(map(str, problems)), cause))
@@ -263,50 +226,6 @@ class EventBuilder:
         message = _("The event could not be prepared; the server's log tells why.")
         return Draft(event, {"pixel_id": pixel_id, **failed(message, "unprepared")})
 
-    # ----------------------------------------------------------------- the arguments
-
-    def _read_arguments(self, given, problems):
-        parameters = dict(given)
-        own = {key: parameters.pop(key, None) for key in ("origin", "website")}
-        code = parameters.pop("test_event_code", None)
-        origin = problems.read("origin", self._read_origin, own["origin"])
-        action = None if origin else self.env.context.get(ORIGIN_KEY)
-        is_origin_unclear = False
-        if isinstance(action, ActionOrigin):
-            if len(action.ids) == 1:
-                origin = self.env[action.model].sudo().browse(action.ids)
-            is_origin_unclear = len(action.ids) > 1
-        return _Arguments(
-            parameters,
-            origin,
-            problems.read("website", self._read_website, own["website"]),
-            problems.read("test_event_code", _read_test_event_code, code),
-            is_origin_unclear,
-        )
-
-    def _read_origin(self, value):
-        """Return the record that ``value`` is, as superuser, or None."""
-        if value is None or value is False:
-            return None
-        if not isinstance(value, models.BaseModel):
-            raise InvalidParameter("origin", "must be a record")
-        if len(value) != 1 or not isinstance(value.id, int):
-            raise InvalidParameter("origin", "must be one stored record")
-        return value.with_env(self.env(su=True))
-
-    def _read_website(self, value):
-        """Return the website that ``value`` is, as superuser, or None."""
-        if value is None or value is False:
-            return None
-        if not isinstance(value, models.BaseModel) or value._name != "website":
-            raise InvalidParameter("website", "must be a website")
-        if len(value) != 1 or not isinstance(value.id, int):
-            raise InvalidParameter("website", "must be one stored website")
-        website = value.with_env(self.env(su=True)).exists()
-        if not website:
-            raise InvalidParameter("website", "no longer exists")
-        return website
-
     def _settings_of(self, website):
         key = website.id if website else None
         if key not in self._settings:
@@ -320,87 +239,6 @@ class EventBuilder:
                 sends_without_browser=config._sends_without_browser(),
             )
         return self._settings[key]
-
-    # ------------------------------------------------------------------- the subject
-
-    def _ask(self, arguments, visited, problems):
-        """Return what the origin tells of the event; without one, what the visitor does.
-
-        :param visited: the website whose page is being asked for, or None
-        """
-        if arguments.origin:
-            return self._ask_origin(arguments, problems)
-        visitor = self.env["meta.capi.browser"]._visitor() if visited else None
-        partner = visitor and visitor._meta_capi_somebody()
-        if not partner:
-            return _Subject()
-        return _Subject(
-            partner=partner,
-            user_data=partner._meta_capi_user_data(),
-            exclusion=partner._meta_capi_exclusion(arguments.event_name),
-        )
-
-    def _ask_origin(self, arguments, problems):
-        """Return what the origin tells; nothing where it cannot be read."""
-        origin, event_name = arguments.origin, arguments.event_name
-        wants_custom_data = is_absent(arguments.parameters.get("custom_data"))
-        try:
-            return _Subject(
-                website=origin._meta_capi_website(),
-                company=origin._meta_capi_company(),
-                partner=origin._meta_capi_partner()._meta_capi_somebody(),
-                browser=dict(origin._meta_capi_browser_data()),
-                user_data=dict(origin._meta_capi_user_data()),
-                custom_data=(
-                    origin._meta_capi_custom_data(event_name)
-                    if wants_custom_data
-                    else None
-                ),
-                event_id=origin._meta_capi_event_id(event_name),
-                is_recorded=origin._meta_capi_is_recorded(event_name),
-                exclusion=origin._meta_capi_exclusion(event_name),
-            )
-        except psycopg2.Error:
-            raise
-        except MissingError:
-            problems.note("origin", "no longer exists")
-        except Exception as error:
-            problems.note("origin", f"cannot be read ({type(error).__name__})")
-            log_error(f"{origin} could not tell what Meta is to know", error)
-        # Whoever it is: not the user who happens to be there.
-        return _Subject(partner=self.env["res.partner"])
-
-    def _ask_action(self, action, arguments, subject, problems):
-        """Return arguments and subject with what ``action`` takes from its own fields."""
-        event_name = arguments.event_name
-        try:
-            picked = action._meta_capi_pick(arguments.origin, event_name, problems)
-            parameters = {**arguments.parameters, **picked.pop("arguments", {})}
-            if "custom_data" in picked:
-                picked["custom_data"] = {
-                    **(subject.custom_data or {}),
-                    **picked["custom_data"],
-                }
-            if "partner" in picked:
-                partner = picked["partner"]._meta_capi_somebody()
-                picked.update(
-                    partner=partner,
-                    user_data=partner._meta_capi_user_data(),
-                    exclusion=subject.exclusion
-                    or partner._meta_capi_exclusion(event_name),
-                )
-            return (
-                replace(arguments, parameters=parameters),
-                replace(subject, **picked),
-            )
-        except psycopg2.Error:
-            raise
-        except MissingError:  # noted where the origin was asked
-            return arguments, subject
-        except Exception as error:
-            problems.note("origin", f"cannot be read ({type(error).__name__})")
-            log_error(f"The fields that {action} takes could not be read", error)
-            return arguments, subject
 
     # ------------------------------------------------------- the browser, the refusal
 
@@ -529,22 +367,18 @@ def _cancelled(refusal):
     }
 
 
-def _read_test_event_code(value):
-    if value is None or value is False:
-        return None
-    if not isinstance(value, str):
-        raise InvalidParameter("test_event_code", "must be a text")
-    code = str.__str__(value).strip()
-    if len(code) > MAX_NAME_LENGTH or not code.isprintable():
-        raise InvalidParameter(
-            "test_event_code", f"must be a text of up to {MAX_NAME_LENGTH} characters"
-        )
-    return code
-
-
 def _says_nothing(value):
     """Tell whether a value of user_data may be completed by others."""
     return is_absent(value) or (type(value) in (list, tuple, set) and not value)
+
+
+def _told_of_person(event, partner, raw_user_data):
+    """Return the columns of what the log tells of an event's person, beside the event."""
+    return {
+        "partner_id": partner.id if partner else None,
+        "user_data_keys": ",".join(sorted(event.user_data)) or None,
+        "click_browser": _click_browser(event, raw_user_data),
+    }
 
 
 def _click_browser(event, raw_user_data):
