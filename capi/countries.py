@@ -64,7 +64,6 @@ _OTHER_NAMES = {
     "russianfederation": "ru",
     "russischefoderation": "ru",
     "brd": "de",
-    "bundesrepublikdeutschland": "de",
     "federalrepublicofgermany": "de",
     "turkiye": "tr",
     "turkey": "tr",
@@ -192,6 +191,119 @@ _OTHER_NAMES = {
     "palestina": "ps",
     "vatikan": "va",
     "vaticano": "va",
+    "oesterreich": "at",
+    "republikosterreich": "at",
+    "republicofaustria": "at",
+    "bundesrepublikdeutschland": "de",
+    "ceskarepublika": "cz",
+    "slovenskarepublika": "sk",
+    "rzeczpospolitapolska": "pl",
+    "republicofpoland": "pl",
+    "republiquefrancaise": "fr",
+    "frenchrepublic": "fr",
+    "repubblicaitaliana": "it",
+    "italianrepublic": "it",
+    "reinodeespana": "es",
+    "kingdomofspain": "es",
+    "republicaportuguesa": "pt",
+    "portugueserepublic": "pt",
+    "schweizerischeeidgenossenschaft": "ch",
+    "swissconfederation": "ch",
+    "kingdomofnetherlands": "nl",
+    "koninkrijkdernederlanden": "nl",
+    "kingdomofbelgium": "be",
+    "royaumedebelgique": "be",
+    "koninkrijkbelgie": "be",
+    "grandduchyofluxembourg": "lu",
+    "kingdomofsweden": "se",
+    "konungariketsverige": "se",
+    "kingdomofdenmark": "dk",
+    "kongerigetdanmark": "dk",
+    "kingdomofnorway": "no",
+    "kongeriketnorge": "no",
+    "republicoffinland": "fi",
+    "suomentasavalta": "fi",
+    "hellas": "gr",
+    "hellenicrepublic": "gr",
+    "republikahrvatska": "hr",
+    "republicofcroatia": "hr",
+    "republikaslovenija": "si",
+    "republicofslovenia": "si",
+    "republikasrbija": "rs",
+    "republicofserbia": "rs",
+    "republicofbulgaria": "bg",
+    "republicoflithuania": "lt",
+    "lietuvosrespublika": "lt",
+    "republicoflatvia": "lv",
+    "latvijasrepublika": "lv",
+    "republicofestonia": "ee",
+    "eestivabariik": "ee",
+    "republicofturkey": "tr",
+    "republicofturkiye": "tr",
+    "turkiyecumhuriyeti": "tr",
+    "republicofcyprus": "cy",
+    "stateofisrael": "il",
+    "stateofqatar": "qa",
+    "stateofkuwait": "kw",
+    "kingdomofbahrain": "bh",
+    "sultanateofoman": "om",
+    "hashemitekingdomofjordan": "jo",
+    "arabrepublicofegypt": "eg",
+    "kingdomofmorocco": "ma",
+    "royaumedumaroc": "ma",
+    "federalrepublicofnigeria": "ng",
+    "republicofkenya": "ke",
+    "republicofghana": "gh",
+    "republicofsouthafrica": "za",
+    "republicofindia": "in",
+    "bharat": "in",
+    "islamicrepublicofpakistan": "pk",
+    "peoplesrepublicofbangladesh": "bd",
+    "republicofindonesia": "id",
+    "republikindonesia": "id",
+    "republicofphilippines": "ph",
+    "republicofsingapore": "sg",
+    "kingdomofthailand": "th",
+    "socialistrepublicofvietnam": "vn",
+    "republicofchinataiwan": "tw",
+    "korea": "kr",
+    "commonwealthofaustralia": "au",
+    "aotearoa": "nz",
+    "aotearoanewzealand": "nz",
+    "unitedmexicanstates": "mx",
+    "estadosunidosmexicanos": "mx",
+    "federativerepublicofbrazil": "br",
+    "republicafederativadobrasil": "br",
+    "argentinerepublic": "ar",
+    "republicadechile": "cl",
+    "republicofchile": "cl",
+    "republicadecolombia": "co",
+    "republicofcolombia": "co",
+    "republicadelperu": "pe",
+    "republicofperu": "pe",
+    "российскаяфедерация": "ru",
+    "рф": "ru",
+    "республикабеларусь": "by",
+    "белоруссия": "by",
+    "республикаказахстан": "kz",
+    "америка": "us",
+    "англия": "gb",
+    "великобритания": "gb",
+    "ประเทศไทย": "th",
+    "อเมริกา": "us",
+    "한국": "kr",
+    "남한": "kr",
+    "アメリカ": "us",
+    "米国": "us",
+    "日本国": "jp",
+    "大韓民国": "kr",
+    "中华人民共和国": "cn",
+    "中華人民共和國": "cn",
+    "臺灣": "tw",
+    "中華民國": "tw",
+    "امريكا": "us",
+    "بريطانيا": "gb",
+    "كوريا": "kr",
     "السعودية": "sa",
     "الامارات": "ae",
     "الدنمارك": "dk",
@@ -222,6 +334,11 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’ʻʼ.][^\W\d_]+)*")
 _AND_THE = frozenset("and et und y e en og och the".split())
 _SAINT = frozenset("saint sainte".split())
 _CODE = re.compile(r"[a-z]{2,3}")
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
+# "Germany (DE)", "DE - Germany"
+_PARTS = re.compile(r"[()\[\]|/]|\s[‐-―-]\s")
+# Arabic is written with and without the sign on its first letter.
+_BARE_ALEF = str.maketrans("أإآٱ", "اااا")
 
 
 def country_code(value: object) -> str | None:
@@ -237,6 +354,9 @@ def country_code(value: object) -> str | None:
         return None
     if _CODE.fullmatch(text) and (code := _code_by_other_code(text)):
         return code
+    if _FLAG.fullmatch(text):
+        text = "".join(chr(ord(letter) - 0x1F1E6 + ord("a")) for letter in text)
+        return text if text in COUNTRIES else None
     key = "" if any(map(str.isdigit, text)) else _key(text)
     if code := _OTHER_NAMES.get(key):
         return code
@@ -245,7 +365,9 @@ def country_code(value: object) -> str | None:
     for languages in _LANGUAGES:
         if code := _codes_by_name(languages).get(key):
             return code
-    return None
+    parts = [part for part in _PARTS.split(text) if part.strip()]
+    codes = {country_code(part) for part in parts} if len(parts) > 1 else {None}
+    return codes.pop() if len(codes) == 1 else None
 
 
 def region_of(country: str | None) -> str | None:
@@ -263,7 +385,7 @@ def _key(name: str) -> str:
     """Return a name as it is compared: letters, Latin ones without accents."""
     folded = [fold(word) for word in _WORD.findall(name.lower())]
     if not all(map(str.isascii, folded)):
-        return squeeze(clean(name), digits=False)
+        return squeeze(clean(name), digits=False).translate(_BARE_ALEF)
     words = ("st" if word in _SAINT else word for word in folded)
     return "".join(word for word in words if word not in _AND_THE)
 

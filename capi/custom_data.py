@@ -216,9 +216,10 @@ def _without_currency(text: str) -> str:
     """
     if _NUMBER.fullmatch(text) or len(text) > MAX_NAME_LENGTH:
         return text
-    before, *number, after = _WITH_CURRENCY.split(text)
-    if len(number) != 1 or (before.strip() and after.strip()):
+    parts = _WITH_CURRENCY.split(text)
+    if len(parts) != 3 or (parts[0].strip() and parts[2].strip()):
         return text
+    before, *number, after = parts
     mark = (before + after).strip().upper()
     is_sign = len(mark) == 1 and unicodedata.category(mark) == "Sc"
     if not (is_sign or mark in _SIGNS or mark in CURRENCIES):

@@ -48,7 +48,7 @@ def read_day(text: str, country: str | None = None) -> date | None:
     numbers = _NUMBERS.findall(text)
     words = _WORD.findall(_NUMBERS.sub(" ", text))
     if len(numbers) == 2:
-        return _read_with_word(numbers, words)
+        return _read_with_word(numbers, words, country)
     if len(numbers) != 3 or _BETWEEN.sub("", _NUMBERS.sub("", text)):
         return None
     first, second, third = numbers
@@ -64,13 +64,15 @@ def read_day(text: str, country: str | None = None) -> date | None:
     return _only([month_first if country in _MONTH_FIRST else day_first])
 
 
-def _read_with_word(numbers: list[str], words: list[str]) -> date | None:
+def _read_with_word(
+    numbers: list[str], words: list[str], country: str | None
+) -> date | None:
     """Return the day of a text that has its month in words."""
     years = [number for number in numbers if len(number) == 4]
     days = [number for number in numbers if len(number) <= 2]
     if len(years) != 1 or len(days) != 1:
         return None
-    months = {month for word in words if (month := _month(word))}
+    months = {month for word in words if (month := _month(word, country))}
     return _only([(years[0], str(month), days[0]) for month in months])
 
 
@@ -85,11 +87,26 @@ def _only(readings: list[tuple[str, ...]]) -> date | None:
     return days.pop() if len(days) == 1 else None
 
 
-def _month(word: str) -> int | None:
-    for languages in _LANGUAGES:
+def _month(word: str, country: str | None) -> int | None:
+    """Return the month that a word means to people of that country.
+
+    To anybody else it is the English one, or the one that all other languages mean.
+    """
+    english, *others = _LANGUAGES
+    for languages in (_spoken_in(country), english):
         if month := _months_by_name(languages).get(fold(word)):
             return month
-    return None
+    months = (_months_by_name(languages).get(fold(word)) for languages in others)
+    found = set(filter(None, months))
+    return found.pop() if len(found) == 1 else None
+
+
+@cache
+def _spoken_in(country: str | None) -> str:
+    """Return the official languages of a country, separated by spaces."""
+    from babel.languages import get_official_languages
+
+    return " ".join(get_official_languages((country or "").upper(), de_facto=True))
 
 
 @cache

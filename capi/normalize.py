@@ -31,6 +31,7 @@ APPENDIX = r"\.(?:[\w-]{8}|AQ|Ag|Aw|BA|BQ|Bg)"
 _DIGEST = re.compile(rf"([0-9a-f]{{64}})({APPENDIX})?", re.ASCII | re.IGNORECASE)
 
 _NUMBER = re.compile(r"[0-9]{1,4}")
+_STATE_COUNTRY = re.compile(r"\s*\([a-z]{2}\)$")
 _STATE_PREFIX = re.compile(r"^(?:us|ca)-(?=[a-z]{2}$)")  # as in ISO 3166-2
 
 
@@ -181,7 +182,13 @@ def normalize_state(value: str, country: str | None = None) -> str | None:
     """
     text = clean(value)
     code = country.strip().lower() if country else None
-    return state_code(text, code) or normalize_name(_STATE_PREFIX.sub("", text))
+    if found := state_code(text, code):
+        return found
+    if code in ("us", "ca"):
+        return None
+    # As Odoo shows a state: "Bayern (DE)".
+    text = _STATE_COUNTRY.sub("", text)
+    return normalize_name(_STATE_PREFIX.sub("", text))
 
 
 def normalize_zip(value: str, country: str | None = None) -> str | None:

@@ -15,6 +15,7 @@ from phonenumbers import (
     CountryCodeSource,
     PhoneNumber,
     PhoneNumberFormat,
+    PhoneNumberType,
     ValidationResult,
 )
 
@@ -40,6 +41,7 @@ _ROUNDED = re.compile(r"[0-9][.,][0-9]+e\+?[0-9]+", re.IGNORECASE)
 _ANY_CARRIER = re.compile(r"\b0xx(?=[\s(]*[0-9]{2})")
 # Fewer digits after a number are its extension.
 _MIN_SECOND = 7
+_COUNTED = ("1234567890", "0123456789")
 # Where the trunk prefix exists, yet many numbers are written without it.
 _TRUNK_OFTEN_OMITTED = frozenset(("IN", "TR"))
 # Mexico, until 2019: a mark of mobile numbers after the country code, and the ways to
@@ -142,17 +144,37 @@ def _dials_zero(region: str) -> bool:
 def _choose(text: str, national: str, international: str, region: str) -> str | None:
     """Return which of two numbers is meant by digits that can be either.
 
-    Where people dial a prefix before a national number, it would be there. Where they
-    do not, the first group of the digits tells, if they are written in groups.
+    Where people dial a prefix before a national number, it would be there, unless the
+    digits are grouped as at home, or are a mobile number whose zero a spreadsheet may
+    have taken. Where they do not, the first group of the digits tells, if they are
+    written in groups.
     """
-    if _first_group(national).startswith("0") and region not in _TRUNK_OFTEN_OMITTED:
-        return international
     first, *others = _GROUP.findall(text)
+    at_home = _first_group(national)
+    if at_home.startswith("0") and region not in _TRUNK_OFTEN_OMITTED:
+        is_grouped = others and first == at_home.lstrip("0")
+        if is_grouped and not _begins(international, first):
+            return national
+        return (
+            None
+            if not others and _is_rather_at_home(national, international)
+            else (international)
+        )
     if not others:
         return None
     if not _begins(international, first):
         return national
-    return None if first == _first_group(national) else international
+    return None if first == at_home else international
+
+
+def _is_rather_at_home(national: str, international: str) -> bool:
+    """Tell whether the first is a mobile number, and the second is not one."""
+    kinds = [
+        number and phonenumbers.number_type(number)
+        for number in (_parse(f"+{national}"), _parse(f"+{international}"))
+    ]
+    mobile = PhoneNumberType.MOBILE
+    return kinds[0] == mobile and kinds[1] != mobile
 
 
 def _begins(international: str, group: str) -> bool:
@@ -211,6 +233,8 @@ def _national(digits: str, region: str) -> tuple[str | None, bool]:
     number = _parse(digits, region)
     if number is None or not phonenumbers.is_valid_number(number):
         return None, False
+    if _is_placeholder(number):
+        return None, False
     source = number.country_code_source
     return _digits(number), source == CountryCodeSource.FROM_NUMBER_WITH_IDD
 
@@ -220,7 +244,7 @@ def _international(digits: str, *, exists: bool) -> str | None:
     if match := _MEXICAN_MOBILE.fullmatch(digits):
         digits = f"52{match[1]}"
     number = _parse(f"+{digits}")
-    if number is None:
+    if number is None or _is_placeholder(number):
         return None
     if exists:
         is_one = phonenumbers.is_valid_number(number)
@@ -235,6 +259,12 @@ def _parse(text: str, region: str | None = None) -> PhoneNumber | None:
         return phonenumbers.parse(text, region, keep_raw_input=region is not None)
     except phonenumbers.NumberParseException:
         return None
+
+
+def _is_placeholder(number: PhoneNumber) -> bool:
+    """Tell whether it is what people type who do not want to be called."""
+    significant = phonenumbers.national_significant_number(number)
+    return len(set(significant)) == 1 or significant in _COUNTED
 
 
 def _digits(number: PhoneNumber) -> str:

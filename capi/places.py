@@ -171,6 +171,21 @@ _MORE_US = {
     "wis": "wi",
     "wisc": "wi",
     "wyo": "wy",
+    "ncarolina": "nc",
+    "nocarolina": "nc",
+    "ndakota": "nd",
+    "nodakota": "nd",
+    "nhampshire": "nh",
+    "njersey": "nj",
+    "nmexico": "nm",
+    "scarolina": "sc",
+    "socarolina": "sc",
+    "sdakota": "sd",
+    "sodakota": "sd",
+    "wvirginia": "wv",
+    # A city that is named in place of its state.
+    "nyc": "ny",
+    "newyorkcity": "ny",
     # Spanish
     "carolinadelnorte": "nc",
     "carolinadelsur": "sc",
@@ -237,7 +252,9 @@ _TABLES = {
     None: US_STATES | CA_PROVINCES,
 }
 _PARTS = re.compile(r"[,;()\[\]|/]+|\s[‐-―-]+\s")
-_ISO_3166_2 = re.compile(r"(us|ca)[-\s]+([a-z]{2})")
+_ISO_3166_2 = re.compile(r"(us|ca)[-\s_]+([a-z]{2})")
+# The post offices of the armed forces.
+_FORCES = re.compile(r"^(?:a\.?p\.?o|f\.?p\.?o|d\.?p\.?o)\.?,?\s+(?=a[aep]$)")
 # "State of Oregon", "Yukon Territory", "Province de Québec", "Estado de California"
 _KIND = re.compile(
     r"^(?:the\s+)?(?:state|commonwealth|province|territory|estado|état|bundesstaat)"
@@ -261,6 +278,7 @@ def state_code(text: str, country: str | None) -> str | None:
     if country not in _TABLES:
         return None
     table = _TABLES[country]
+    text = _FORCES.sub("", text)
     if code := table.get(text) or table.get(fold(text)):
         return code
     if match := _ISO_3166_2.fullmatch(text):

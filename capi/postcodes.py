@@ -7,13 +7,24 @@ import re
 _NO_CODE = re.compile(r"[^0-9a-z]")
 _FIVE = re.compile(r"[0-9]{5}")
 _ZIP_PLUS_4 = re.compile(r"[0-9]{9}")
-# The zeros at the front of New England's and Puerto Rico's.
 # As spreadsheets write a number: "10115.0".
 _EXPORTED = re.compile(r"(?<=[0-9]{3})\.0$")
+# The zeros at the front of New England's and Puerto Rico's.
 _SHORT_ZIP = re.compile(r"([0-9]{3,4})(?:\s*-\s*[0-9]{4})?")
+# What the number is called, before it.
+_LABEL = re.compile(
+    r"^(?:c\.?\s?p\.?|p\.?\s?l\.?\s?z\.?|zip(?:\s?code)?|pin(?:\s?code)?|cep|cap|psč"
+    r"|irsz\.?|post(?:al)?\s?code|postnr\.?|code\s+postal|código\s+postal|〒)"
+    r"[\s.:#-]*(?=[0-9])"
+)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_REMARK = re.compile(r"\([^()0-9]*\)")
+# No post writes four letters together but that of British territories.
+_NO_PLACE = re.compile(r"(?![a-z]{4}1zz$).*[a-z]{4}")
 
 # Countries and territories that the US Postal Service serves.
 _US = frozenset("us as fm gu mh mp pr pw um vi".split())
+_FRENCH = "bl gf gp mf mq nc pf pm re wf yt"
 # How letters from abroad call a country whose post writes digits first: besides its code
 # of ISO's, the sign that its cars had.
 _CAR_SIGNS = {
@@ -51,17 +62,54 @@ _CAR_SIGNS = {
     "tr": "",
     "ua": "",
     "va": "v",
+    **dict.fromkeys(_FRENCH.split(), "fr f"),
 }
 # Elsewhere as well, a country's own code before a dash is none of its post's.
 _OFFICIAL = frozenset("ad az bb bn ky lt lv md ms mt tc vc vg".split())
+# Where the official form is the country's code and so many digits, which many leave out.
+_OFFICIAL_DIGITS = {"ad": 3, "az": 4, "bb": 5, "lt": 5, "lv": 4, "md": 4}
 _ANY_PREFIX = re.compile(r"(?:a|b|ch|d|dk|e|f|fin|i|l|n|nl|p|s|se|fi|de|fr|at|be|lu)-")
 
-# Codes of one length that may begin with a zero, which spreadsheets take away.
+# Codes of one length that may begin with a zero, which spreadsheets take away, or two.
 _LENGTHS = {
     **dict.fromkeys("de es fi fr hr it kr mx my tr ua".split(), 5),
     **dict.fromkeys("au nz no za".split(), 4),
     **dict.fromkeys("cn ro sg".split(), 6),
+    "br": 8,
     "jp": 7,
+}
+_TWO_ZEROS = frozenset("fi it jp za".split())
+# How many digits a code has, where it has nothing else.
+_DIGITS = {
+    **dict.fromkeys("fo is".split(), (3,)),
+    **dict.fromkeys(
+        "al am at au bd be bg ch cy dk ge gl hu li lu mk no nz ph si tn za".split(),
+        (4,),
+    ),
+    **dict.fromkeys(
+        "ba cr cu cz de dz ee eg es fi fr gr gt hr id iq it jo ke kr kw lk ma mc me mm"
+        f" mx my np pk pl rs sa sd se sk sm th tr ua uy va xk zm {_FRENCH}".split(),
+        (5,),
+    ),
+    **dict.fromkeys("by cn co ec in kg kz ng ro ru sg tj tm uz vn".split(), (6,)),
+    **dict.fromkeys("cl il jp".split(), (7,)),
+    "br": (8,),
+    **{country: (length,) for country, length in _OFFICIAL_DIGITS.items()},
+    "ir": (10,),
+    "pe": (5,),
+    "pt": (7, 4),
+    "tw": (6, 5, 3),
+}
+# Where it has letters, too.
+_FORMS = {
+    **dict.fromkeys(
+        "gb gg im je".split(), r"[a-z]{1,2}[0-9][a-z0-9]?\s?[0-9][a-z]{2}(?![a-z])"
+    ),
+    "ca": r"[a-z][0-9][a-z][\s-]?[0-9][a-z][0-9]",
+    "ie": r"[a-z][0-9][0-9w]\s?[a-z0-9]{4}",
+    "mt": r"[a-z]{3}\s?[0-9]{4}",
+    "nl": r"[0-9]{4}\s?[a-z]{2}(?![a-z])",
+    **dict.fromkeys(_US, r"(?<![0-9])[0-9]{5}(?:[\s-]?[0-9]{4})?(?![0-9])"),
 }
 
 
@@ -75,18 +123,51 @@ def national_code(text: str, country: str | None) -> str | None:
     ('11122', 'lv1010')
     >>> national_code("2134", "us"), national_code("00901-1234", "pr")
     ('02134', '00901')
+    >>> national_code("75001 paris cedex 08", "fr"), national_code("keine", "de")
+    ('75001', None)
     """
-    text = _without_prefix(_EXPORTED.sub("", text.strip()), country)
+    text = _REMARK.sub("", text)
+    text = _LABEL.sub("", _EXPORTED.sub("", text.strip()))
+    text = _of_place(_without_prefix(text, country), country)
     code = _NO_CODE.sub("", text)
+    if not code.strip("0") or not _has_digit(code) or _NO_PLACE.match(code):
+        return None
     if country in _US:
         if match := _SHORT_ZIP.fullmatch(text.strip()):
             return match[1].zfill(5)
         return code[:5] if _FIVE.match(code) else None
     if country is None and _ZIP_PLUS_4.fullmatch(code):
         return code[:5]
-    if country in _LENGTHS and code.isdigit() and len(code) == _LENGTHS[country] - 1:
-        return code.zfill(_LENGTHS[country])
-    return code or None
+    if country in _OFFICIAL_DIGITS and code.isdigit():
+        return country + code if len(code) == _OFFICIAL_DIGITS[country] else None
+    if country in _LENGTHS and code.isdigit():
+        lost = _LENGTHS[country] - len(code)
+        if lost == 1 or (lost == 2 and country in _TWO_ZEROS):
+            return code.zfill(_LENGTHS[country])
+    return code
+
+
+def _has_digit(code: str) -> bool:
+    return any(map(str.isdigit, code))
+
+
+def _of_place(text: str, country: str | None) -> str:
+    """Return the code of a text that names the town or the state as well.
+
+    Empty where it has none, or more than one, of its country's form.
+    """
+    if not _WORD.search(text):
+        return text
+    if country in _FORMS:
+        if re.fullmatch(_FORMS[country], text):
+            return text
+        found = set(re.findall(_FORMS[country], text))
+        return found.pop() if len(found) == 1 else ""
+    for length in _DIGITS.get(country or "", ()):
+        form = rf"(?<![0-9])[0-9](?:[\s-]?[0-9]){{{length - 1}}}(?![0-9])"
+        if found := set(re.findall(form, text)):
+            return found.pop() if len(found) == 1 else ""
+    return "" if country in _DIGITS else text
 
 
 def _without_prefix(text: str, country: str | None) -> str:

@@ -876,7 +876,10 @@ class TestReadCustomData(EventCase):
                 self.assertEqual(event.custom_data["value"], 12.5)
 
     def test_an_amount_of_another_currency_is_refused(self):
-        for value in ("12.50 €", "12.50 EUR", "1.250,00 $", "12.50 $ 3", "$ 12.50 €"):
+        for value in (
+            *("12.50 €", "12.50 EUR", "1.250,00 $", "12.50 $ 3", "$ 12.50 €"),
+            *("free", "n/a", "on request"),
+        ):
             with self.subTest(value=value):
                 self.assertProblem(
                     "custom_data.value",

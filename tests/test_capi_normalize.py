@@ -337,7 +337,7 @@ class TestNormalizeAddress(NormalizeCase):
                 ("Georgia", "GE"): "georgia",
                 ("Île-de-France", "FR"): "îledefrance",
                 ("Baja California", "MX"): "bajacalifornia",
-                ("Ontario", "US"): "ontario",
+                ("Ontario", "DE"): "ontario",
             },
         )
 

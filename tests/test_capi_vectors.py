@@ -49,6 +49,11 @@ def lines(table):
 
 
 PHONES = """
+    {ID} 812 3456 7890 | 0812 3456 7890 | +62 812 3456 7890 => 6281234567890
+    {AE} 050 885 1460 | 50 885 1460 => 971508851460
+    {AE} 508851460 =>
+    {DE} +49 000 0000000 | 0000000000 | 1234567890 =>
+    {US} +1 555 555 5555 | 5555555555 | 1234567890 =>
     {DE} 491711234567 | 491711234567.0 | 0171 1234567 | +49 171 1234567 Fax | +49 (0)171/1234567 => 491711234567
     {DE} 447911123456 => 447911123456
     {AT} 447911123456 => 447911123456
@@ -162,6 +167,15 @@ NAMES = """
 """
 
 COUNTRY_NAMES = """
+    Germany (DE) | DE - Germany | Germany - Deutschland | 🇩🇪 => de
+    Česká republika | Česko | Czech Republic (CZ) => cz
+    한국 | 대한민국 | Korea | South Korea | 大韓民国 => kr
+    ประเทศไทย | ไทย => th
+    الإمارات | الامارات | UAE => ae
+    Российская Федерация | РФ | Россия => ru
+    Oesterreich | Österreich | Republik Österreich => at
+    أمريكا | امريكا | United States (US) | アメリカ => us
+    Georgia (US) | Germany or France =>
     Germany | Deutschland | Alemania | Allemagne | DEU | de | ألمانيا | ドイツ | Niemcy => de
     Bundesrepublik Deutschland | GERMANY | ＤＥ => de
     UK | United Kingdom | Great Britain | England | XI | GBR | Royaume-Uni | U.K. => gb
@@ -183,6 +197,29 @@ COUNTRY_NAMES = """
 """
 
 ZIPS = """
+    {DE} 10115 Berlin | PLZ 10115 | D-10115 Berlin | Berlin 10115 => 10115
+    {DE} keine | 00000 | Berlin | 10117 oder 10115 | ---- =>
+    {FR} 75001 Paris | 75001 CEDEX 08 | F-75001 | CP 75001 | C.P. 75001 => 75001
+    {US} CA 94035 | ZIP 94035 | Menlo Park, CA 94035-1234 | 94035 CA => 94035
+    {US} 00000 | xxxxx =>
+    {AU} NSW 2000 | Sydney NSW 2000 => 2000
+    {SG} Singapore 018956 | 18956 => 018956
+    {IN} PIN-110001 | PIN: 110001 | Delhi 110001 => 110001
+    {AT} 1010 Wien 2 => 1010
+    {CZ} 110 00 Praha 1 | PSČ 110 00 => 11000
+    {PT} 1000-001 Lisboa => 1000001
+    {GB} SW1A 1AA London | London SW1A 1AA | sw1a1aa => sw1a1aa
+    {CA} K1A 0B1 Ottawa | K1A-0B1 => k1a0b1
+    {NL} 1012 AB Amsterdam | 1012AB | NL-1012 AB => 1012ab
+    {BR} 1001000 | 01001-000 | CEP 01001-000 => 01001000
+    {IT} 187 | 00187 | 00187 Roma => 00187
+    {ZA} 157 | 0157 => 0157
+    {LV} 1010 | LV-1010 | LV1010 Rīga => lv1010
+    {LT} 01103 | LT-01103 => lt01103
+    {MD} 2001 | MD-2001 => md2001
+    {AD} 500 | AD500 => ad500
+    {RE} FR-97400 | F-97400 | 97400 => 97400
+    {FK} FIQQ 1ZZ => fiqq1zz
     {PR} 00901-1234 | 901 => 00901
     {GU} 96910-1234 => 96910
     {DE} 1067.0 | 01067 => 01067
@@ -230,12 +267,26 @@ STATES = """
     Ontario (CA) | Ontario | Ontario, Canada => on
     {GE} Georgia => georgia
     {AU} New South Wales => newsouthwales
-    {US} Ontario => ontario
+    {US} Ontario | Bavaria =>
+    {CA} Narnia =>
+    {US} N. Carolina | No. Carolina | North Carolina => nc
+    {US} W. Virginia => wv
+    {US} NYC | New York City => ny
+    {US} APO AE | APO, AE | F.P.O. AE => ae
+    {US} us_ca | US-CA => ca
+    {DE} Bayern (DE) | Bayern => bayern
+    {BR} São Paulo (BR) => sãopaulo
     {MX} Baja California => bajacalifornia
     Bayern => bayern
 """
 
 BIRTHDAYS = """
+    {HR} 3 listopada 1997 => 19971003
+    {PL} 3 listopada 1997 => 19971103
+    {HR} 3 lip 1997 => 19970603
+    {PL} 3 lip 1997 => 19970703
+    3 listopada 1997 | 3 lip 1997 =>
+    {FI} 16 Mar 1997 => 19970316
     1997-2-16 | 1997/2/16 | 1997.02.16 | 19970216 | 16.2.1997 | 2/16/1997 => 19970216
     16 Feb 1997 | 16-Feb-1997 | February 16, 1997 | Feb 16th, 1997 => 19970216
     16. Februar 1997 | 16 février 1997 | 16 de febrero de 1997 => 19970216
