@@ -17,15 +17,15 @@ test:  ## The quick tests, on one series (ODOO=17.0|18.0|19.0, TAGS=/module:Clas
 	@$(DEV) test $(if $(TAGS),--tags '$(TAGS)')
 
 test-processes:  ## What needs servers and workers: deliveries, crashes, updates, chaos
-	@$(DEV) test --group processes
+	@$(DEV) test --groups processes
 
 test-browser:  ## What needs Chromium: the visitor's pages, the Pixel, the tours
-	@$(DEV) test --group browser
+	@$(DEV) test --groups browser
 
 test-slow:  ## Big tables, histories and costs; then the update and the removal
-	@$(DEV) test --group slow
+	@$(DEV) test --groups slow
 
-test-all:  ## All four of these groups, on one series
+test-all:  ## All of these groups, on one series
 	@$(DEV) test-all
 
 test-core:  ## The tests of capi/: no Odoo, no database, a second

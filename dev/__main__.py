@@ -61,8 +61,13 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     test = add(_test, "test")
-    test.add_argument("--group", default="quick", help="of tests (default: quick)")
-    test.add_argument("--tags", help="Odoo's --test-tags, instead of a group")
+    test.add_argument(
+        *("--groups", "-g"),
+        nargs="+",
+        default=("quick", "pure"),
+        help="of tests (default: quick pure)",
+    )
+    test.add_argument("--tags", help="Odoo's --test-tags, instead of groups")
     add(_test_all, "test-all")
     add(_test_core, "test-core")
     simulate = add(_simulate, "simulate")
@@ -96,12 +101,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _test(options: argparse.Namespace) -> int:
-    """Run a group of the addon's tests in Odoo."""
-    from .testing import suite
+    """Run groups of the addon's tests in Odoo."""
+    from .testing import everything, suite
 
-    if options.group not in suite.GROUPS:
+    unknown = set(options.groups) - suite.GROUPS.keys()
+    if unknown:
         raise Problem(f"The groups of tests are {', '.join(suite.GROUPS)}.")
-    return suite.test(options.odoo, options.group, options.tags).close()
+    if options.tags or len(options.groups) == 1:
+        return suite.test(options.odoo, options.groups[0], options.tags).close()
+    return everything.test_all((options.odoo,), options.groups).close()
 
 
 def _test_all(options: argparse.Namespace) -> int:

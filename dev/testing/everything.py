@@ -1,4 +1,4 @@
-"""`make test-all` and what CI runs: every group of tests, a few at once."""
+"""Several groups of tests at once: `make test`, `make test-all`, and what CI runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import IO
 
 from .. import tools
 from ..console import say
@@ -20,7 +21,7 @@ from .tally import Tally
 
 # Seconds between two looks at what is under way, and between two signs of life.
 _POLL = 0.5
-_HEARTBEAT = 60
+_HEARTBEAT = 30
 # Lines of what failed that are said again at the very end.
 _SHOWN_AGAIN = 25
 
@@ -36,8 +37,8 @@ def test_ci(default: str) -> Tally:
     return tally
 
 
-def test_all(all_series: Sequence[str]) -> Tally:
-    """Run each group of tests on each series, on a database of its own.
+def test_all(all_series: Sequence[str], groups: Collection[str] = GROUPS) -> Tally:
+    """Run groups of tests on each of some series, each on a database of its own.
 
     Much of the suite waits for processes and for the browser: one run more than there
     are cores keeps them busy.
@@ -45,12 +46,13 @@ def test_all(all_series: Sequence[str]) -> Tally:
     start = time.monotonic()
     runs = [
         _Run(series, group, is_first=series == all_series[0])
-        for group in GROUPS
+        for group in groups
         for series in all_series
     ]
     tally, ends = Tally(), []
     # What all of them need is seen to by one.
-    have_browser()
+    if "browser" in groups:
+        have_browser()
     tools.uv()
     with postgres.running():
         for run in _carry_out(runs, (os.cpu_count() or 1) + 1):
@@ -73,25 +75,25 @@ class _Run:
     group: str
     is_first: bool
     lines: list[str] = field(default_factory=list)
+    _output: IO[bytes] = field(init=False)
 
     def __str__(self) -> str:
         return f"Odoo {self.series}, {self.group}"
 
     @contextmanager
-    def under_way(self) -> Iterator[subprocess.Popen[str]]:
+    def under_way(self) -> Iterator[subprocess.Popen[bytes]]:
         """Have it run; it ends with the block, and what it has said is known then."""
-        with tempfile.TemporaryFile("w+") as output:
+        with tempfile.TemporaryFile() as self._output:
             # PostgreSQL is the same on each series: one plays them all.
             histories = {} if self.is_first else {"HISTORIES": "50"}
             process = subprocess.Popen(
                 (sys.executable, "-m", "dev", "test", "--odoo", self.series)
-                + ("--group", self.group),
+                + ("--groups", self.group),
                 cwd=ROOT,
                 env=os.environ | histories,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=self._output,
                 stderr=subprocess.STDOUT,
-                text=True,
             )
             try:
                 yield process
@@ -99,14 +101,24 @@ class _Run:
                 if process.poll() is None:
                     process.terminate()
                     process.wait()
-                output.seek(0)
-                self.lines = output.read().splitlines()
+                self.lines = self._said()
+
+    def _said(self) -> list[str]:
+        # The place in the file is shared with the process that writes.
+        size = os.fstat(self._output.fileno()).st_size
+        said = os.pread(self._output.fileno(), size, 0)
+        return said.decode(errors="replace").splitlines()
+
+    def show(self) -> None:
+        """Say how far it is."""
+        last = (self._said() or [""])[-1]
+        say(f"    {self}: {last.strip()}")
 
 
 def _carry_out(runs: Sequence[_Run], at_once: int) -> Iterator[_Run]:
     """Yield each run when it has ended; at most so many are under way."""
     waiting, spoke_at = list(reversed(runs)), time.monotonic()
-    under_way: dict[_Run, tuple[subprocess.Popen[str], ExitStack]] = {}
+    under_way: dict[_Run, tuple[subprocess.Popen[bytes], ExitStack]] = {}
     with ExitStack() as everything:
         while waiting or under_way:
             while waiting and len(under_way) < at_once:
@@ -119,5 +131,6 @@ def _carry_out(runs: Sequence[_Run], at_once: int) -> Iterator[_Run]:
                     yield run
             if time.monotonic() - spoke_at >= _HEARTBEAT:
                 spoke_at = time.monotonic()
-                say(f"    under way: {'; '.join(map(str, under_way))}")
+                for run in under_way:
+                    run.show()
             time.sleep(_POLL)

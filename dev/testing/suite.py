@@ -14,14 +14,16 @@ from ..odoo.server import choose_port
 from . import meta_sdk
 from .tally import Tally
 
-# What is tested apart from the rest, by the tag of its classes: the longest first, so
-# that nothing long is begun when all else is done.
+# What is tested apart from the rest, by the tag of its classes.
 _APART = ("processes", "browser", "slow")
-# What each target runs, in Odoo's words; tests/test_groups.py sees to it that each test
-# is in one of them, and in one only.
+# What can be run by itself, in Odoo's words: the longest first, so that nothing long is
+# begun when all else is done. tests/test_groups.py sees to it that each test is in one
+# of them, and in one only.
 GROUPS = {
     **{tag: f"{tag}/{ADDON}" for tag in _APART},
-    "quick": ",".join((f"/{ADDON}", *(f"-{tag}" for tag in _APART))),
+    "quick": ",".join((f"/{ADDON}", "-at_install", *(f"-{tag}" for tag in _APART))),
+    # What needs no shop: it runs while the addon is being installed.
+    "pure": f"at_install/{ADDON}",
 }
 _UNINSTALL = Path(__file__).with_name("uninstall.py")
 
@@ -33,7 +35,7 @@ def have_browser() -> None:
             say("==> No Chromium or Chrome found: tests that need one will be skipped")
 
 
-def test(series: str, group: str = "quick", tags: str | None = None) -> Tally:
+def test(series: str, group: str, tags: str | None = None) -> Tally:
     """Run a group of tests on one series, or only what ``tags`` selects.
 
     The update and the removal of the addon take as long as a slow test, and are tried
