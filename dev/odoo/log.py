@@ -20,8 +20,9 @@ _STARTING = re.compile(r"Starting (\w+\.\w+) \.\.\.")
 _LOADING = re.compile(r"Loading module (\w+) \((\d+/\d+)\)")
 _SKIPPED = re.compile(r"skipped (.+?) : (.*)")
 
-# Seconds between two signs of life.
+# Seconds between two signs of life, and how these begin.
 _HEARTBEAT = 15
+PROGRESS = ("    test ", "    module ")
 # Lines that are shown at the end of a run, so that they are read there.
 _SHOWN = 20
 
@@ -119,16 +120,16 @@ class Log:
             self.skipped[skipped[1]] = skipped[2]
         elif starting := _STARTING.match(message):
             self.started.add(starting[1])
-            self._tell(f"test {len(self.started)}, {starting[1]}")
+            self._tell(f"{PROGRESS[0]}{len(self.started)}, {starting[1]}")
         elif loading := _LOADING.match(message):
-            self._tell(f"module {loading[2]}, {loading[1]}")
+            self._tell(f"{PROGRESS[1]}{loading[2]}, {loading[1]}")
 
     def _tell(self, where: str) -> None:
         """Say where it is, if nothing was said for a while."""
         now = time.monotonic()
         if now - self._spoke_at >= _HEARTBEAT:
             self._spoke_at = now
-            say(f"    {where}")
+            say(where)
 
     def _finish(self) -> None:
         """Judge the record that has now been read to its end."""

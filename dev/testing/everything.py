@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO
@@ -16,6 +16,7 @@ from .. import tools
 from ..console import say
 from ..layout import ODOO_SOURCES, ROOT, SERIES
 from ..odoo import postgres, sources
+from ..odoo.log import PROGRESS
 from .suite import GROUPS, have_browser
 from .tally import Tally
 
@@ -49,22 +50,32 @@ def test_all(all_series: Sequence[str], groups: Collection[str] = GROUPS) -> Tal
         for group in groups
         for series in all_series
     ]
-    tally, ends = Tally(), []
+    tally = Tally()
     # What all of them need is seen to by one.
     if "browser" in groups:
         have_browser()
     tools.uv()
     with postgres.running():
-        for run in _carry_out(runs, (os.cpu_count() or 1) + 1):
-            say("\n".join((f"==> {run}", *run.lines[:-1])))
-            found = Tally.read(run.lines[-1] if run.lines else "")
-            tally.add(found)
-            if found.failed:
-                ends += [f"==> {run}, once more:", *run.lines[-_SHOWN_AGAIN - 1 : -1]]
-    if ends:
-        say("\n".join(ends))
+        _report(_carry_out(runs, (os.cpu_count() or 1) + 1), tally)
     say(f"{len(runs)} runs in {time.monotonic() - start:.0f} s")
     return tally
+
+
+def _report(runs: Iterable[_Run], tally: Tally) -> None:
+    """Say what each run has said; of those that failed, the end once more at the end."""
+    ends: list[str] = []
+    for run in runs:
+        # How far it was is known by now.
+        lines = [line for line in run.lines if not line.startswith(PROGRESS)]
+        found = Tally.read(lines[-1] if lines else "")
+        if lines and lines[-1] == str(found):
+            lines.pop()
+        tally.add(found)
+        say("\n".join((f"==> {run}", *lines)))
+        if found.failed:
+            ends += [f"==> {run}, once more:", *lines[-_SHOWN_AGAIN:]]
+    if ends:
+        say("\n".join(ends))
 
 
 @dataclass(eq=False)
