@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from .. import tools
 from ..console import need_disk, step
-from ..layout import ADDONS, DEV, REQUIREMENTS, arriving, exclusive, remove
+from ..layout import ADDONS, DEV, REQUIREMENTS, exclusive, remove
 from . import sources
 
 # Needed for nothing here; the first two need a compiler and a C library each.
@@ -65,8 +66,10 @@ class Environment:
     def write_config(self, socket: Path) -> None:
         """Write the settings that every Odoo of this series is started with."""
         self.data.mkdir(exist_ok=True)
-        with arriving(self.config) as new:
-            new.write_text(self.config_for(socket, ADDONS))
+        # At no moment is it missing or half there: another run may be starting Odoo.
+        new = self.config.with_suffix(f".{os.getpid()}")
+        new.write_text(self.config_for(socket, ADDONS))
+        new.replace(self.config)
 
     def config_for(self, socket: Path, addons: Path) -> str:
         """Return settings with the addon taken from the folder ``addons``."""
