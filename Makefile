@@ -22,7 +22,7 @@ test-processes:  ## What needs servers and workers: deliveries, crashes, updates
 test-browser:  ## What needs Chromium: the visitor's pages, the Pixel, the tours
 	@$(DEV) test --groups browser
 
-test-slow:  ## Big tables, histories and costs; then the update and the removal
+test-slow:  ## Big tables and histories; then the update and the removal
 	@$(DEV) test --groups slow
 
 test-all:  ## All of these groups, on one series

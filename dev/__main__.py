@@ -62,10 +62,9 @@ def _parser() -> argparse.ArgumentParser:
 
     test = add(_test, "test")
     test.add_argument(
-        *("--groups", "-g"),
+        "--groups",
         nargs="+",
-        default=("quick", "pure"),
-        help="of tests (default: quick pure)",
+        help="of tests (default: the quick ones)",
     )
     test.add_argument("--tags", help="Odoo's --test-tags, instead of groups")
     add(_test_all, "test-all")
@@ -104,12 +103,12 @@ def _test(options: argparse.Namespace) -> int:
     """Run groups of the addon's tests in Odoo."""
     from .testing import everything, suite
 
-    unknown = set(options.groups) - suite.GROUPS.keys()
-    if unknown:
+    groups = options.groups or suite.QUICK
+    if set(groups) - suite.GROUPS.keys():
         raise Problem(f"The groups of tests are {', '.join(suite.GROUPS)}.")
-    if options.tags or len(options.groups) == 1:
-        return suite.test(options.odoo, options.groups[0], options.tags).close()
-    return everything.test_all((options.odoo,), options.groups).close()
+    if options.tags or len(groups) == 1:
+        return suite.test(options.odoo, groups[0], options.tags).close()
+    return everything.test_all((options.odoo,), groups).close()
 
 
 def _test_all(options: argparse.Namespace) -> int:

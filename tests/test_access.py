@@ -127,7 +127,7 @@ class TestAccess(MetaCapiCase):
             kept.search([])
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "requests")
 class TestAccessOverRpc(RpcCase):
     @mute_logger("odoo.http", "odoo.models", "odoo.addons.base.models.ir_model")
     def test_an_administrator_writes_nothing_by_hand_over_rpc(self):

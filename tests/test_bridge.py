@@ -138,7 +138,7 @@ class BridgeCase(VisitCase, HttpCase):
         self.assertFalse(self.events())
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "requests")
 class TestBridge(BridgeCase):
     """What a browser may tell, and what it may not."""
 
@@ -504,7 +504,7 @@ class TestBridge(BridgeCase):
         self.assertEqual((response.status_code, response.content), (403, b""))
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "requests")
 class TestBridgeHooks(BridgeCase):
     """The funnel's events that our own models make."""
 

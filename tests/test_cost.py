@@ -43,7 +43,7 @@ def crafted():
     yield {**PLAIN, "custom_data": {"a" * 15_000: 1}}
 
 
-@tagged("post_install", "-at_install", "slow")
+@tagged("post_install", "-at_install", "requests")
 class TestCost(BridgeCase):
     """What a stranger can make the shop do is little, however it is asked for."""
 

@@ -11,7 +11,7 @@ from odoo.tools import mute_logger
 from .test_bridge import AGENT, FBP, BridgeCase
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "requests")
 class TestFunnel(BridgeCase):
     """What the shop's own events tell of products, from the first look to the order."""
 

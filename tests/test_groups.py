@@ -1,7 +1,7 @@
 import unittest
 from pathlib import Path
 
-from odoo.tests import BaseCase, loader, tagged
+from odoo.tests import BaseCase, HttpCase, loader, tagged
 from odoo.tests.tag_selector import TagsSelector
 
 from ..dev.testing.suite import GROUPS
@@ -38,11 +38,17 @@ class TestGroups(BaseCase):
                 position = {"at_install", "post_install"} & test.test_tags
                 self.assertEqual(len(position), 1, position)
 
-    def test_what_needs_a_browser_or_processes_says_so(self):
-        for base, tag in ((BrowserMixin, "browser"), (ProcessCase, "processes")):
-            for test in self.tests:
-                if isinstance(test, base):
-                    self.assertIn(tag, test.test_tags, test.id())
+    def test_what_needs_a_browser_processes_or_requests_says_so(self):
+        for test in self.tests:
+            with self.subTest(test.id()):
+                needed = set()
+                if isinstance(test, BrowserMixin):
+                    needed = {"browser"}
+                elif isinstance(test, ProcessCase):
+                    needed = {"processes"}
+                elif isinstance(test, HttpCase):
+                    needed = {"requests"}
+                self.assertLessEqual(needed, test.test_tags)
 
 
 def _flat(suites):

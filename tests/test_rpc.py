@@ -51,7 +51,7 @@ class RpcError(Exception):
         return self.args[0].rpartition(".")[2]
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "requests")
 class TestRpc(RpcCase):
     @classmethod
     def setUpClass(cls):

@@ -77,7 +77,7 @@ class SecrecyCase(RpcCase):
     # ---------------------------------------------------------------------- the log
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "requests")
 class TestSecrecy(SecrecyCase):
     @classmethod
     def setUpClass(cls):
@@ -457,7 +457,7 @@ class TestSecrecy(SecrecyCase):
             self.website.with_user(designer).meta_capi_access_token  # noqa: B018
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "requests")
 class TestPersonalData(SecrecyCase, VisitCase):
     def setUp(self):
         super().setUp()

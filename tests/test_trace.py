@@ -13,7 +13,7 @@ from .test_bridge import AGENT, BridgeCase
 STATES = ("switched off", "unconfigured", "neutralised")
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "requests")
 class TestTrace(BridgeCase):
     """Where nothing is to be sent, a visitor leaves no trace; and nothing breaks."""
 

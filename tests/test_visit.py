@@ -14,7 +14,7 @@ ACCEPTED = '{"required": true, "optional": true}'
 REFUSED = '{"required": true, "optional": false}'
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "requests")
 class TestVisit(MetaCapiCase, HttpCase):
     """The cookies that a visitor of the real website gets, and does not get."""
 

@@ -736,7 +736,7 @@ class TestLoadedPixel(VisitorCase):
         self.assertFalse(self.browser.errors)
 
 
-@tagged("post_install", "-at_install")
+@tagged("post_install", "-at_install", "requests")
 class TestPageTells(BridgeCase):
     """What a page tells of itself in the requests of its script."""
 

@@ -15,16 +15,18 @@ from . import meta_sdk
 from .tally import Tally
 
 # What is tested apart from the rest, by the tag of its classes.
-_APART = ("processes", "browser", "slow")
+_APART = ("processes", "browser", "slow", "requests")
 # What can be run by itself, in Odoo's words: the longest first, so that nothing long is
 # begun when all else is done. tests/test_groups.py sees to it that each test is in one
-# of them, and in one only.
+# of them, and in one only. Those that make requests are by themselves because Odoo builds
+# all assets before it runs the first of them.
 GROUPS = {
     **{tag: f"{tag}/{ADDON}" for tag in _APART},
     "quick": ",".join((f"/{ADDON}", "-at_install", *(f"-{tag}" for tag in _APART))),
     # What needs no shop: it runs while the addon is being installed.
     "pure": f"at_install/{ADDON}",
 }
+QUICK = ("quick", "requests", "pure")
 _UNINSTALL = Path(__file__).with_name("uninstall.py")
 
 
