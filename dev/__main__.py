@@ -48,8 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(
-        function: Callable[[argparse.Namespace], int], name: str
+        function: Callable[[argparse.Namespace], int],
     ) -> argparse.ArgumentParser:
+        name = function.__name__[1:].replace("_", "-")
         command = commands.add_parser(name, help=function.__doc__)
         command.set_defaults(command=function)
         command.add_argument(
@@ -60,39 +61,30 @@ def _parser() -> argparse.ArgumentParser:
         )
         return command
 
-    test = add(_test, "test")
-    test.add_argument(
-        "--groups",
-        nargs="+",
-        help="of tests (default: the quick ones)",
-    )
+    test = add(_test)
+    test.add_argument("--groups", nargs="+", help="of tests (default: the quick ones)")
     test.add_argument("--tags", help="Odoo's --test-tags, instead of groups")
-    add(_test_all, "test-all")
-    add(_test_core, "test-core")
-    simulate = add(_simulate, "simulate")
+    simulate = add(_simulate)
     simulate.add_argument("--seed", type=int, default=0, help="of the first history")
     simulate.add_argument("--count", type=int, default=100_000, help="of histories")
-    demo = add(_demo, "demo")
+    demo = add(_demo)
     demo.add_argument("--once", action="store_true", help="prove it, then exit")
-    add(_ci, "ci")
-    chaos = add(_chaos, "chaos")
+    chaos = add(_chaos)
     chaos.add_argument("--seed", type=int, help="of a run to repeat")
     chaos.add_argument("--only", type=int, nargs="*", default=(), metavar="NUMBER")
-    bench = add(_bench, "bench")
+    bench = add(_bench)
     bench.add_argument("--size", choices=("full", "medium", "smoke"), default="full")
     bench.add_argument("--rows", type=int, nargs="*", default=(), metavar="NUMBER")
-    add(_lint, "lint")
-    add(_format, "format")
-    add(_shell, "shell")
-    add(_odoo, "odoo").add_argument("arguments", nargs="*", help="what Odoo is told")
-    pictures = add(_screenshots, "screenshots")
+    add(_odoo).add_argument("arguments", nargs="*", help="what Odoo is told")
+    pictures = add(_screenshots)
     pictures.add_argument(
         "--target", type=Path, help="a folder (default: static/description/images)"
     )
-    add(_pot, "pot")
-    add(_release_check, "release-check")
-    add(_dist, "dist")
-    add(_clean, "clean").add_argument("--cache", action="store_true")
+    add(_clean).add_argument("--cache", action="store_true")
+    for function in (_test_all, _test_core, _ci, _lint, _format, _shell):
+        add(function)
+    for function in (_pot, _release_check, _dist):
+        add(function)
     return parser
 
 
