@@ -236,6 +236,7 @@ class VisitCase(MetaCapiCase):
             is_frontend=True,
             env=self.env(user=user or self.visitor),
             website=self.website,
+            session={},
             future_response=SimpleNamespace(
                 set_cookie=lambda key, value, **options: self.cookies.update(
                     {key: value}

@@ -1,9 +1,13 @@
 import doctest
 import gzip
 import json
+import re
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
+
+from werkzeug.datastructures import Headers
 
 from odoo.http import root
 from odoo.tests import BaseCase, HttpCase, new_test_user, tagged
@@ -640,6 +644,56 @@ class TestBridgeHooks(BridgeCase):
             self.add(order, 1)
         self.assertTrue(order.order_line)
         self.assertFalse(self.events())
+
+
+@tagged("post_install", "-at_install", "requests")
+class TestHandOver(BridgeCase):
+    """What a page is told of what was made of the requests that led to it."""
+
+    def setUp(self):
+        super().setUp()
+        self.set_mode("load")
+        self.session_of_visit = {}
+
+    def answer(self, status, events=(), **options):
+        """Answer a request that made events; return the ids that its page is told."""
+        with self.visiting(**options):
+            request = meta_capi_bridge.request
+            request.session = self.session_of_visit
+            request.future_response.headers = Headers()
+            request.httprequest.headers = options.get("headers", {})
+            request.httprequest.environ["meta_capi.made"] = [
+                (event.id, {"name": event.event_name, "id": event.event_id})
+                for event in events
+            ]
+            response = SimpleNamespace(status_code=status, mimetype="text/html")
+            self.env["meta.capi.bridge"]._hand_over(response)
+            told = request.future_response.headers.get("Server-Timing", "")
+        return re.findall(r"event-\d", told)
+
+    def test_what_two_redirections_made_is_told_together(self):
+        first, second = self.record(event_id="event-1"), self.record(event_id="event-2")
+        self.assertFalse(self.answer(303, first))
+        self.assertFalse(self.answer(303, second))
+        self.assertEqual(self.answer(200), ["event-1", "event-2"])
+        self.assertFalse(self.answer(200))
+
+    def test_of_redirections_no_more_is_kept_than_a_page_can_use(self):
+        event = self.record(event_id="event-1")
+        for _number in range(50):
+            self.answer(303, event)
+        self.assertEqual(len(self.session_of_visit["meta_capi.made"]), 20)
+
+    def test_a_no_in_between_lets_the_page_know_nothing(self):
+        self.answer(303, self.record(event_id="event-1"))
+        self.assertFalse(self.answer(200, consent=False))
+        self.assertFalse(self.answer(200))
+
+    def test_a_switch_off_in_between_lets_the_page_know_nothing(self):
+        self.answer(303, self.record(event_id="event-1"))
+        self.parameters.set_param("meta_capi.enabled", "False")
+        self.assertFalse(self.answer(200))
+        self.assertFalse(self.session_of_visit)
 
 
 class TestBridgeParts(BaseCase):

@@ -66,6 +66,42 @@ class TestConsent(VisitCase):
         (received,) = self.graph.events
         self.assertEqual(received.event["event_id"], stranger.event_id)
 
+    def test_a_no_counts_where_the_consent_tool_has_taken_the_cookies_itself(self):
+        with self.visit():
+            order = self.order()
+            view = self.api.send_event("PageView")
+        for key in ("sale_order_id", "sale_last_order_id"):
+            with self.subTest(key), self.env.cr.savepoint() as step:
+                with self.visit(consent=False, cookies={}) as request:
+                    request.session[key] = order.id
+                    self.env["meta.capi.browser"]._follow()
+                self.assertEqual(view.state, "cancelled")
+                self.assertEqual(self.kept(order), {"consent": False})
+                self.assertEqual(self.purchase(order).state, "cancelled")
+                step.rollback()
+
+    def test_a_no_of_somebody_else_leaves_the_order_alone(self):
+        with self.visit():
+            order = self.order()
+        with self.visit(consent=False, cookies={}):
+            self.env["meta.capi.browser"]._follow()
+        self.assertTrue(self.kept(order)["consent"])
+
+    def test_a_cookie_of_the_bar_that_holds_no_answer_is_none(self):
+        for value, answer in (
+            ('{"required": true, "optional": false}', False),
+            ("{}", None),
+            ("true", None),  # of before Odoo 16
+            ("null", None),
+            ("5", None),
+            ("[]", None),
+            ("optional", None),
+            ("", None),
+        ):
+            cookies = {"website_cookies_bar": value}
+            with self.subTest(value), self.visit(consent=None, cookies=cookies):
+                self.assertIs(self.env["meta.capi.browser"]._consent_of_bar(), answer)
+
     def test_withdrawn_consent_reaches_what_has_failed_and_could_be_retried(self):
         with self.visit():
             failed = self.api.send_event("PageView", custom_data={"value": "?"})

@@ -342,6 +342,22 @@ class TestFunnel(BridgeCase):
                 self.call_and_see("/website_mass_mailing/subscribe", **asked)
             )
 
+    def test_a_subscription_by_a_form_is_told_of_once(self):
+        model = self.env["ir.model"]._get("mailing.contact")
+        if not model or not model.website_form_access:
+            self.skipTest("no form makes subscribers without website_mass_mailing")
+        news = self.env["mailing.list"].create({"name": "News", "is_public": True})
+        seen = self.events()
+        answer = self.opener.post(
+            f"{self.base_url()}/website/form/mailing.contact",
+            data={"email": "jane@example.com", "list_ids": str(news.id)},
+            headers={"User-Agent": AGENT},
+            timeout=30,
+        )
+        self.assertIn("id", answer.json())
+        event = self.events() - seen
+        self.assertEqual(event.mapped("event_name"), ["CompleteRegistration"])
+
     def test_what_an_employee_makes_in_these_apps_is_told_of_nobody(self):
         for model in ("product.wishlist", "mailing.subscription"):
             if model == "product.wishlist" and model in self.env:

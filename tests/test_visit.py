@@ -28,8 +28,10 @@ class TestVisit(MetaCapiCase, HttpCase):
         response = self.url_open(path, headers=agent, allow_redirects=False, timeout=60)
         self.assertEqual(response.status_code, 200)
         # A visitor who comes back brings along what the test says, and nothing else.
-        for name in {"_fbc", "_fbp", *cookies} & set(self.opener.cookies.keys()):
-            self.opener.cookies.pop(name)
+        jar = self.opener.cookies
+        for cookie in list(jar):
+            if cookie.name in {"_fbc", "_fbp", *cookies}:
+                jar.clear(cookie.domain, cookie.path, cookie.name)
         headers = response.raw.headers.getlist("Set-Cookie")
         return {
             header.partition("=")[0]: header
@@ -53,6 +55,13 @@ class TestVisit(MetaCapiCase, HttpCase):
         self.get("/")
         self.assertEqual(self.get("/?fbclid=AbC").keys(), {"_fbc", "_fbp"})
         self.assertEqual(self.get("/shop").keys(), {"_fbp"})
+
+    def test_an_older_click_of_another_tab_replaces_no_newer_one(self):
+        older = {**VISITOR, "Referer": f"{self.base_url()}/?fbclid=Older"}
+        self.assertFalse(self.get("/shop", agent=older, _fbc=FBC, _fbp=FBP))
+        self.assertIn("Older", self.get("/shop", agent=older, _fbp=FBP)["_fbc"])
+        newer = self.get("/shop?fbclid=Newer", agent=older, _fbc=FBC, _fbp=FBP)
+        self.assertIn("Newer", newer["_fbc"])
 
     def test_cookies_that_are_there_are_not_set_again(self):
         self.assertFalse(self.get("/?fbclid=AbCdEf", _fbc=FBC, _fbp=FBP))

@@ -1,3 +1,4 @@
+import json
 import time
 from datetime import timedelta
 
@@ -204,7 +205,12 @@ class MetaCapiBrowser(models.Model):
                 return True
         except ValueError:  # the cookie holds no JSON
             return None
-        return False if request.httprequest.cookies.get(_CONSENT_COOKIE) else None
+        try:
+            answer = json.loads(request.httprequest.cookies.get(_CONSENT_COOKIE) or "")
+        except ValueError:
+            return None
+        # One of before Odoo 16 is no answer: the visitor is asked again.
+        return False if isinstance(answer, dict) and "optional" in answer else None
 
     @api.model
     def _is_prefetch(self):
@@ -217,8 +223,9 @@ class MetaCapiBrowser(models.Model):
         """Return ``fbc`` and ``fbp`` of the visitor's browser, made where missing.
 
         A click on an ad is in the URL of the page it led to, and in the referrer of the
-        next one, which is what is left of it where consent was given on the first. The
-        event of a page that was not asked for in its own request tells both.
+        next one, which is what is left of it where consent was given on the first: of
+        two tabs it may be the older one, so that it replaces no click that is known.
+        The event of a page that was not asked for in its own request tells both.
         """
         httprequest = request.httprequest
         if _COOKIES in httprequest.environ:
@@ -226,12 +233,18 @@ class MetaCapiBrowser(models.Model):
         domain, index = browser.cookie_domain(httprequest.host)
         now = int(time.time() * 1000)
         cookies = httprequest.cookies
-        pages = [httprequest.referrer, *httprequest.environ.get(_PAGES, ())]
-        pages = [page for page in pages if is_same_host(page, httprequest.host)]
-        clicks = map(browser.read_fbclid, (httprequest.url, *pages))
-        fbclid = next(filter(None, clicks), None)
+        shown = [httprequest.url, *httprequest.environ.get(_PAGES, ())[:1]]
+        before = [httprequest.referrer, *httprequest.environ.get(_PAGES, ())[1:]]
+        if httprequest.method != "GET":
+            # A script's call is made from the page that refers to it.
+            shown, before = [*shown, httprequest.referrer], before[1:]
+        fbc = browser.current_fbc(
+            cookies.get("_fbc"), self._click_of(shown), now, index
+        )
+        if not fbc:
+            fbc = browser.current_fbc(None, self._click_of(before), now, index)
         found = {
-            "fbc": browser.current_fbc(cookies.get("_fbc"), fbclid, now, index),
+            "fbc": fbc,
             # Where a Pixel comes later, it takes over the one that is there.
             "fbp": (
                 cookies.get("_fbp")
@@ -244,6 +257,13 @@ class MetaCapiBrowser(models.Model):
                 self._set_cookie(f"_{key}", value, browser.COOKIE_MAX_AGE, domain)
         httprequest.environ[_COOKIES] = found
         return found
+
+    @api.model
+    def _click_of(self, pages):
+        """Return the click that one of these pages of the website was led to by."""
+        host = request.httprequest.host
+        own = (page for page in pages if is_same_host(page, host))
+        return next(filter(None, map(browser.read_fbclid, own)), None)
 
     @api.model
     def _note_pages(self, *urls):
@@ -271,7 +291,7 @@ class MetaCapiBrowser(models.Model):
         consent = self._consent()
         if consent:
             self._cookies()
-        elif consent is False and {"_fbc", "_fbp"} & request.httprequest.cookies.keys():
+        elif consent is False:
             with border(self.env.cr, "Withdrawn consent could not be honoured"):
                 self._honour_withdrawal()
 
@@ -280,15 +300,32 @@ class MetaCapiBrowser(models.Model):
         """Forget the browser whose user takes back the consent, and what waits of it.
 
         A read-only request cannot write: the cookies stay, and the next one sees to it.
+        Where the consent tool has taken the cookies away itself, the visitor's order
+        still tells them.
         """
-        if getattr(self.env.cr, "readonly", False):
+        cookies = request.httprequest.cookies
+        has_cookies = bool({"_fbc", "_fbp"} & cookies.keys())
+        kept = self._kept_with_session()
+        if not (has_cookies or kept) or getattr(self.env.cr, "readonly", False):
             return
-        httprequest = request.httprequest
-        traces = {key: httprequest.cookies.get(f"_{key}") for key in ("fbc", "fbp")}
-        self._withdraw(self._visitor(), **traces)
-        domain, _index = browser.cookie_domain(httprequest.host)
-        for key in ("_fbc", "_fbp"):
-            self._set_cookie(key, "", 0, domain)
+        if kept:
+            self._withdraw(self._visitor(), kept.get("fbc"), kept.get("fbp"))
+        if has_cookies:
+            self._withdraw(self._visitor(), cookies.get("_fbc"), cookies.get("_fbp"))
+            domain, _index = browser.cookie_domain(request.httprequest.host)
+            for key in ("_fbc", "_fbp"):
+                self._set_cookie(key, "", 0, domain)
+
+    @api.model
+    def _kept_with_session(self):
+        """Return what is kept of a browser that has consented with the visitor's order."""
+        for key in ("sale_order_id", "sale_last_order_id"):
+            order_id = request.session.get(key)
+            if isinstance(order_id, int):
+                kept = self._of(self.env["sale.order"].browse(order_id))
+                if kept.get("consent"):
+                    return kept
+        return {}
 
     @api.model
     def _withdraw(self, partner, fbc=None, fbp=None):

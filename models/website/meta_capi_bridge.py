@@ -44,6 +44,8 @@ _PLACED = ("pending", "authorized", "done")
 # in the browser.
 _HEADER = "Server-Timing"
 _MADE = "meta_capi.made"
+# Redirections may follow one another.
+_MAX_MADE = 20
 # A proxy may take no more than 4 KB of headers.
 _MAX_HEADER = 2048
 
@@ -380,9 +382,10 @@ class MetaCapiBridge(models.AbstractModel):
     @api.model
     def _begin_express_checkout(self):
         """Record a checkout that is nothing but a wallet's window, on no page of its own."""
-        cart = self._cart()
-        if cart:
-            self._record_by_hook(CHECKOUT, cart)
+        with border(self.env.cr, f"{CHECKOUT} could not be told of"):
+            cart = self._cart()
+            if cart:
+                self._record_by_hook(CHECKOUT, cart)
 
     @api.model
     def _record_by_hook(self, event_name, origin, custom_data=None, **arguments):
@@ -431,19 +434,31 @@ class MetaCapiBridge(models.AbstractModel):
     def _hand_over(self, response):
         """Tell the page by ``response`` what was made of its request."""
         made = request.httprequest.environ.get(_MADE, [])
-        rows = self.env["meta.capi.event"].sudo()
-        there = rows.browse(row_id for row_id, _event in made if row_id).exists()
-        if 300 <= response.status_code < 400:
-            # Nothing is kept of a visitor who has not answered.
-            kept = [event for row_id, event in made if row_id in there.ids]
-            if kept:
-                request.session[_MADE] = kept
+        browser = self.env["meta.capi.browser"]
+        is_page = response.mimetype == "text/html" and not browser._is_prefetch()
+        before = request.session.get(_MADE, [])
+        if not made and not (before and is_page):
             return
-        told = [event for row_id, event in made if not row_id or row_id in there.ids]
-        if _MADE in request.session and response.mimetype == "text/html":
-            told = [*request.session.pop(_MADE), *told]
-        if told:
-            request.future_response.headers.add(_HEADER, _to_header(told))
+        rows = self.env["meta.capi.event"].sudo()
+        with border(
+            self.env.cr, "A page could not be told what was made of its request"
+        ):
+            there = (
+                rows.browse(row_id for row_id, _event in made if row_id).exists().ids
+            )
+            if 300 <= response.status_code < 400:
+                # Nothing is kept of a visitor who has not answered.
+                kept = [event for row_id, event in made if row_id in there]
+                if kept:
+                    request.session[_MADE] = [*before, *kept][-_MAX_MADE:]
+                return
+            told = [event for row_id, event in made if not row_id or row_id in there]
+            if before and is_page:
+                request.session.pop(_MADE)
+                if browser._of_request().get("consent"):
+                    told = [*before, *told]
+            if told:
+                request.future_response.headers.add(_HEADER, _to_header(told))
 
 
 @lru_cache(maxsize=1)

@@ -213,12 +213,19 @@
         post(config.collect, body);
     }
 
+    /* What no server would read would be lost as a whole. */
+    function short(url) {
+        const [page, query] = url.split("#")[0].split("?");
+        const click = /(^|&)(fbclid=[^&]+)/.exec(query);
+        return url.length < 4096 ? url.split("#")[0] : click ? `${page}?${click[2]}` : page;
+    }
+
     function mirror(name, id, data) {
         const payload = {
             event_name: name,
             event_id: id,
-            event_source_url: location.href.split("#")[0],
-            referrer_url: document.referrer,
+            event_source_url: short(location.href),
+            referrer_url: short(document.referrer),
             data_processing_options: limits[0],
             data_processing_options_country: limits[1],
             data_processing_options_state: limits[2],
