@@ -146,10 +146,10 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    """Show an order become a Purchase in a real shop."""
-    from . import demo
+    """Show a visitor buy in a real shop, and Meta hear of it."""
+    from .demo import run
 
-    return demo.demo(options.odoo, options.once)
+    return run.demo(options.odoo, options.once)
 
 
 def _lint(_options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from odoo.tests.common import HOST, ChromeBrowser
 
+REPOSITORY = Path(__file__).parent.parent
 FACEBOOK = "https://connect.facebook.net/"
 # Where the Pixel sends to.
 TR = "https://www.facebook.com/tr/"
@@ -42,7 +43,7 @@ class Browser:
         self.timeout = TIMEOUT
         self.waits = False
         self._gate, self._is_shut, self._held = threading.RLock(), False, []
-        self._script = (Path(__file__).parent / "fbevents.js").read_bytes()
+        self._script = (REPOSITORY / "dev/sandbox/fbevents.js").read_bytes()
         self._loaded = threading.Event()
         self.chrome._handlers.update(
             {

@@ -21,6 +21,8 @@ from .postgres import Cluster
 # The addon's own dependencies, and apps whose events it tells of where they are.
 DEPENDENCIES = "website_sale,base_automation,queue_job,crm,website_sale_wishlist,website_mass_mailing"
 
+# The demo's visitors pay by a provider that comes with Odoo and only simulates it.
+_PAYMENT = "payment_demo"
 
 # What a test with a browser would otherwise spend its first 40 seconds on.
 _BUILD_ASSETS = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
@@ -134,7 +136,7 @@ def shop(environment: Environment, cluster: Cluster) -> str:
     """Return the demo's database, made or brought up to date if need be."""
     source = template(environment, cluster)
     name = f"demo_{environment.series}"
-    base, addon = remark(cluster, source), _fingerprint()
+    base, addon = f"{remark(cluster, source)}+{_PAYMENT}", _fingerprint()
     found = remark(cluster, name) or ""
     if found == f"{base} {addon}":
         return name
@@ -143,7 +145,7 @@ def shop(environment: Environment, cluster: Cluster) -> str:
     else:
         drop(environment, cluster, name)
         copy(environment, cluster, source, name)
-        install(environment, name)
+        install(environment, name, modules=f"{ADDON},{_PAYMENT}")
     set_remark(cluster, name, f"{base} {addon}")
     return name
 
@@ -161,12 +163,16 @@ def _fingerprint() -> str:
 
 
 def install(
-    environment: Environment, database: str, script: str = "", option: str = "-i"
+    environment: Environment,
+    database: str,
+    script: str = "",
+    option: str = "-i",
+    modules: str = ADDON,
 ) -> Log:
     """Install or update the addon, then run a script in Odoo; return the log."""
     log = Log(environment.folder / "log" / "install.log")
     with step(f"{'Installing' if option == '-i' else 'Updating'} {ADDON}"):
-        code = load(environment, log, database, option)
+        code = load(environment, log, database, option, modules)
         if script and not code:
             code = run_in_odoo(environment, log, database, script)
     if code:

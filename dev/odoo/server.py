@@ -56,10 +56,12 @@ def choose_port(preferred: int = 0) -> int:
 
 
 @contextmanager
-def serving(odoo: Environment, database: str, port: int = 8069) -> Iterator[Server]:
+def serving(
+    odoo: Environment, database: str, port: int = 8069, options: Sequence[str] = ()
+) -> Iterator[Server]:
     """Have Odoo serve a database; it is gone when we leave, with all its children."""
     log = odoo.folder / "log" / "server.log"
-    command = (odoo.launcher, "-c", odoo.config)
+    command = (odoo.launcher, "-c", odoo.config, *options)
     with launched(command, database, log, environ(odoo), port) as server:
         yield server
 

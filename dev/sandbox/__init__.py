@@ -21,6 +21,7 @@ method   path                    meaning
 GET      ``/``                   what was received, newest first; all with ``?all=1``
 GET      ``/_sandbox/events``    accepted events, ``?since=index&limit=1000``
 GET      ``/_sandbox/requests``  requests, the same paging; tokens are blanked
+GET      ``/_sandbox/browser``   what the stand-in for Meta's Pixel has sent
 GET      ``/_sandbox/faults``    what is scripted at the moment
 POST     ``/_sandbox/faults``    one order or a list of them, see :meth:`Faults.order`
 POST     ``/_sandbox/pixels``    ``{"pixel_id": …, "tokens": […]}``; ``[]`` revokes,
@@ -28,6 +29,8 @@ POST     ``/_sandbox/pixels``    ``{"pixel_id": …, "tokens": […]}``; ``[]`` 
 POST     ``/_sandbox/clock``     ``{"behind": seconds}``: Meta's clock, told in ``Date``
 POST     ``/_sandbox/app``       ``{"secret": …}``: calls need proof of it; ``null`` ends it
 POST     ``/_sandbox/clear``     forget events and requests
+GET      ``/en_US/fbevents.js``  the stand-in for Meta's Pixel itself
+GET      ``/tr/``                where it sends to, ``?id=pixel&ev=name&eid=event_id``
 =======  ======================  ======================================================
 
 A comment after a rule names its source. "docs" are Meta's pages under

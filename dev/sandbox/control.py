@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from .answers import Answer
 from .faults import NO_FAULT
 from .page import Page
-from .records import BLANK, ReceivedEvent, ReceivedRequest, blank_token
+from .records import BLANK, BrowserEvent, ReceivedEvent, ReceivedRequest, blank_token
 from .shapes import is_object, is_text
 
 if TYPE_CHECKING:
     from .server import GraphSandbox
+
+# Where Meta's Pixel is loaded from, and where it sends to; on Meta's hosts, as here.
+PIXEL_PATHS = {"/en_US/fbevents.js": "fbevents", "/tr/": "tr"}
+_FBEVENTS = Path(__file__).with_name("fbevents.js")
+_GIF = base64.b64decode("R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==")
 
 
 class Control:
@@ -27,7 +34,9 @@ class Control:
         """Answer a request that is not for Graph."""
         address = urlsplit(path)
         query = {key: values[-1] for key, values in parse_qs(address.query).items()}
-        name = address.path.removeprefix("/_sandbox/").strip("/") or "page"
+        name = PIXEL_PATHS.get(address.path) or (
+            address.path.removeprefix("/_sandbox/").strip("/") or "page"
+        )
         verb = "get" if method in ("GET", "HEAD") else method.lower()
         act: Callable[[Any], Answer] | None = getattr(self, f"_{verb}_{name}", None)
         if act is None:
@@ -50,6 +59,18 @@ class Control:
 
     def _get_faults(self, query: Mapping[str, str]) -> Answer:
         return Answer.json(200, self.sandbox.faults.summary())
+
+    def _get_browser(self, _query: Mapping[str, str]) -> Answer:
+        told = [vars(event) for event in self.sandbox.browser_events]
+        return Answer.json(200, {"browser": told})
+
+    def _get_fbevents(self, _query: Mapping[str, str]) -> Answer:
+        return Answer(200, _FBEVENTS.read_bytes(), "text/javascript; charset=utf-8")
+
+    def _get_tr(self, query: Mapping[str, str]) -> Answer:
+        event = BrowserEvent(query["id"], query.get("ev", ""), query.get("eid"))
+        self.sandbox.take_from_browser(event)
+        return Answer(200, _GIF, "image/gif", {"Cache-Control": "no-store"})
 
     def _post_faults(self, orders: Any) -> Answer:
         for order in orders if isinstance(orders, list) else [orders]:

@@ -83,6 +83,7 @@ class Page:
     def __init__(self, sandbox: GraphSandbox, limit: int | None) -> None:
         self.sandbox = sandbox
         self.limit = limit
+        self.twins = {event.key for event in sandbox.browser_events if event.event_id}
 
     def render(self) -> str:
         rows = list(self._rows())
@@ -97,6 +98,7 @@ class Page:
         deliveries = self.sandbox.deliveries()
         figures = {
             "events": deliveries.total(),
+            "seen in the browser, too": len(self.twins & set(deliveries)),
             "sent again": deliveries.total() - len(deliveries),
             "requests": len(requests),
             "trouble": sum(not went_well(request) for request in requests),
@@ -137,13 +139,14 @@ class Page:
             f'<div class="warning">⚠ {escape(warning)}</div>'
             for warning in received.warnings
         )
+        twin = "by the browser, too: counted once" if received.key in self.twins else ""
         return f"""<article>
 <div class="line"><span class="name">{escape(event["event_name"])}</span>
 <span class="amount">{escape(amount)}</span>
 <span>{escape(event["action_source"])}</span>
 <span>pixel <code>{escape(received.pixel_id)}</code></span>{self._test_code(received)}
 <span class="time">{moment(event["event_time"])}</span></div>
-<div>id <code>{escape(event.get("event_id", "none"))}</code></div>
+<div>id <code>{escape(event.get("event_id", "none"))}</code> {twin}</div>
 <div>{keys}</div>{warnings}
 {self._details(event)}
 </article>"""

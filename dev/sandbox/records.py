@@ -62,6 +62,20 @@ class ReceivedEvent:
         return self.pixel_id, self.event["event_name"], self.event.get("event_id")
 
 
+@dataclass(frozen=True)
+class BrowserEvent:
+    """An event that the stand-in for Meta's Pixel has sent from a visitor's browser."""
+
+    pixel_id: str
+    event_name: str
+    event_id: str | None
+
+    @property
+    def key(self) -> tuple[str, str, str | None]:
+        """What Meta finds the server's copy by; without an ID it finds none."""
+        return self.pixel_id, self.event_name, self.event_id
+
+
 BLANK = "***"
 
 

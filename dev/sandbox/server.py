@@ -26,7 +26,7 @@ from .answers import (
     new_trace_id,
 )
 from .faults import Fault, Faults
-from .records import ReceivedEvent, ReceivedRequest
+from .records import BrowserEvent, ReceivedEvent, ReceivedRequest
 from .rules import MISSING_DATA, check_body, check_clock, is_json, parse_json
 from .shapes import is_object, is_text
 from .wire import Wire
@@ -59,6 +59,7 @@ class GraphSandbox:
         self.pixels: dict[str, set[str]] = {pixel_id: {self.token}}
         self.requests: list[ReceivedRequest] = []
         self.events: list[ReceivedEvent] = []
+        self.browser_events: list[BrowserEvent] = []
         self.max_body = max_body
         self.clock_behind = 0.0
         """Seconds by which Meta's clock is behind; it then tolerates no future (ours)."""
@@ -119,6 +120,7 @@ class GraphSandbox:
         with self._changed:
             self.requests.clear()
             self.events.clear()
+            self.browser_events.clear()
             self._changed.notify_all()
 
     def deliveries(self) -> Counter[tuple[str, str, str | None]]:
@@ -143,6 +145,12 @@ class GraphSandbox:
     def now(self) -> float:
         """Return the time by Meta's clock."""
         return self._clock() - self.clock_behind
+
+    def take_from_browser(self, event: BrowserEvent) -> None:
+        """Note what the stand-in for Meta's Pixel has sent."""
+        with self._changed:
+            self.browser_events.append(event)
+            self._changed.notify_all()
 
     # What a request goes through ------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .answers import Answer
-from .control import Control
+from .control import PIXEL_PATHS, Control
 
 if TYPE_CHECKING:
     from .server import GraphSandbox
@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         raw = self._read_body()
         path = urlsplit(self.path).path
-        if path == "/" or path.startswith("/_sandbox/"):
+        if path == "/" or path in PIXEL_PATHS or path.startswith("/_sandbox/"):
             control = Control(self.server.sandbox)
             self._write(control.answer(self.command, self.path, raw))
         else:

@@ -1,7 +1,7 @@
 /*
  * Stands in for Meta's fbevents.js: takes over the stub as that does, keeps to
- * `fbq('consent')`, sends each event as an image, once for each pixel, and tells the test
- * of it by `pixelReport`.
+ * `fbq('consent')`, sends each event as an image, once for each pixel, and tells whoever
+ * drives the browser of it by `pixelReport`, where that is defined.
  */
 (function () {
     const fbq = window.fbq;
@@ -14,7 +14,9 @@
     let limits = null;
     const report = (pixel, name, data, options) => {
         const id = (options && options.eventID) || null;
-        window.pixelReport(JSON.stringify({pixel, name, data, id, limits}));
+        if (window.pixelReport) {
+            window.pixelReport(JSON.stringify({pixel, name, data, id, limits}));
+        }
         const query = new URLSearchParams({id: pixel});
         if (typeof name === "string") {
             query.set("ev", name);

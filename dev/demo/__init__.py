@@ -1,0 +1,1 @@
+"""A shop that a visitor buys in, and the events that tell Meta of it."""

@@ -1,0 +1,162 @@
+"""The visitor where there is no browser: the same pages and forms, without scripts."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import json
+import re
+import urllib.request
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlencode, urljoin
+
+from ..console import Problem
+
+
+class _Tags(HTMLParser):
+    """The tags of a page with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+    def first(self, *names: str) -> dict[str, str]:
+        """Return the attributes of the first tag that has all of these."""
+        for _tag, attributes in self.found:
+            if all(name in attributes for name in names):
+                return attributes
+        raise Problem(f"The shop's page has no tag with {', '.join(names)} any more.")
+
+    def hidden(self) -> dict[str, str]:
+        """Return the hidden fields, the first of each name."""
+        fields: dict[str, str] = {}
+        for tag, attributes in self.found:
+            if tag == "input" and attributes.get("type") == "hidden":
+                fields.setdefault(attributes.get("name", ""), attributes.get("value", ""))
+        return fields
+
+
+class _Refused(Problem):
+    """The shop has answered with an error; so it does where it has no such page."""
+
+
+class _Visitor:
+    """Somebody with cookies, who follows links and fills in forms."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.order = order
+        self.url = order["url"]
+        self.page = _Tags("")
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+        )
+
+    def open(self, path: str, form: dict[str, str] | None = None) -> str:
+        """Open a page, or send a form; return what comes back."""
+        data = urlencode(form).encode() if form is not None else None
+        return self._ask(path, data, {})
+
+    def call(self, path: str, **params: Any) -> Any:
+        """Call a JSON route, as the page's own scripts do."""
+        body = json.dumps({"jsonrpc": "2.0", "method": "call", "params": params})
+        text = self._ask(path, body.encode(), {"Content-Type": "application/json"})
+        answer = json.loads(text)
+        if "error" in answer:
+            message = answer["error"].get("data", {}).get("message", "an error")
+            raise _Refused(f"The shop answers {path} with: {message}")
+        return answer.get("result")
+
+    def _ask(self, path: str, data: bytes | None, headers: dict[str, str]) -> str:
+        headers = {
+            **self.order["headers"],
+            "User-Agent": self.order["agent"],
+            "Referer": self.url,
+            **headers,
+        }
+        request = urllib.request.Request(urljoin(self.url, path), data, headers)
+        try:
+            with self._opener.open(request, timeout=120) as answer:
+                text: str = answer.read().decode()
+        except OSError as error:
+            raise _Refused(f"The shop does not answer {path}: {error}.") from None
+        if "html" in answer.headers.get("Content-Type", ""):
+            self.url, self.page = answer.url, _Tags(text)
+        return text
+
+
+def visit(order: dict[str, Any]) -> Iterator[str]:
+    """Go the way, and yield the page's address after each step."""
+    visitor = _Visitor(order)
+    visitor.open(f"/shop?fbclid={order['click']}")
+    yield visitor.url
+    visitor.open(order["product"])
+    yield visitor.url
+    _add(visitor)
+    yield visitor.url
+    visitor.open("/shop/checkout")
+    yield visitor.url
+    _give_address(visitor)
+    visitor.open("/shop/payment")
+    yield visitor.url
+    visitor.open(_pay(visitor))
+    if "/shop/confirmation" not in visitor.url:
+        raise Problem(f"The visitor has landed at {visitor.url}, not the confirmation.")
+    yield visitor.url
+
+
+def _add(visitor: _Visitor) -> None:
+    fields = visitor.page.hidden()
+    product = int(fields["product_id"])
+    try:
+        visitor.call(
+            "/shop/cart/add",
+            product_id=product,
+            product_template_id=int(fields["product_template_id"]),
+            quantity=1,
+        )
+    except _Refused:
+        # Before 19.0.
+        visitor.call("/shop/cart/update_json", product_id=product, add_qty=1)
+
+
+def _give_address(visitor: _Visitor) -> None:
+    order = visitor.order
+    form = {**visitor.page.hidden(), **order["buyer"], **order["place"]}
+    try:
+        visitor.open("/shop/address/submit", form)
+    except _Refused:
+        # Before 18.0.
+        visitor.open("/shop/address", form)
+
+
+def _pay(visitor: _Visitor) -> str:
+    """Pay by the provider that only simulates it; return where one lands then."""
+    context = visitor.page.first("data-transaction-route", "data-landing-route")
+    option = visitor.page.first("data-payment-option-id", "data-provider-id")
+    values = visitor.call(
+        context["data-transaction-route"],
+        provider_id=int(option["data-provider-id"]),
+        payment_method_id=int(option["data-payment-option-id"]),
+        token_id=None,
+        amount=float(context["data-amount"]) if context.get("data-amount") else None,
+        flow="direct",
+        tokenization_requested=False,
+        landing_route=context["data-landing-route"],
+        is_validation=False,
+        access_token=context["data-access-token"],
+    )
+    visitor.call(
+        "/payment/demo/simulate_payment",
+        reference=values["reference"],
+        payment_details="",
+        simulated_state="done",
+    )
+    visitor.open("/payment/status")
+    visitor.call("/payment/status/poll")
+    return context["data-landing-route"]

@@ -1,0 +1,88 @@
+"""`make demo`: a visitor buys in a real shop, and Meta hears of it, before your eyes."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from ..console import say, step
+from ..layout import ADDON, exclusive
+from ..odoo import databases, environment, postgres
+from ..odoo.environment import Environment
+from ..odoo.server import Server, serving
+from . import visits
+from .receiver import receiving
+from .shop import Shop
+from .story import Story
+
+_FORGET_TOKEN = "DELETE FROM ir_config_parameter WHERE key = 'meta_capi.access_token'"
+
+
+def demo(series: str, once: bool, picture: str | None = None) -> int:
+    """Show the addon at work; with ``once`` end as soon as it has been proved."""
+    busy = "A demo of this checkout is running already: stop it."
+    with exclusive("demo", otherwise=busy):
+        odoo = environment.get(series)
+        browser = visits.chromium()
+        with postgres.running() as cluster, receiving() as receiver:
+            odoo.write_config(cluster.socket)
+            database = databases.shop(odoo, cluster)
+            say(f"==> Starting Odoo {series} with two workers and the queue's runner")
+            # The visitor comes by a proxy, as on the Internet.
+            with serving(odoo, database, options=("--proxy-mode",)) as server:
+                shop = Shop(server, database, receiver)
+                with step("Connecting the shop to Meta's stand-in"):
+                    shop.prepare()
+                story = Story(shop, browser)
+                purchase = story.tell(picture)
+                _say_what_to_click(odoo, shop, purchase)
+                for trouble in story.missing:
+                    say(f"Not as it should be: {trouble}.")
+                if not once:
+                    _stay_up(server)
+            # A real token is not left behind, not even in an ignored folder.
+            cluster.sql(_FORGET_TOKEN, database)
+    return 1 if story.missing else 0
+
+
+def _say_what_to_click(odoo: Environment, shop: Shop, purchase: str) -> None:
+    url, client, receiver = shop.server.url, shop.client, shop.receiver
+    order, name = shop.order_of(purchase)
+
+    def action(xmlid: str) -> str:
+        number = client.reference(xmlid)
+        if odoo.series == "17.0":
+            return f"{url}/web#action={number}"
+        return f"{url}/odoo/action-{number}"
+
+    form = (
+        f"{url}/web#id={order}&model=sale.order&view_type=form"
+        if odoo.series == "17.0"
+        else f"{url}/odoo/sales/{order}"
+    )
+    say(
+        f"\nThe back office (login admin, password admin):"
+        f"\n   the overview   {action(f'{ADDON}.meta_capi_overview_action')}"
+        f"\n   the log        {action(f'{ADDON}.meta_capi_event_action')}"
+        f"\n   the order      {form}   ({name})"
+        f"\n   the settings   {action('website.action_website_configuration')}"
+        f"\n                  (scroll down to Meta Conversions API)"
+        f"\nThe shop:         {url}/shop?fbclid=my-click"
+        f"\n   Buy something yourself, in a private window: employees are not tracked."
+        f"\n   Pay with Demo, with any number. No money moves."
+        f"\nMeta's stand-in:  {receiver.sandbox.url}   (what Meta would have got)"
+        f"\nOdoo's own log:   {os.path.relpath(shop.server.log, Path.cwd())}"
+    )
+    if receiver.is_meta:
+        say("Meta:             Events Manager > your dataset > Test Events")
+
+
+def _stay_up(server: Server) -> None:
+    say("\nAll of this stays open until Ctrl-C.")
+    try:
+        while True:
+            server.check()
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        say("")
