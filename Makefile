@@ -10,7 +10,7 @@ DEV := python3 -m dev
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-demo:  ## A shop whose order becomes a Purchase, until Ctrl-C (ONCE=1: prove it and exit)
+demo:  ## A visitor buys in a shop, seen by both sides, until Ctrl-C (ONCE=1: prove it and exit)
 	@$(DEV) demo $(if $(ONCE),--once)
 
 test:  ## The quick tests, on one series (ODOO=17.0|18.0|19.0, TAGS=/module:Class.method)

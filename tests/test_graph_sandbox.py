@@ -937,6 +937,32 @@ class TestObservation(GraphSandboxCase):
             self.assertIn(text, page)
         self.assertLess(page.index("2804003"), page.index("S00042"))
 
+    def test_the_stand_in_for_the_pixel_tells_what_the_browser_has_sent(self):
+        script = self.read("/en_US/fbevents.js")
+        self.assertIn("javascript", script.headers["Content-Type"])
+        self.assertIn("fbq.callMethod", script.text)
+        pixel = self.graph.pixel_id
+        image = self.read(f"/tr/?id={pixel}&ev=Purchase&eid=S00042")
+        self.assertEqual(image.headers["Content-Type"], "image/gif")
+        self.read(f"/tr/?id={pixel}&ev=Microdata")
+        told = self.read("/_sandbox/browser").json()["browser"]
+        self.assertEqual(
+            [(row["pixel_id"], row["event_name"], row["event_id"]) for row in told],
+            [(pixel, "Purchase", "S00042"), (pixel, "Microdata", None)],
+        )
+        self.assertFalse(self.graph.requests, "a browser's event is no call of Graph")
+        self.control("clear", {})
+        self.assertEqual(self.read("/_sandbox/browser").json(), {"browser": []})
+
+    def test_the_page_says_which_events_the_browser_has_told_too(self):
+        self.post(make_event(event_id="both"), make_event(event_id="server"))
+        for event_id in ("both", "browser"):
+            self.read(f"/tr/?id={self.graph.pixel_id}&ev=Purchase&eid={event_id}")
+        page = self.read("/").text
+        self.assertEqual(page.count("counted once"), 1)
+        self.assertIn("<code>both</code> by the browser, too: counted once", page)
+        self.assertIn("<b>1</b>seen in the browser, too", page)
+
     def test_the_page_escapes_what_others_sent(self):
         self.post(make_event(event_name="<script>alert(1)</script>"))
         self.post(make_event(event_id="</pre><b>", surprise="<i>"))

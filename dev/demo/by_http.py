@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.cookiejar
 import json
-import re
 import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -25,19 +24,21 @@ class _Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, {name: value or "" for name, value in attrs}))
 
-    def first(self, *names: str) -> dict[str, str]:
-        """Return the attributes of the first tag that has all of these."""
+    def first(self, name: str, value: str | None = None) -> dict[str, str]:
+        """Return the attributes of the first tag that has this one."""
         for _tag, attributes in self.found:
-            if all(name in attributes for name in names):
+            if name in attributes and value in (None, attributes[name]):
                 return attributes
-        raise Problem(f"The shop's page has no tag with {', '.join(names)} any more.")
+        raise Problem(f"The shop's page has no {name}={value or '…'} any more.")
 
     def hidden(self) -> dict[str, str]:
         """Return the hidden fields, the first of each name."""
         fields: dict[str, str] = {}
         for tag, attributes in self.found:
             if tag == "input" and attributes.get("type") == "hidden":
-                fields.setdefault(attributes.get("name", ""), attributes.get("value", ""))
+                fields.setdefault(
+                    attributes.get("name", ""), attributes.get("value", "")
+                )
         return fields
 
 
@@ -137,8 +138,8 @@ def _give_address(visitor: _Visitor) -> None:
 
 def _pay(visitor: _Visitor) -> str:
     """Pay by the provider that only simulates it; return where one lands then."""
-    context = visitor.page.first("data-transaction-route", "data-landing-route")
-    option = visitor.page.first("data-payment-option-id", "data-provider-id")
+    context = visitor.page.first("data-transaction-route")
+    option = visitor.page.first("data-provider-code", "demo")
     values = visitor.call(
         context["data-transaction-route"],
         provider_id=int(option["data-provider-id"]),

@@ -27,6 +27,10 @@ class Receiver:
     is_meta: bool = False
 
     @property
+    def name(self) -> str:
+        return "Meta" if self.is_meta else "Meta's stand-in"
+
+    @property
     def pixel_url(self) -> str:
         """Where the pages get the Pixel from, and where it sends to."""
         return self.sandbox.url
@@ -62,6 +66,6 @@ def receiving() -> Iterator[Receiver]:
     with GraphSandbox(port=choose_port(8099)) as sandbox:
         if all(given):
             say("==> Sending to Meta itself, as test events")
-            yield Receiver(*given, sandbox=sandbox, is_meta=True)
+            yield Receiver(given[0], given[1], given[2], sandbox, is_meta=True)
         else:
             yield Receiver(sandbox.pixel_id, sandbox.token, "TEST12345", sandbox)

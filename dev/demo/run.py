@@ -19,7 +19,7 @@ from .story import Story
 _FORGET_TOKEN = "DELETE FROM ir_config_parameter WHERE key = 'meta_capi.access_token'"
 
 
-def demo(series: str, once: bool, picture: str | None = None) -> int:
+def demo(series: str, once: bool) -> int:
     """Show the addon at work; with ``once`` end as soon as it has been proved."""
     busy = "A demo of this checkout is running already: stop it."
     with exclusive("demo", otherwise=busy):
@@ -32,13 +32,15 @@ def demo(series: str, once: bool, picture: str | None = None) -> int:
             # The visitor comes by a proxy, as on the Internet.
             with serving(odoo, database, options=("--proxy-mode",)) as server:
                 shop = Shop(server, database, receiver)
-                with step("Connecting the shop to Meta's stand-in"):
+                with step(f"Connecting the shop to {receiver.name}"):
                     shop.prepare()
                 story = Story(shop, browser)
-                purchase = story.tell(picture)
-                _say_what_to_click(odoo, shop, purchase)
+                purchase = story.tell()
                 for trouble in story.missing:
-                    say(f"Not as it should be: {trouble}.")
+                    say(f"NOT AS IT SHOULD BE: {trouble}.")
+                if once:
+                    say("\nWithout ONCE=1 all of this now stays open:")
+                _say_what_to_click(odoo, shop, purchase)
                 if not once:
                     _stay_up(server)
             # A real token is not left behind, not even in an ignored folder.
@@ -62,20 +64,23 @@ def _say_what_to_click(odoo: Environment, shop: Shop, purchase: str) -> None:
         else f"{url}/odoo/sales/{order}"
     )
     say(
-        f"\nThe back office (login admin, password admin):"
-        f"\n   the overview   {action(f'{ADDON}.meta_capi_overview_action')}"
-        f"\n   the log        {action(f'{ADDON}.meta_capi_event_action')}"
-        f"\n   the order      {form}   ({name})"
-        f"\n   the settings   {action('website.action_website_configuration')}"
-        f"\n                  (scroll down to Meta Conversions API)"
-        f"\nThe shop:         {url}/shop?fbclid=my-click"
-        f"\n   Buy something yourself, in a private window: employees are not tracked."
-        f"\n   Pay with Demo, with any number. No money moves."
-        f"\nMeta's stand-in:  {receiver.sandbox.url}   (what Meta would have got)"
-        f"\nOdoo's own log:   {os.path.relpath(shop.server.log, Path.cwd())}"
+        f"\nLook at it as the owner (login admin, password admin):"
+        f"\n   overview         {action(f'{ADDON}.meta_capi_overview_action')}"
+        f"\n   log of events    {action(f'{ADDON}.meta_capi_event_action')}"
+        f"\n   order {name}     {form}"
+        f"\n   settings         {action('website.action_website_configuration')}"
+        "   (Meta Conversions API)"
+        f"\nBuy something yourself:"
+        f"\n   shop             {url}/shop?fbclid=my-click"
+        f"\n   Use a private window: what employees do is not sent. Pay with Demo, a"
+        f"\n   provider that only simulates. Your events lack the IP address, because"
+        f"\n   yours is a local one."
+        f"\nSee what arrived:"
+        f"\n   Meta's stand-in  {receiver.sandbox.url}"
+        f"\n   log of Odoo      {os.path.relpath(shop.server.log, Path.cwd())}"
     )
     if receiver.is_meta:
-        say("Meta:             Events Manager > your dataset > Test Events")
+        say("   Meta             Events Manager > your dataset > Test Events")
 
 
 def _stay_up(server: Server) -> None:

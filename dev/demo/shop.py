@@ -98,12 +98,16 @@ class Shop:
         """Return the path of a product that the shop sells; nothing is shipped."""
         domain = [("name", "=", PRODUCT), ("is_published", "=", True)]
         found = self.client.call("product.template", "search", domain, limit=1)
-        product = found[0] if found else self.client.create(
-            "product.template",
-            name=PRODUCT,
-            list_price=49.9,
-            type="service",
-            is_published=True,
+        product = (
+            found[0]
+            if found
+            else self.client.create(
+                "product.template",
+                name=PRODUCT,
+                list_price=49.9,
+                type="service",
+                is_published=True,
+            )
         )
         return str(self._read("product.template", product, "website_url"))
 
@@ -116,20 +120,24 @@ class Shop:
         )
         return int(found[0]) if found else 0
 
-    def events(self, after: int) -> list[dict[str, Any]]:
-        """Return what was recorded after an event of the log, the oldest first."""
+    def events(self, after: int, click: str) -> list[dict[str, Any]]:
+        """Return what was recorded of the visit that a click has led to.
+
+        :param after: the ID of an event that is older
+        """
         self.server.check()
         found: list[dict[str, Any]] = self.client.call(
             *("meta.capi.event", "search_read", [("id", ">", after)], list(_FIELDS)),
             order="id",
         )
-        return found
+        # All of them know the click, or are no use to the ad.
+        return [e for e in found if str(e["user_data"].get("fbc")).endswith(click)]
 
-    def wait_until_sent(self, after: int) -> list[dict[str, Any]]:
-        """Return what was recorded after an event, once all of it is with Meta."""
+    def wait_until_sent(self, after: int, click: str) -> list[dict[str, Any]]:
+        """Return what was recorded of a visit, once all of it is with Meta."""
         deadline = time.monotonic() + _PATIENCE
         while True:
-            events = self.events(after)
+            events = self.events(after, click)
             late = [event for event in events if event["state"] != "sent"]
             if not late:
                 return events

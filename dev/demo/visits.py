@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from .by_http import visit
 from .shop import Shop
 
 _BY_BROWSER = Path(__file__).with_name("by_browser.py")
-CLICK = "IwAR0demo-click-on-an-ad"
 AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/140.0.0.0 Safari/537.36"
@@ -112,10 +110,11 @@ def chromium() -> Chromium | None:
     return Chromium(path, python) if path and python else None
 
 
-def visiting(
-    shop: Shop, browser: Chromium | None, picture: str | None = None
-) -> Iterator[str]:
-    """Let a visitor buy something; yield the page's address after each of the steps."""
+def visiting(shop: Shop, browser: Chromium | None, click: str) -> Iterator[str]:
+    """Let a visitor buy something; yield the page's address after each of the steps.
+
+    :param click: the ID that the ad has put into the address
+    """
     url = shop.server.url
     place = {
         name: str(shop.client.reference(xmlid)) for name, xmlid in BUYER_PLACE.items()
@@ -123,11 +122,10 @@ def visiting(
     order = {
         "url": url,
         "product": shop.product_url,
-        "click": f"{CLICK}-{secrets.token_hex(4)}",
+        "click": click,
         "agent": AGENT,
         "headers": {**HEADERS, "X-Forwarded-Host": url.partition("//")[2]},
         "buyer": BUYER,
         "place": place,
-        "picture": picture,
     }
     return browser.visit(order) if browser else visit(order)
