@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page, Request, TimeoutError, sync_playwright
+from playwright.sync_api import Error, Page, Request, TimeoutError, sync_playwright
 
 _ADDED = re.compile(r"/shop/cart/(add|update_json)")
-# Milliseconds a page may take, the first one while Odoo builds its assets.
-_PATIENCE = 90_000
+# Milliseconds anything may take, and the first page, while Odoo builds its assets.
+_PATIENCE = 30_000
+_FIRST_PATIENCE = 120_000
 
 
 class Visitor:
@@ -35,7 +36,7 @@ class Visitor:
         )
 
     def go(self, path: str) -> None:
-        self.page.goto(self.order["url"] + path)
+        self.page.goto(self.order["url"] + path, timeout=_FIRST_PATIENCE)
 
     def arrive(self) -> None:
         self.go(f"/shop?fbclid={self.order['click']}")
@@ -46,7 +47,7 @@ class Visitor:
 
     def add(self) -> None:
         # Until the page's scripts are there, the button does nothing.
-        for patience in (5_000, 10_000, _PATIENCE):
+        for patience in (_PATIENCE // 2, _PATIENCE):
             try:
                 with self.page.expect_response(_ADDED, timeout=patience):
                     self.page.locator("#add_to_cart").first.click()
@@ -65,7 +66,10 @@ class Visitor:
         for name, value in self.order["place"].items():
             form.locator(f"select[name={name}]").select_option(value)
 
-        buttons = "a[name=website_sale_main_button], form a.a-submit"
+        # One for each series.
+        buttons = (
+            "a[name=website_sale_main_button], button#save_address, form a.a-submit"
+        )
         self.page.locator(buttons).locator("visible=true").first.click()
         self.page.wait_for_url("**/shop/payment*")
 
@@ -110,4 +114,7 @@ def main(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    try:
+        main(json.loads(sys.argv[1]))
+    except Error as error:
+        sys.exit(str(error))

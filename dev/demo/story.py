@@ -126,7 +126,10 @@ class Story:
         self._say_answers(events)
         purchases = [event for event in events if event["event_name"] == "Purchase"]
         if len(purchases) != 1:
-            raise Problem(f"The order is {len(purchases)} Purchases instead of one.")
+            raise Problem(
+                f"{len(purchases)} Purchases of this visit were sent instead of one: see"
+                " Website > Reporting > Meta Events."
+            )
         event_id = str(purchases[0]["event_id"])
         is_meta = self.shop.receiver.is_meta
         self._show_keys(
