@@ -41,7 +41,7 @@ _ROUNDED = re.compile(r"[0-9][.,][0-9]+e\+?[0-9]+", re.IGNORECASE)
 _ANY_CARRIER = re.compile(r"\b0xx(?=[\s(]*[0-9]{2})")
 # Fewer digits after a number are its extension.
 _MIN_SECOND = 7
-_COUNTED = ("1234567890", "0123456789")
+_COUNTED = "1234567890"
 # Where the trunk prefix exists, yet many numbers are written without it.
 _TRUNK_OFTEN_OMITTED = frozenset(("IN", "TR"))
 # Mexico, until 2019: a mark of mobile numbers after the country code, and the ways to
@@ -263,8 +263,8 @@ def _parse(text: str, region: str | None = None) -> PhoneNumber | None:
 
 def _is_placeholder(number: PhoneNumber) -> bool:
     """Tell whether it is what people type who do not want to be called."""
-    significant = phonenumbers.national_significant_number(number)
-    return len(set(significant)) == 1 or significant in _COUNTED
+    digits = str(number.national_number)
+    return len(set(digits)) == 1 or digits == _COUNTED
 
 
 def _digits(number: PhoneNumber) -> str:

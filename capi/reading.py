@@ -106,6 +106,8 @@ class Problems(list[InvalidParameter]):
 def is_absent(value: object) -> bool:
     """Tell whether a value is None or that of an empty field of Odoo: False, ``""``."""
     # By type, not by isinstance or ==: those ask the value, and it may be anything.
+    if type(value) is str:
+        return not value
     if value is None or value is False:
         return True
     return issubclass(type(value), str) and not str.__len__(value)  # type: ignore[arg-type]
@@ -163,6 +165,8 @@ def has_phone(text: str) -> bool:
     >>> has_phone("+100 000.00"), has_phone("SET+4930901820"), has_phone("030 901820")
     (False, False, False)
     """
+    if "+" not in text and "%" not in text and text.isascii():
+        return False
     plausible = filter(_is_in_some_plan, _candidates(text))
     looked_up = list(islice(plausible, _MAX_LOOKED_UP))
     return len(looked_up) == _MAX_LOOKED_UP or any(map(_is_phone, looked_up))

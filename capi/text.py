@@ -82,7 +82,9 @@ def squeeze(text: str, *, digits: bool) -> str:
 
 
 def _only_letters(text: str, digits: bool) -> str:
-    if text.isalpha() and (text.isascii() or not _NO_LETTER.search(text)):
+    if text.isascii():
+        return "".join(filter(str.isalnum if digits else str.isalpha, text))
+    if text.isalpha() and not _NO_LETTER.search(text):
         return text
     return "".join(
         char for char in text if is_letter(char) or (digits and char.isnumeric())
