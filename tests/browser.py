@@ -81,7 +81,7 @@ class Browser:
         self.theme = ""
         self.fails = self.hangs = ()
         self.pixel, self.errors, self.requests, self.foreign = [], [], [], []
-        self._running = {}
+        self._running, self._pictures = {}, set()
         self.leave()
         for cookie in self.send("Network.getCookies", urls=[self.host])["cookies"]:
             # Odoo 19 lets in who brings along the test's own.
@@ -270,12 +270,14 @@ class Browser:
             "body": base64.b64encode(body).decode(),
         }
 
-    def _on_start(self, requestId, request, **_params):
+    def _on_start(self, requestId, request, type="", **_params):
         # The others end with the page, or at the server; or are of no concern.
         if request["url"].removeprefix(self.host) in self.hangs:
             return
         if "/meta_capi/" in request["url"] or request["url"].startswith((FACEBOOK, TR)):
             self._running[requestId] = request["url"]
+            if type == "Image":
+                self._pictures.add(requestId)
 
     def _on_end(self, requestId, **_params):
         self._running.pop(requestId, None)
@@ -283,9 +285,10 @@ class Browser:
     def _on_navigation(self, frame, type="", **_params):
         if "parentId" not in frame:
             # What the page before has asked for ends with it, and nobody tells; but for
-            # what our script and the Pixel send at its end.
+            # what our script and the Pixel send at its end, by other means than pictures.
             for request_id, url in list(self._running.items()):
-                if "/meta_capi/" not in url and not url.startswith((FACEBOOK, TR)):
+                is_sent = "/meta_capi/" in url or url.startswith((FACEBOOK, TR))
+                if not is_sent or request_id in self._pictures:
                     self._running.pop(request_id, None)
         # A page that Chromium has kept as it was is not loaded again.
         if type == "BackForwardCacheRestore":
