@@ -82,6 +82,7 @@ class Browser:
         self.fails = self.hangs = ()
         self.pixel, self.errors, self.requests, self.foreign = [], [], [], []
         self._running, self._pictures = {}, set()
+        self._asked_at, self._navigated_at = {}, 0
         self.leave()
         for cookie in self.send("Network.getCookies", urls=[self.host])["cookies"]:
             # Odoo 19 lets in who brings along the test's own.
@@ -152,10 +153,23 @@ class Browser:
         """Wait until no request is under way, and none follows."""
         end, quiet = time.monotonic() + self.timeout, 0
         while quiet < 3 or not self._shut_gate():
+            self._drop_left()
             if time.monotonic() > end:
                 raise TimeoutError(f"Requests do not end: {self._running}")
             time.sleep(0.03)
             quiet = 0 if self._running else quiet + 1
+
+    def _drop_left(self):
+        """Wait no more for what the page before has asked for as it was left.
+
+        Nobody tells its end, and Chromium may tell of it after it has told of the next
+        page.
+        """
+        now = time.monotonic()
+        for request_id in list(self._running):
+            asked_at = self._asked_at.get(request_id, now)
+            if now - asked_at > 10 and asked_at < self._navigated_at + 2:
+                self._running.pop(request_id, None)
 
     def go_on(self):
         """Let the page ask the server for what it has waited with."""
@@ -254,6 +268,7 @@ class Browser:
                 # Until it is paused again at its answer: of the end of some requests
                 # the network's own events do not tell.
                 self._running[requestId] = url
+                self._asked_at[requestId] = time.monotonic()
             answer = ("Fetch.continueRequest", {"interceptResponse": self.waits})
         command, params = answer
         self._command(command, requestId=requestId, **params)
@@ -284,6 +299,7 @@ class Browser:
 
     def _on_navigation(self, frame, type="", **_params):
         if "parentId" not in frame:
+            self._navigated_at = time.monotonic()
             # What the page before has asked for ends with it, and nobody tells; but for
             # what our script and the Pixel send at its end, by other means than pictures.
             for request_id, url in list(self._running.items()):
