@@ -80,6 +80,18 @@ class TestConsent(VisitCase):
                 self.assertEqual(self.purchase(order).state, "cancelled")
                 step.rollback()
 
+    def test_a_no_counts_where_nothing_but_the_consent_is_kept(self):
+        with self.visit():
+            order = self.order()
+        browsers = self.env["meta.capi.browser"]
+        browsers._forget([(order._name, order.id)])
+        self.assertEqual(self.kept(order), {"consent": True})
+        with self.visit(consent=False, cookies={}) as request:
+            request.session["sale_order_id"] = order.id
+            browsers._follow()
+            self.assertFalse(browsers._orders_with_consent())
+        self.assertEqual(self.purchase(order).state, "cancelled")
+
     def test_a_no_of_somebody_else_leaves_the_order_alone(self):
         with self.visit():
             order = self.order()

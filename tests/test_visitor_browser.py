@@ -496,6 +496,17 @@ class TestLateConsent(VisitorCase):
                 if mode == "load":
                     self.assertAgree("AddToCart", "PageView", "ViewContent")
 
+    def test_a_cookie_of_the_bar_that_holds_no_answer_is_waited_with(self):
+        for value in ("{}", "true", "5"):
+            with self.subTest(value):
+                self.browser.reset()
+                self.browser.set_cookie("website_cookies_bar", value)
+                self.open("/")
+                self.assertFalse(self.events())
+                self.agree()
+                self.assertEqual(self.events().mapped("event_name"), ["PageView"])
+                self.events().unlink()
+
     def test_what_was_done_after_a_no_is_never_told(self):
         self.open(self.product.website_url)
         self.run_js(

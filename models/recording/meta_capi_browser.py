@@ -304,28 +304,29 @@ class MetaCapiBrowser(models.Model):
         still tells them.
         """
         cookies = request.httprequest.cookies
-        has_cookies = bool({"_fbc", "_fbp"} & cookies.keys())
-        kept = self._kept_with_session()
-        if not (has_cookies or kept) or getattr(self.env.cr, "readonly", False):
+        traces = {(cookies.get("_fbc"), cookies.get("_fbp"))} - {(None, None)}
+        has_cookies, orders = bool(traces), self._orders_with_consent()
+        if not (has_cookies or orders) or getattr(self.env.cr, "readonly", False):
             return
-        if kept:
-            self._withdraw(self._visitor(), kept.get("fbc"), kept.get("fbp"))
+        for order in orders:
+            kept = self._of(order)
+            traces.add((kept.get("fbc"), kept.get("fbp")))
+            # What is kept may be the consent alone.
+            self._upsert(order, {"consent": False, **dict.fromkeys(_KEPT)})
+        for fbc, fbp in traces:
+            self._withdraw(self._visitor(), fbc, fbp)
         if has_cookies:
-            self._withdraw(self._visitor(), cookies.get("_fbc"), cookies.get("_fbp"))
             domain, _index = browser.cookie_domain(request.httprequest.host)
             for key in ("_fbc", "_fbp"):
                 self._set_cookie(key, "", 0, domain)
 
     @api.model
-    def _kept_with_session(self):
-        """Return what is kept of a browser that has consented with the visitor's order."""
-        for key in ("sale_order_id", "sale_last_order_id"):
-            order_id = request.session.get(key)
-            if isinstance(order_id, int):
-                kept = self._of(self.env["sale.order"].browse(order_id))
-                if kept.get("consent"):
-                    return kept
-        return {}
+    def _orders_with_consent(self):
+        """Return the orders of the visitor's session whose browser has consented."""
+        keys = ("sale_order_id", "sale_last_order_id")
+        ids = {request.session.get(key) for key in keys}
+        orders = self.env["sale.order"].browse(i for i in ids if isinstance(i, int))
+        return orders.filtered(lambda order: self._of(order).get("consent"))
 
     @api.model
     def _withdraw(self, partner, fbc=None, fbp=None):

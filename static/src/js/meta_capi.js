@@ -55,7 +55,7 @@
     function barAnswer() {
         let bar = null;
         guarded(() => (bar = JSON.parse(decodeURIComponent(cookie("website_cookies_bar")))));
-        bar = bar && bar.optional === true;
+        bar = bar && typeof bar.optional === "boolean" ? bar.optional : null;
         return config.bar && !(isExternal && bar !== false) ? bar : undefined;
     }
 
@@ -213,11 +213,11 @@
         post(config.collect, body);
     }
 
-    /* What no server would read would be lost as a whole. */
+    /* Of what is too long for our server, the page and the click on the ad. */
     function short(url) {
-        const [page, query] = url.split("#")[0].split("?");
-        const click = /(^|&)(fbclid=[^&]+)/.exec(query);
-        return url.length < 4096 ? url.split("#")[0] : click ? `${page}?${click[2]}` : page;
+        const [page] = url.split("#");
+        const [click] = /[?&]fbclid=[^&]+/.exec(page) || [""];
+        return page.length < 4096 ? page : page.split("?")[0] + click.replace("&", "?");
     }
 
     function mirror(name, id, data) {
