@@ -41,6 +41,7 @@ _ROUNDED = re.compile(r"[0-9][.,][0-9]+e\+?[0-9]+", re.IGNORECASE)
 _ANY_CARRIER = re.compile(r"\b0xx(?=[\s(]*[0-9]{2})")
 # Fewer digits after a number are its extension.
 _MIN_SECOND = 7
+# What people type who do not want to be called, beside one digit again and again.
 _COUNTED = "1234567890"
 # Where the trunk prefix exists, yet many numbers are written without it.
 _TRUNK_OFTEN_OMITTED = frozenset(("IN", "TR"))
@@ -152,14 +153,13 @@ def _choose(text: str, national: str, international: str, region: str) -> str | 
     first, *others = _GROUP.findall(text)
     at_home = _first_group(national)
     if at_home.startswith("0") and region not in _TRUNK_OFTEN_OMITTED:
-        is_grouped = others and first == at_home.lstrip("0")
-        if is_grouped and not _begins(international, first):
+        if not others:
+            is_doubtful = _is_mobile(national) and not _is_mobile(international)
+            return None if is_doubtful else international
+        is_as_at_home = first == at_home.lstrip("0")
+        if is_as_at_home and not _begins(international, first):
             return national
-        return (
-            None
-            if not others and _is_rather_at_home(national, international)
-            else (international)
-        )
+        return international
     if not others:
         return None
     if not _begins(international, first):
@@ -167,14 +167,12 @@ def _choose(text: str, national: str, international: str, region: str) -> str | 
     return None if first == at_home else international
 
 
-def _is_rather_at_home(national: str, international: str) -> bool:
-    """Tell whether the first is a mobile number, and the second is not one."""
-    kinds = [
-        number and phonenumbers.number_type(number)
-        for number in (_parse(f"+{national}"), _parse(f"+{international}"))
-    ]
-    mobile = PhoneNumberType.MOBILE
-    return kinds[0] == mobile and kinds[1] != mobile
+def _is_mobile(international: str) -> bool:
+    number = _parse(f"+{international}")
+    return (
+        number is not None
+        and phonenumbers.number_type(number) == PhoneNumberType.MOBILE
+    )
 
 
 def _begins(international: str, group: str) -> bool:
@@ -262,7 +260,6 @@ def _parse(text: str, region: str | None = None) -> PhoneNumber | None:
 
 
 def _is_placeholder(number: PhoneNumber) -> bool:
-    """Tell whether it is what people type who do not want to be called."""
     digits = str(number.national_number)
     return len(set(digits)) == 1 or digits == _COUNTED
 

@@ -70,14 +70,8 @@ _OFFICIAL = frozenset("ad az bb bn ky lt lv md ms mt tc vc vg".split())
 _OFFICIAL_DIGITS = {"ad": 3, "az": 4, "bb": 5, "lt": 5, "lv": 4, "md": 4}
 _ANY_PREFIX = re.compile(r"(?:a|b|ch|d|dk|e|f|fin|i|l|n|nl|p|s|se|fi|de|fr|at|be|lu)-")
 
-# Codes of one length that may begin with a zero, which spreadsheets take away, or two.
-_LENGTHS = {
-    **dict.fromkeys("de es fi fr hr it kr mx my tr ua".split(), 5),
-    **dict.fromkeys("au nz no za".split(), 4),
-    **dict.fromkeys("cn ro sg".split(), 6),
-    "br": 8,
-    "jp": 7,
-}
+# Codes that may begin with a zero, which spreadsheets take away, or with two.
+_ZERO = frozenset("au br cn de es fr hr kr mx my no nz ro sg tr ua".split())
 _TWO_ZEROS = frozenset("fi it jp za".split())
 # How many digits a code has, where it has nothing else.
 _DIGITS = {
@@ -88,7 +82,7 @@ _DIGITS = {
     ),
     **dict.fromkeys(
         "ba cr cu cz de dz ee eg es fi fr gr gt hr id iq it jo ke kr kw lk ma mc me mm"
-        f" mx my np pk pl rs sa sd se sk sm th tr ua uy va xk zm {_FRENCH}".split(),
+        f" mx my np pe pk pl rs sa sd se sk sm th tr ua uy va xk zm {_FRENCH}".split(),
         (5,),
     ),
     **dict.fromkeys("by cn co ec in kg kz ng ro ru sg tj tm uz vn".split(), (6,)),
@@ -96,7 +90,6 @@ _DIGITS = {
     "br": (8,),
     **{country: (length,) for country, length in _OFFICIAL_DIGITS.items()},
     "ir": (10,),
-    "pe": (5,),
     "pt": (7, 4),
     "tw": (6, 5, 3),
 }
@@ -130,7 +123,7 @@ def national_code(text: str, country: str | None) -> str | None:
     text = _LABEL.sub("", _EXPORTED.sub("", text.strip()))
     text = _of_place(_without_prefix(text, country), country)
     code = _NO_CODE.sub("", text)
-    if not code.strip("0") or not _has_digit(code) or _NO_PLACE.match(code):
+    if not code.strip("0") or code.isalpha() or _NO_PLACE.match(code):
         return None
     if country in _US:
         if match := _SHORT_ZIP.fullmatch(text.strip()):
@@ -140,15 +133,11 @@ def national_code(text: str, country: str | None) -> str | None:
         return code[:5]
     if country in _OFFICIAL_DIGITS and code.isdigit():
         return country + code if len(code) == _OFFICIAL_DIGITS[country] else None
-    if country in _LENGTHS and code.isdigit():
-        lost = _LENGTHS[country] - len(code)
-        if lost == 1 or (lost == 2 and country in _TWO_ZEROS):
-            return code.zfill(_LENGTHS[country])
+    if code.isdigit() and (country in _ZERO or country in _TWO_ZEROS):
+        length, lost = _DIGITS[country][0], 2 if country in _TWO_ZEROS else 1
+        if length - lost <= len(code):
+            return code.zfill(length)
     return code
-
-
-def _has_digit(code: str) -> bool:
-    return any(map(str.isdigit, code))
 
 
 def _of_place(text: str, country: str | None) -> str:
