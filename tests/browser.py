@@ -159,6 +159,10 @@ class Browser:
             time.sleep(0.03)
             quiet = 0 if self._running else quiet + 1
 
+    def _wait_for(self, request_id, url):
+        self._asked_at[request_id] = time.monotonic()
+        self._running[request_id] = url
+
     def _drop_left(self):
         """Wait no more for what the page before has asked for as it was left.
 
@@ -167,7 +171,7 @@ class Browser:
         """
         now = time.monotonic()
         for request_id in list(self._running):
-            asked_at = self._asked_at.get(request_id, now)
+            asked_at = self._asked_at[request_id]
             if now - asked_at > 10 and asked_at < self._navigated_at + 2:
                 self._running.pop(request_id, None)
 
@@ -267,8 +271,7 @@ class Browser:
             if self.waits:
                 # Until it is paused again at its answer: of the end of some requests
                 # the network's own events do not tell.
-                self._running[requestId] = url
-                self._asked_at[requestId] = time.monotonic()
+                self._wait_for(requestId, url)
             answer = ("Fetch.continueRequest", {"interceptResponse": self.waits})
         command, params = answer
         self._command(command, requestId=requestId, **params)
@@ -290,7 +293,7 @@ class Browser:
         if request["url"].removeprefix(self.host) in self.hangs:
             return
         if "/meta_capi/" in request["url"] or request["url"].startswith((FACEBOOK, TR)):
-            self._running[requestId] = request["url"]
+            self._wait_for(requestId, request["url"])
             if type == "Image":
                 self._pictures.add(requestId)
 
