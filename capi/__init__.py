@@ -3,6 +3,6 @@
 * ``event``: reading arguments into an event, and the event as it travels;
 * ``browser``, ``privacy``, ``money``: what a caller may want to fill in an event with;
 * ``client``: the one request;
-* ``answer``: what Meta's answer means;
+* ``graph_errors`` and ``answer``: what Meta's answer means;
 * ``schedule``: when to try again, and when no longer.
 """

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from .answer import Answer, Outcome
+from .answer import Answer
 from .const import MAX_EVENTS
+from .graph_errors import Outcome
 from .schedule import (
     MAX_UNKNOWN_ATTEMPTS,
     PROBE_INTERVAL,

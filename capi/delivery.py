@@ -13,7 +13,7 @@ from typing import Protocol
 
 from tenacity import RetryCallState, Retrying, retry_if_result
 
-from .answer import Answer, Outcome
+from .answer import Answer
 from .decision import (
     PENDING,
     Change,
@@ -28,6 +28,7 @@ from .decision import (
     overdue,
     plan,
 )
+from .graph_errors import Outcome
 
 # Seconds after which no request is begun and no nap taken any more. A request may last
 # 20 s, and limit_time_real, 120 s by default, has to hold for all of it.

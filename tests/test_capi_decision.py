@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..capi import decision as decision_module
-from ..capi.answer import Answer, Outcome
+from ..capi.answer import Answer
 from ..capi.decision import (
     EXHAUSTED,
     FAILED,
@@ -33,6 +33,7 @@ from ..capi.decision import (
     overdue,
     plan,
 )
+from ..capi.graph_errors import Outcome
 from ..capi.schedule import MAX_UNKNOWN_ATTEMPTS, PROBE_INTERVAL
 
 try:

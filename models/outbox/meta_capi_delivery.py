@@ -8,9 +8,10 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.tools import SQL
 
-from ...capi.answer import Answer, Outcome
+from ...capi.answer import Answer
 from ...capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ...capi.errors import InvalidParameter
+from ...capi.graph_errors import Outcome
 from ..common.border import log_error
 from .outbox import EventTable, PixelOutbox
 

@@ -1,8 +1,8 @@
 from odoo import SUPERUSER_ID, Command, _, api, fields, models
 from odoo.exceptions import AccessError, UserError
 
-from ...capi.answer import Outcome
 from ...capi.errors import InvalidParameter
+from ...capi.graph_errors import Outcome
 from . import meta_capi_config as config
 
 # Parameters that are on unless they say no: Odoo's own config_parameter would delete

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ...capi.answer import Answer, Outcome
+from ...capi.answer import Answer
 from ...capi.client import count_to_fill, take_batch
 from ...capi.decision import (
     CANCELLED,
@@ -25,6 +25,7 @@ from ...capi.decision import (
     halves,
     is_woken,
 )
+from ...capi.graph_errors import Outcome
 from ...capi.schedule import window_closes_at
 
 
