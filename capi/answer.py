@@ -36,7 +36,7 @@ class Answer:
     error_message: str | None = None
     events_received: int | None = None
     # Seconds Meta asks to wait before the next request. None after a success.
-    wait: float | None = None
+    retry_after: float | None = None
     # Seconds to pause after a success: what Meta asks for, or our own choice where an
     # allowance is nearly used up.
     slow_down: float | None = None
@@ -128,7 +128,7 @@ def _read(
         error_subcode=parse_integer(fields.get("error_subcode")),
         error_message=_storable(answer.error_message, token),
         events_received=parse_integer(content.get("events_received")),
-        wait=None if is_accepted else asked,
+        retry_after=None if is_accepted else asked,
         slow_down=(max(asked or 0, pause or 0) or None) if is_accepted else None,
         server_time=parse_http_date(values.get("date")),
         duration_ms=duration_ms,

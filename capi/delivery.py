@@ -14,21 +14,10 @@ from typing import Protocol
 from tenacity import RetryCallState, Retrying, retry_if_result
 
 from .answer import Answer
-from .decision import (
-    PENDING,
-    Change,
-    Claimed,
-    Decision,
-    History,
-    Pixel,
-    Plan,
-    Wake,
-    decide,
-    early,
-    overdue,
-    plan,
-)
+from .decision import Decision, decide
 from .graph_errors import Outcome
+from .planning import early, overdue, plan
+from .states import PENDING, Change, Claimed, History, Pixel, Plan, Wake
 
 # Seconds after which no request is begun and no nap taken any more. A request may last
 # 20 s, and limit_time_real, 120 s by default, has to hold for all of it.

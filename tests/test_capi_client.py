@@ -295,7 +295,7 @@ class TestWire(ClientCase):
         _server, client = self.serve(cut)
         answer = client.send_events(PIXEL, TOKEN, EVENTS)
         self.assertIs(answer.outcome, Outcome.THROTTLED)
-        self.assertEqual(answer.wait, 90)
+        self.assertEqual(answer.retry_after, 90)
 
     def test_what_is_not_http_is_no_answer(self):
         for garbage in (

@@ -3,9 +3,9 @@ from __future__ import annotations
 from unittest.mock import patch
 
 from ..capi.answer import Answer
-from ..capi.decision import Doubt, Pixel
 from ..capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ..capi.graph_errors import Outcome
+from ..capi.states import Doubt, Pixel
 from .simulation.memory import MemoryOutbox, MemoryStore
 
 try:
