@@ -119,11 +119,11 @@ class TestDeliver(BaseCase):
 
     def test_another_process_goes_on_where_the_registry_has_changed(self):
         script = Script(Step(more=True))
-        run = script.deliver(has_to_end=lambda: script.count == 1)
+        run = script.deliver(should_stop=lambda: script.count == 1)
         self.assertTrue(run.is_cut)
         self.assertEqual(script.count, 1)
         script = Script(failed(5, more=True))
-        script.deliver(has_to_end=lambda: script.count == 1)
+        script.deliver(should_stop=lambda: script.count == 1)
         self.assertEqual(script.naps, [])
 
     def test_exceptions_pass_through_at_once(self):

@@ -190,7 +190,7 @@ class MetaCapiDelivery(models.AbstractModel):
             self._now,
             self._sleep,
             deadline=deadline,
-            has_to_end=self._is_registry_outdated,
+            should_stop=self._is_registry_outdated,
         )
         if run.is_cut:
             self._schedule(pixel_id, delay=0)

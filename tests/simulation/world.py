@@ -145,7 +145,7 @@ class World:
                 self.clock,
                 self.sleep,
                 deadline=self.now + MAX_SECONDS,
-                has_to_end=lambda: not self.is_on,
+                should_stop=lambda: not self.is_on,
             )
         except Killed:
             return
