@@ -1,6 +1,7 @@
 """Meta's Conversions API in plain Python: nothing here knows of Odoo.
 
 * ``event``: reading arguments into an event, and the event as it travels;
+* ``weaknesses``: what Meta takes of it but can do little with;
 * ``browser``, ``privacy``, ``money``: what a caller may want to fill in an event with;
 * ``client``: the one request;
 * ``graph_errors`` and ``answer``: what Meta's answer means;
