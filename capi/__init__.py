@@ -1,4 +1,4 @@
-"""Meta's Conversions API in plain Python: nothing here knows of Odoo.
+"""Meta's Conversions API in plain Python: no framework, no database.
 
 * ``event``: reading arguments into an event, and the event as it travels;
 * ``weaknesses``: what Meta takes of it but can do little with;

@@ -290,7 +290,7 @@ def _read_text(response: requests.Response, deadline: float) -> str:
     that drips be left in time.
     """
     received = bytearray()
-    # A response made by hand, as Odoo's tests do, has nothing to stream from.
+    # A response made by hand, as a test does, has nothing to stream from.
     chunks = response.iter_content(1) if response.raw else [response.content or b""]
     try:
         for chunk in chunks:

@@ -4,7 +4,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
 from ...capi.errors import InvalidParameter
-from ...capi.redaction import token_filter
+from ..common.redaction import token_filter
 from . import meta_capi_config as config
 
 _KEYS = {field: key for key, field in config.WEBSITE_FIELDS.items()}
