@@ -341,11 +341,13 @@ _PARTS = re.compile(r"[()\[\]|/]|\s[‐-―-]\s")
 _BARE_ALEF = str.maketrans("أإآٱ", "اااا")
 
 
-def country_code(value: object) -> str | None:
-    """Return a country's code in lower case, from one of its codes or names, or None.
+def normalize_country(value: object) -> str | None:
+    """Return the ISO 3166-1 alpha-2 code of a country in lower case, or None.
 
-    >>> country_code("DEU"), country_code("México"), country_code("the Netherlands")
-    ('de', 'mx', 'nl')
+    It may be given as that, as alpha-3, or by its name in one of some fifty languages.
+
+    >>> normalize_country("DEU"), normalize_country("México"), normalize_country("Narnia")
+    ('de', 'mx', None)
     """
     text = compatible(value)
     if text in COUNTRIES:
@@ -366,7 +368,7 @@ def country_code(value: object) -> str | None:
         if code := _codes_by_name(languages).get(key):
             return code
     parts = [part for part in _PARTS.split(text) if part.strip()]
-    codes = {country_code(part) for part in parts} if len(parts) > 1 else {None}
+    codes = {normalize_country(part) for part in parts} if len(parts) > 1 else {None}
     return codes.pop() if len(codes) == 1 else None
 
 
@@ -376,7 +378,7 @@ def region_of(country: str | None) -> str | None:
     >>> region_of("xi"), region_of(" us "), region_of("??")
     ('GB', 'US', None)
     """
-    code = country_code(country)
+    code = normalize_country(country)
     region = code.upper() if code else None
     return region if region in phonenumbers.SUPPORTED_REGIONS else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .countries import country_code
+from .countries import normalize_country
 from .text import fold
 
 # Names as ``fold`` writes them: lower case, letters only, without accents.
@@ -302,7 +302,7 @@ def _country_in(part: str, country: str | None) -> str | None:
 
     Of "California (CA)" the second part is the state, of "Ontario (CA)" the country.
     """
-    code = country_code(part)
+    code = normalize_country(part)
     if code not in ("us", "ca") or (code == "ca" and part == "ca" and country == "us"):
         return None
     return code

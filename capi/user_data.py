@@ -16,19 +16,23 @@ from typing import Any
 from . import normalize
 from .browser import is_browser_id
 from .const import BROAD_USER_DATA, MAX_VALUES
-from .countries import COUNTRIES
+from .countries import COUNTRIES, normalize_country
+from .emails import normalize_emails
 from .errors import InvalidParameter
+from .genders import normalize_gender
+from .phone import normalize_phones
+from .postcodes import normalize_zip
 from .reading import Problems, is_absent, read_mapping, read_number, read_text, shown
 
 Normalizer = Callable[[Any], str | list[str] | None]
 
 _NORMALIZERS: dict[str, Normalizer] = {
-    "em": normalize.normalize_emails,
+    "em": normalize_emails,
     "fn": normalize.normalize_name,
     "ln": normalize.normalize_name,
-    "ge": normalize.normalize_gender,
+    "ge": normalize_gender,
     "ct": normalize.normalize_city,
-    "country": normalize.normalize_country,
+    "country": normalize_country,
     "external_id": normalize.normalize_external_id,
     # Not documented, but hashed like this by Meta's own libraries.
     "dobd": partial(normalize.normalize_number, least=1, most=31, digits=2),
@@ -104,9 +108,9 @@ def read_user_data(
     country = _country_of(given.get("country"))
     by_country: dict[str, Normalizer] = {
         "db": partial(normalize.normalize_birth_date, country=country),
-        "ph": partial(normalize.normalize_phones, country=country or default_country),
+        "ph": partial(normalize_phones, country=country or default_country),
         "st": partial(normalize.normalize_state, country=country),
-        "zp": partial(normalize.normalize_zip, country=country),
+        "zp": partial(normalize_zip, country=country),
     }
     user_data = {}
     for key, content in given.items():
@@ -157,7 +161,7 @@ def _country_of(value: object) -> str | None:
         return value.lower()
     problems = Problems()  # noted when its turn comes
     digests = problems.read_optional(
-        "country", _hash, "country", value, normalize.normalize_country, problems
+        "country", _hash, "country", value, normalize_country, problems
     )
     if isinstance(digests, list):
         digests = digests[0]
