@@ -111,12 +111,13 @@ def cookie_domain(host: str) -> tuple[str | None, int]:
     the host's own, and 1 at least, also for an IP address: 1 is what Meta wants of a
     server that cannot tell.
 
-    Which domains are shared by strangers is known to long lists only. Here, a label
-    right below the top that is short, or a word such as ``info`` below a country's, is
-    taken for such a domain; and in most countries, where towns can be such domains,
-    nothing but ``www`` is cut off a host. A domain thus comes out too narrow now and
-    then, and its cookie still serves the host. Too broad a one would be refused by
-    browsers, or shared with strangers.
+    Which domains are shared by strangers is known to long lists only, such as the Public
+    Suffix List. Neither Python nor a library that the addon requires brings one, so the
+    rule is our own: a label right below the top that is short, or a word such as
+    ``info`` below a country's, is taken for such a domain; and in most countries, where
+    towns can be such domains, nothing but ``www`` is cut off a host. A domain thus comes
+    out too narrow now and then, and its cookie still serves the host. Too broad a one
+    would be refused by browsers, or shared with strangers.
 
     >>> cookie_domain("www.example.com"), cookie_domain("shop.example.co.uk:8069")
     (('example.com', 1), ('example.co.uk', 2))
