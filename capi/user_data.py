@@ -23,6 +23,7 @@ from .genders import normalize_gender
 from .phone import normalize_phones
 from .postcodes import normalize_zip
 from .reading import Problems, is_absent, read_mapping, read_number, read_text, shown
+from .text import codes_by_name
 
 Normalizer = Callable[[Any], str | list[str] | None]
 
@@ -45,33 +46,23 @@ _NORMALIZERS: dict[str, Normalizer] = {
 _COUNTRY_OF_DIGEST = {normalize.sha256(country): country for country in COUNTRIES}
 
 # What Meta's libraries and its Pixel call some of the keys.
-_OTHER_NAMES = {
-    "browser_id": "fbp",
-    "click_id": "fbc",
-    "cities": "ct",
-    "city": "ct",
-    "country_code": "country",
-    "country_codes": "country",
-    "date_of_birth": "db",
-    "dates_of_birth": "db",
-    "email": "em",
-    "emails": "em",
-    "external_ids": "external_id",
-    "first_name": "fn",
-    "first_names": "fn",
-    "gen": "ge",
-    "gender": "ge",
-    "genders": "ge",
-    "last_name": "ln",
-    "last_names": "ln",
-    "phone": "ph",
-    "phones": "ph",
-    "state": "st",
-    "states": "st",
-    "zip": "zp",
-    "zip_code": "zp",
-    "zip_codes": "zp",
-}
+_OTHER_NAMES = codes_by_name(
+    {
+        "fbp": "browser_id",
+        "fbc": "click_id",
+        "ct": "cities city",
+        "country": "country_code country_codes",
+        "db": "date_of_birth dates_of_birth",
+        "em": "email emails",
+        "external_id": "external_ids",
+        "fn": "first_name first_names",
+        "ge": "gen gender genders",
+        "ln": "last_name last_names",
+        "ph": "phone phones",
+        "st": "state states",
+        "zp": "zip zip_code zip_codes",
+    }
+)
 
 
 def by_own_names(user_data: Mapping[str, Any]) -> dict[str, Any]:
@@ -279,18 +270,12 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "client_user_agent": _read_unhashed,
     "fbc": _read_cookie,
     "fbp": _read_cookie,
-    "anon_id": _read_meta_id,
-    "app_user_id": _read_meta_id,
-    "ctwa_clid": _read_meta_id,
-    "fb_login_id": _read_meta_id,
-    "ig_account_id": _read_meta_id,
-    "ig_sid": _read_meta_id,
-    "lead_id": _read_meta_id,
-    "madid": _read_meta_id,
-    "page_id": _read_meta_id,
-    "page_scoped_user_id": _read_meta_id,
-    "partner_id": _read_meta_id,
-    "partner_name": _read_meta_id,
-    "subscription_id": _read_meta_id,
-    "whatsapp_business_account_id": _read_meta_id,
+    **dict.fromkeys(
+        """
+        anon_id app_user_id ctwa_clid fb_login_id ig_account_id ig_sid lead_id madid
+        page_id page_scoped_user_id partner_id partner_name subscription_id
+        whatsapp_business_account_id
+        """.split(),
+        _read_meta_id,
+    ),
 }
