@@ -54,6 +54,7 @@ from . import test_secrecy
 from . import test_send_event
 from . import test_server_action
 from . import test_server_action_form
+from . import test_setting
 from . import test_settings
 from . import test_settings_health
 from . import test_tooling

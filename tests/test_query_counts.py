@@ -10,6 +10,7 @@ from odoo.tools import SQL
 from ..capi.decision import Plan
 from ..dev.bench import data as bench_data
 from ..models.outbox import outbox
+from ..models.settings import setting
 from .common import MetaCapiCase
 
 
@@ -47,7 +48,7 @@ class TestQueryCounts(MetaCapiCase):
 
     def let_a_job_wait(self):
         key, *_others = self.delivery._job_keys(self.pixel_id)
-        delay = self.env["meta.capi.config"]._batch_delay()
+        delay = self.env["meta.capi.config"]._get(setting.BATCH_DELAY)
         eta = fields.Datetime.add(fields.Datetime.now(), seconds=delay)
         self.env.cr.execute(
             "INSERT INTO queue_job (uuid, state, identity_key, eta, date_created)"

@@ -6,7 +6,7 @@ from odoo.exceptions import ValidationError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.settings import res_config_settings_health as health
+from ..models.admin import meta_capi_health as health
 from .common import MetaCapiCase
 
 

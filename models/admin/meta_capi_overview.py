@@ -6,7 +6,8 @@ import pytz
 from odoo import _, api, fields, models
 from odoo.tools.misc import format_date, formatLang
 
-from ..settings.meta_capi_config import CHOSEN_USER_DATA_KEYS
+from ..common.age import age_of
+from ..settings import setting
 from .meta_capi_reconciliation import STATUSES
 
 # Today and the days before it that "in 7 days" means, also in the log's filter.
@@ -178,9 +179,7 @@ class MetaCapiOverview(models.Model):
             [("state", "=", "pending")], [], ["create_date:min", "__count"]
         )
         self.pending_count = count
-        self.oldest_pending = oldest and self.env["meta.capi.event"]._age_of(
-            oldest, add_direction=False
-        )
+        self.oldest_pending = oldest and age_of(self.env, oldest, add_direction=False)
 
     @api.depends_context("lang", "uid", "allowed_company_ids")
     def _compute_pixels(self):
@@ -215,7 +214,7 @@ class MetaCapiOverview(models.Model):
         withheld = self.env["meta.capi.config"]._withheld_user_data()
         names, hints = self._key_names(), self._key_hints()
         rows = []
-        for key in CHOSEN_USER_DATA_KEYS:
+        for key in setting.USER_DATA_KEYS.choices:
             share = _percent(having[key], total)
             hint = ""
             if key in withheld:

@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
 from ..common.standard_events import PURCHASE
-from ..settings.meta_capi_config import PURCHASE_TRIGGER
+from ..settings import setting
 
 # What became of an order's Purchase.
 STATUSES = ("sent", "waiting", "failed", "explained", "missing", "not_due")
@@ -44,7 +44,7 @@ class MetaCapiReconciliation(models.AbstractModel):
         chosen = (
             self.env["ir.config_parameter"]
             .sudo()
-            .search([("key", "=", PURCHASE_TRIGGER)])
+            .search([("key", "=", setting.PURCHASE_TRIGGER.key)])
         )
         since = {}
         for website in self.env["website"].sudo().search([]):

@@ -3,6 +3,7 @@ from odoo.tools import SQL
 
 from ..common.refusal import Refusal
 from ..outbox.outbox import EventTable
+from ..settings import setting
 
 # How a partner is reached: with none of these left, nobody is.
 _REACH = ("email", "phone", "mobile")
@@ -169,7 +170,7 @@ class ResPartner(models.Model):
             return None
         config = self.env["meta.capi.config"]
         is_internal = any(not user.share for user in self.user_ids)
-        if is_internal and config._excludes_internal_users():
+        if is_internal and config._get(setting.EXCLUDE_INTERNAL_USERS):
             return Refusal("internal_user", _("The customer is an internal user."))
         persons = (self | self.commercial_partner_id)._meta_capi_somebody()
         tags = persons.category_id

@@ -12,6 +12,7 @@ from ...capi.answer import Answer, Outcome
 from ...capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ...capi.errors import InvalidParameter
 from ..common.border import log_error
+from ..settings import setting
 from .outbox import EventTable, PixelOutbox
 
 # The name admins are told to look for, whatever the database.
@@ -62,7 +63,7 @@ class MetaCapiDelivery(models.AbstractModel):
         :param slots: the slots that a new job may take
         """
         if delay is None:
-            delay = self.env["meta.capi.config"]._batch_delay()
+            delay = self.env["meta.capi.config"]._get(setting.BATCH_DELAY)
         now = fields.Datetime.now()
         margin = min(JOIN_MARGIN, delay / 2)
         # A visible job that is younger than this transaction is its own. queue_job

@@ -1,18 +1,19 @@
 import json
 from datetime import timedelta, timezone
 
-from babel.dates import format_timedelta
 from psycopg2.extras import Json
 
 from odoo import _, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
-from odoo.tools.misc import babel_locale_parse, get_lang
 
 from ...capi.event import ServerEvent, read_event
 from ...capi.privacy import limit_data_use
 from ...capi.schedule import closes_at
+from ..common.age import age_of
+from ..common.notification import notification
 from ..common.refusal import Refusal
+from ..settings import setting
 from .meta_capi_cause import CAUSES
 from .outbox import NOTHING_PERSONAL, EventTable
 
@@ -248,18 +249,9 @@ class MetaCapiEvent(models.Model):
     @api.depends_context("lang")
     def _compute_age(self):
         for event in self:
-            event.age = event.event_time and self._age_of(
-                event.event_time, format="short"
+            event.age = event.event_time and age_of(
+                self.env, event.event_time, format="short"
             )
-
-    @api.model
-    def _age_of(self, moment, add_direction=True, format="long"):
-        """Tell how long ago that was the way people do: 5 minutes ago."""
-        past = min(moment - fields.Datetime.now(), timedelta())
-        locale = babel_locale_parse(get_lang(self.env).code)
-        return format_timedelta(
-            past, add_direction=add_direction, format=format, locale=locale
-        )
 
     def _compute_currency_id(self):
         currencies = self.env["res.currency"].with_context(active_test=False)
@@ -395,7 +387,7 @@ class MetaCapiEvent(models.Model):
             message = _(
                 "%(sent)s sent. Meta: %(answer)s", sent=sent, answer=answers[-1].body
             )
-        return self._notification(
+        return notification(
             message, "success" if sent and not objections else "warning"
         )
 
@@ -428,7 +420,7 @@ class MetaCapiEvent(models.Model):
         for pixel_id in set(locked.mapped("pixel_id")):
             pixels._all().search([("pixel_id", "=", pixel_id)])._release()
             self.env["meta.capi.delivery"]._schedule(pixel_id, delay=0)
-        return self._notification(
+        return notification(
             _("Events pending again: %(count)s.", count=len(locked)), "success"
         )
 
@@ -452,7 +444,9 @@ class MetaCapiEvent(models.Model):
         }
         if self.data_processing_options in (None, False):
             # The place of the customer, which may be known only now, decides.
-            event = limit_data_use(event, config._limited_data_use(), user_data)
+            event = limit_data_use(
+                event, config._get(setting.LIMITED_DATA_USE), user_data
+            )
             if event.data_processing_options is not None:
                 columns.update(
                     data_processing_options=Json(event.data_processing_options),
@@ -470,7 +464,7 @@ class MetaCapiEvent(models.Model):
         message = _("Cancelled by %s.", self.env.user.name)
         table.cancel(locked, "cancelled_by_hand", message)
         if len(locked) < len(events):
-            return self._notification(
+            return notification(
                 _(
                     "%(cancelled)s cancelled. %(others)s are being sent right now.",
                     cancelled=len(locked),
@@ -478,7 +472,7 @@ class MetaCapiEvent(models.Model):
                 ),
                 "warning",
             )
-        return self._notification(
+        return notification(
             _("Events cancelled: %(count)s.", count=len(locked)), "success"
         )
 
@@ -586,18 +580,6 @@ class MetaCapiEvent(models.Model):
             raise UserError(refusal)
         return events.sudo()
 
-    def _notification(self, message, kind):
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": kind,
-                "message": message,
-                "sticky": kind != "success",
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
-
     # ----------------------------------------------------------- whom it is not about
 
     @api.model
@@ -623,7 +605,7 @@ class MetaCapiEvent(models.Model):
     @api.autovacuum
     def _gc_user_data(self):
         """Delete the personal data of finished events; their statistics stay longer."""
-        days = self.env["meta.capi.config"]._user_data_retention_days()
+        days = self.env["meta.capi.config"]._get(setting.USER_DATA_RETENTION_DAYS)
         if days < 0:
             return
         before = fields.Datetime.now() - timedelta(days=days)
@@ -632,7 +614,7 @@ class MetaCapiEvent(models.Model):
     @api.autovacuum
     def _gc_finished(self):
         """Delete finished events past their retention, and requests left without any."""
-        days = self.env["meta.capi.config"]._retention_days()
+        days = self.env["meta.capi.config"]._get(setting.RETENTION_DAYS)
         if days < 0:
             return
         before = fields.Datetime.now() - timedelta(days=days)

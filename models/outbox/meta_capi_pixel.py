@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 
 from ...capi.decision import Pixel, Wake
 from ..common.border import border
+from ..common.notification import notification
 from .meta_capi_cause import CAUSES
 from .outbox import PixelOutbox
 
@@ -174,7 +175,7 @@ class MetaCapiPixel(models.Model):
         for pixel in self.sudo():
             pixel._release()
             self.env["meta.capi.delivery"]._schedule(pixel.pixel_id, delay=0)
-        return self.env["meta.capi.event"]._notification(
+        return notification(
             _(
                 "What waits is being sent. The next request tells whether Meta takes it."
             ),
@@ -191,7 +192,7 @@ class MetaCapiPixel(models.Model):
                 pixel.pixel_id
             )
         )
-        return self.env["meta.capi.event"]._notification(
+        return notification(
             _("Events moved: %s.", moved), "success" if moved else "warning"
         )
 
@@ -232,9 +233,31 @@ class MetaCapiPixel(models.Model):
         """Return the model such that a search finds what is archived, too."""
         return self.with_context(active_test=False)
 
+    @api.model
+    def _unused(self):
+        """Return the pixels that no website sends to any more."""
+        return self._all().search([("active", "=", False)])
+
     def _is_in_use(self):
         self.ensure_one()
-        return self.pixel_id in self.env["meta.capi.config"]._pixel_ids_in_use()
+        return self.pixel_id in self._pixel_ids_in_use()
+
+    @api.model
+    def _pixel_ids_in_use(self):
+        """Return the pixels that events of any website go to, a set.
+
+        The common ones need not be among them, where each website has its own. They
+        are, as long as an event of no website waits for them.
+        """
+        config = self.env["meta.capi.config"]
+        websites = self.env["website"].sudo().search([])
+        used = set().union(*map(config._pixel_ids, websites))
+        waiting = [("state", "=", "pending"), ("website_id", "=", False)]
+        for pixel_id in config._pixel_ids() - used:
+            events = self.env["meta.capi.event"].sudo()
+            if events.search([*waiting, ("pixel_id", "=", pixel_id)], limit=1):
+                used.add(pixel_id)
+        return used
 
     @api.model
     def _follow_configuration(self):
@@ -245,7 +268,7 @@ class MetaCapiPixel(models.Model):
     @api.model
     def _archive_unused(self):
         """Put away the pixels that nothing is sent to, and take back the others."""
-        pixel_ids = self.env["meta.capi.config"]._pixel_ids_in_use()
+        pixel_ids = self._pixel_ids_in_use()
         pixels = self._all().search([])
         used = pixels.filtered(lambda pixel: pixel.pixel_id in pixel_ids)
         used.filtered(lambda pixel: not pixel.active).active = True

@@ -20,6 +20,7 @@ from ...capi.user_data import by_own_names, needs_country
 from ..common.border import log_error
 from ..common.refusal import Refusal, to_refusal
 from ..common.standard_events import CHECKOUT
+from ..settings import setting
 from .arguments import read_arguments
 from .meta_capi_browser import TRACES
 from .subject import ask, ask_action
@@ -235,8 +236,8 @@ class EventBuilder:
                 extra_pixel_ids=config._extra_pixel_ids(website),
                 test_event_code=config._test_event_code(website),
                 withheld_user_data=config._withheld_user_data(),
-                limited_data_use=config._limited_data_use(),
-                sends_without_browser=config._sends_without_browser(),
+                limited_data_use=config._get(setting.LIMITED_DATA_USE),
+                sends_without_browser=config._get(setting.SEND_WITHOUT_BROWSER),
             )
         return self._settings[key]
 

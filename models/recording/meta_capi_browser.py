@@ -14,6 +14,7 @@ from ...capi.user_agent import is_person
 from ..common.border import border
 from ..common.refusal import Refusal
 from ..outbox.outbox import EventTable
+from ..settings import setting
 
 # Keys of user_data that a browser's request tells, and what it tells besides.
 TRACES = ("client_ip_address", "client_user_agent", "fbc", "fbp")
@@ -187,7 +188,9 @@ class MetaCapiBrowser(models.Model):
         Whoever asks: a no of the website's bar, or of a tool of the page's, is one, and
         where two disagree the stricter wins.
         """
-        source = self.env["meta.capi.config"]._consent_source(self._website())
+        source = self.env["meta.capi.config"]._get(
+            setting.CONSENT_SOURCE, self._website()
+        )
         unasked = None if source == "external" else True
         answers = [
             _ANSWERS.get(request.httprequest.cookies.get(_ANSWER_COOKIE), unasked)
@@ -487,7 +490,7 @@ class MetaCapiBrowser(models.Model):
     @api.autovacuum
     def _gc_personal(self):
         """Forget browsers past the retention of personal data."""
-        days = self.env["meta.capi.config"]._user_data_retention_days()
+        days = self.env["meta.capi.config"]._get(setting.USER_DATA_RETENTION_DAYS)
         if days >= 0:
             self.env.cr.execute(
                 SQL(

@@ -25,6 +25,7 @@ from ..common.standard_events import (
     PURCHASE,
 )
 from ..outbox.outbox import EventTable
+from ..settings import setting
 
 SCRIPT = "ih_meta_conversions_api/static/src/js/meta_capi.js"
 # https://developers.facebook.com/docs/meta-pixel/reference, "Object Properties". What a
@@ -67,7 +68,7 @@ class MetaCapiBridge(models.AbstractModel):
         config = self.env["meta.capi.config"]
         return bool(
             config._is_enabled()
-            and config._is_bridge_enabled(website)
+            and config._get(setting.BRIDGE_ENABLED, website)
             and config._pixel_id(website)
         )
 
@@ -76,8 +77,8 @@ class MetaCapiBridge(models.AbstractModel):
         """Tell whether it is us who make this event of the funnel, not the page."""
         config = self.env["meta.capi.config"]
         return (
-            config._pixel_mode(website) != "page"
-            and event_name in config._bridge_events(website)
+            config._get(setting.PIXEL_MODE, website) != "page"
+            and event_name in config._get(setting.BRIDGE_EVENTS, website)
             and self._is_active(website)
         )
 
@@ -97,8 +98,8 @@ class MetaCapiBridge(models.AbstractModel):
             "src": f"/{SCRIPT}?v={_script_version()}",
             "data-pixel": config._pixel_id(website),
             "data-mode": mode,
-            "data-events": ",".join(config._bridge_events(website)),
-            "data-consent": config._consent_source(website),
+            "data-events": ",".join(config._get(setting.BRIDGE_EVENTS, website)),
+            "data-consent": config._get(setting.CONSENT_SOURCE, website),
             "data-bar": "1" if website.cookies_bar else None,
             "data-ldu": limits,
             "data-collect": "/meta_capi/collect",
@@ -119,7 +120,7 @@ class MetaCapiBridge(models.AbstractModel):
         to have a public address, since pages are cached.
         """
         config = self.env["meta.capi.config"]
-        mode = config._pixel_mode(self.env["meta.capi.browser"]._website())
+        mode = config._get(setting.PIXEL_MODE, self.env["meta.capi.browser"]._website())
         if mode != "load":
             return mode, None
         partner = self.env["meta.capi.browser"]._visitor()
@@ -132,7 +133,7 @@ class MetaCapiBridge(models.AbstractModel):
                     return "server", None
                 known = partner._meta_capi_user_data()
             limits = limited_data_use(
-                config._limited_data_use(),
+                config._get(setting.LIMITED_DATA_USE),
                 known.get("country") or None,
                 known.get("st") or None,
                 has_address=True,
@@ -238,7 +239,7 @@ class MetaCapiBridge(models.AbstractModel):
         if (
             not self._is_active(website)
             or name == PURCHASE
-            or name not in config._bridge_events(website)
+            or name not in config._get(setting.BRIDGE_EVENTS, website)
             or not self.env["meta.capi.browser"]._is_customer()
         ):
             return
