@@ -14,6 +14,7 @@ from . import test_capi_delivery
 from . import test_capi_differential
 from . import test_capi_docs
 from . import test_capi_event
+from . import test_capi_layers
 from . import test_capi_money
 from . import test_capi_normalize
 from . import test_capi_privacy

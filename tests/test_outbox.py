@@ -694,8 +694,8 @@ class TestNotices(MetaCapiCase):
         self.assertEqual(event.state, SENT)
 
     def test_a_notice_that_raises_undoes_nothing_and_is_logged(self):
-        alerts = type(self.env["meta.capi.alert"])
-        with patch.object(alerts, "_look_after_stopped", side_effect=ValueError):
+        pixels = type(self.env["meta.capi.pixel"])
+        with patch.object(pixels, "_look_after_stop", side_effect=ValueError):
             with self.assertLogs("meta.conversions.api", "ERROR") as logs:
                 self.stop_and_go()
         self.assertIn("could not be told", "".join(logs.output))

@@ -47,7 +47,7 @@ class TestQueryCounts(MetaCapiCase):
         )
 
     def let_a_job_wait(self):
-        key, *_others = self.delivery._job_keys(self.pixel_id)
+        key, *_others = self.job._job_keys(self.pixel_id)
         delay = self.env["meta.capi.config"]._get(setting.BATCH_DELAY)
         eta = fields.Datetime.add(fields.Datetime.now(), seconds=delay)
         self.env.cr.execute(
@@ -157,7 +157,7 @@ class TestQueryCounts(MetaCapiCase):
         self.env.cr.execute("ANALYZE meta_capi_event")
         pixel = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
         with self.statements() as found:
-            pixel.claim(Plan(100), self.delivery._now(), None)
+            pixel.claim(Plan(100), self.job._now(), None)
         claims = [s for s in found if "SKIP LOCKED" in getattr(s, "code", "")]
         self.assertEqual(len(claims), 2)
         for claim in claims:

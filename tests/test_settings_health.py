@@ -89,7 +89,7 @@ class TestSettingsHealth(MetaCapiCase):
 
     def test_it_tells_whether_a_job_runner_works(self):
         self.assertNotIn("job runner", self.health())
-        with patch.object(type(self.delivery), "_is_runner_absent", lambda *args: True):
+        with patch.object(type(self.job), "_is_runner_absent", lambda *args: True):
             self.assertIn("No job runner", self.health())
             self.env.ref("ih_meta_conversions_api.ir_cron_sweep").active = False
             self.assertIn("Nothing delivers", self.health())

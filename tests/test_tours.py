@@ -125,7 +125,7 @@ class TestTours(ClicksCase):
         """Let the worker do the jobs that are enqueued, and none that is not."""
         jobs, self.jobs.enqueued_jobs = self.jobs.enqueued_jobs, []
         # The trap stores those that have the identity of one it holds already.
-        keys = self.delivery._job_keys(self.pixel_id)
+        keys = self.job._job_keys(self.pixel_id)
         self.env["queue.job"].search([("identity_key", "in", keys)]).unlink()
         for job in jobs:
             self.deliver(*job.args)

@@ -500,9 +500,8 @@ class TestPurchasePerWebsite(WebsitesCase):
         self.save(self.other, purchase_trigger="invoiced")
         order = self.order(website_id=self.other.id)
         action = self.env.ref("ih_meta_conversions_api.action_purchase")
-        events, trouble, advice = [], [], []
-        action._meta_capi_try(order, events, trouble, advice)
-        self.assertIn("the settings of its website", " ".join(trouble))
+        action.meta_capi_preview_ref = f"sale.order,{order.id}"
+        self.assertIn("the settings of its website", action.meta_capi_preview_trouble)
 
 
 @tagged("post_install", "-at_install")

@@ -254,7 +254,7 @@ held.write(
         "fbtrace_id": "Xy9876543",
     }
 )
-env["meta.capi.alert"]._look_after_stopped(held)
+held._look_after_stop()
 attempts = env["meta.capi.attempt"]
 for hours, pixel_id, outcome, count in (
     (30, HELD, "accepted", 12),

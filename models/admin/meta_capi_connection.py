@@ -44,7 +44,7 @@ class MetaCapiConnection(models.AbstractModel):
                 _("Set a test event code first; Meta would count the event as real.")
             )
         # Committed before it is sent, like any event: this transaction never sees it.
-        with self.env["meta.capi.delivery"]._delivery_cursor() as cr:
+        with self.env["meta.capi.job"]._delivery_cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             event = env["meta.conversions.api"].send_event(
                 "TestEvent",

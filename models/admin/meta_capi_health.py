@@ -5,6 +5,7 @@ from odoo import _, api, fields, models
 
 from ...capi.versions import end_of_life
 from ..common.age import age_of
+from ..outbox.cause_words import CauseWords
 from ..outbox.meta_capi_pixel import EVENTS_MANAGER
 from ..settings import setting
 
@@ -62,7 +63,7 @@ class MetaCapiHealth(models.AbstractModel):
                 [("pixel_id", "in", list(ids))]
             )
         }
-        causes = self.env["meta.capi.cause"]
+        words = CauseWords(self.env)
         rows = []
         for pixel_id in ids:
             pixel = known.get(pixel_id, self.env["meta.capi.pixel"])
@@ -74,7 +75,7 @@ class MetaCapiHealth(models.AbstractModel):
                     and ", ".join(capi_config._websites_of(pixel_id).mapped("name")),
                     "url": EVENTS_MANAGER.format(pixel_id),
                     "stopped": pixel.state == "stopped",
-                    "cause": causes._label(pixel.cause),
+                    "cause": words.label(pixel.cause),
                     "cure": pixel.cure,
                     "waiting": pixel.pending_count,
                     "success": success and age_of(self.env, success),
@@ -85,7 +86,7 @@ class MetaCapiHealth(models.AbstractModel):
     @api.model
     def _runner_line(self):
         """Tell whether jobs are run, by what became of the last ones."""
-        delivery = self.env["meta.capi.delivery"].sudo()
+        jobs = self.env["meta.capi.job"].sudo()
         pixels = self.env["meta.capi.pixel"].search([]).mapped("pixel_id")
         pixels += filter(None, [self.env["meta.capi.config"]._pixel_id()])
         cron = self.env.ref(
@@ -97,7 +98,7 @@ class MetaCapiHealth(models.AbstractModel):
             and cron.sudo().active
             and cron.sudo().nextcall > now - timedelta(minutes=30)
         )
-        if any(map(delivery._is_runner_absent, set(pixels))):
+        if any(map(jobs._is_runner_absent, set(pixels))):
             if sweeps:
                 return "warning", _(
                     "No job runner: our jobs wait. The scheduled action delivers instead,"

@@ -1,12 +1,9 @@
 from collections import defaultdict
-from datetime import datetime, time, timedelta
-
-import pytz
 
 from odoo import _, api, fields, models
 from odoo.tools.misc import format_date, formatLang
 
-from ..common.age import age_of
+from ..common.age import age_of, day_start
 from ..settings import setting
 from .meta_capi_reconciliation import STATUSES
 
@@ -108,15 +105,8 @@ class MetaCapiOverview(models.Model):
 
     # ------------------------------------------------------------------- the events
 
-    def _day_start(self, days_ago=0):
-        """Return when a day of the user's began, as Odoo stores it: in UTC."""
-        zone = pytz.timezone(self.env.context.get("tz") or self.env.user.tz or "UTC")
-        day = datetime.now(zone).date() - timedelta(days=days_ago)
-        start = zone.localize(datetime.combine(day, time()))
-        return start.astimezone(pytz.utc).replace(tzinfo=None)
-
     def _week_start(self):
-        return self._day_start(_PERIOD_DAYS - 1)
+        return day_start(self.env, _PERIOD_DAYS - 1)
 
     def _count_events(self, since, groupby):
         return self.env["meta.capi.event"]._read_group(
@@ -128,7 +118,7 @@ class MetaCapiOverview(models.Model):
         today = defaultdict(int)
         groupby = ["event_name", "website_id", "state"]
         for name, website, state, count in self._count_events(
-            self._day_start(), groupby
+            day_start(self.env), groupby
         ):
             if state == "sent":
                 today[name, website] += count

@@ -150,14 +150,21 @@ class ResPartner(models.Model):
         pending = events.search(
             [("state", "=", "pending"), ("partner_id", "in", persons.ids)]
         )
-        locked = EventTable(self.env).lock(pending.ids, "pending")
-        events._refuse(locked, refusal)
+        table = EventTable(self.env(su=True))
+        table.refuse(table.lock(pending.ids, "pending"), refusal)
 
     def _meta_capi_forget(self, refusal):
-        """Leave nothing in the log that leads to these persons; cancel what waits."""
+        """Leave nothing in the log that leads to these persons; cancel what waits.
+
+        The browsers that made their documents go too.
+        """
         ids = self._meta_capi_somebody().ids
         if ids:
-            self.env["meta.capi.event"].sudo()._forget_partners(ids, refusal)
+            documents = EventTable(self.env(su=True)).forget_partners(ids, *refusal)
+            orders = self.env["sale.order"].sudo().with_context(active_test=False)
+            orders = orders.search([("partner_id", "in", ids)])
+            documents |= {("sale.order", order.id) for order in orders}
+            self.env["meta.capi.browser"].sudo()._forget(documents)
 
     # ------------------------------------------------------------ what Meta is told
 

@@ -4,20 +4,20 @@ from datetime import timedelta, timezone
 from psycopg2.extras import Json
 
 from odoo import _, api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from ...capi.event import ServerEvent, read_event
 from ...capi.privacy import limit_data_use
 from ...capi.schedule import closes_at
 from ..common.age import age_of
+from ..common.managers import Managers
 from ..common.notification import notification
 from ..common.refusal import Refusal
 from ..settings import setting
-from .meta_capi_cause import CAUSES
-from .outbox import NOTHING_PERSONAL, EventTable
+from .cause_words import CAUSES, CauseWords
+from .outbox import EventTable
 
-MANAGER = "ih_meta_conversions_api.group_meta_capi_manager"
 # Events deleted by one run of the retention; the next run goes on.
 PURGE_LIMIT = 50_000
 MAX_EVENTS_AT_A_CLICK = 5_000
@@ -287,7 +287,7 @@ class MetaCapiEvent(models.Model):
     @api.depends_context("lang")
     def _compute_words(self):
         """Tell in a few words why an event is not with Meta, and what to do about it."""
-        causes = self.env["meta.capi.cause"]
+        words = CauseWords(self.env)
         waiting = self.filtered(lambda event: event.state == "pending")
         pixels = (
             self.env["meta.capi.pixel"]
@@ -299,10 +299,10 @@ class MetaCapiEvent(models.Model):
             key = event.cause
             if event.state == "pending":
                 key = event._cause_of_waiting(pixel_of.get(event.pixel_id, pixels[:0]))
-            event.short_cause = causes._label(key)
+            event.short_cause = words.label(key)
             if key == "cancelled":  # whoever wanted it so says why
                 event.short_cause = (event.error_message or "").partition("\n")[0]
-            event.cure = causes._cure(key)
+            event.cure = words.cure(key)
 
     def _cause_of_waiting(self, pixel):
         """Return what keeps this pending event from being sent now, if anything does."""
@@ -355,7 +355,7 @@ class MetaCapiEvent(models.Model):
         In transactions of their own, like any delivery: what Meta answered stays on
         record, whatever becomes of the click.
         """
-        self._check_manager()
+        Managers(self.env).check()
         events = self._to_act_on("pending", _("Only pending events can be sent."))
         groups = events.grouped("pixel_id").items()
         return self._send_and_tell({pixel_id: group.ids for pixel_id, group in groups})
@@ -393,7 +393,7 @@ class MetaCapiEvent(models.Model):
 
     def action_retry(self):
         """Make the failed ones of these events pending again."""
-        self._check_manager()
+        Managers(self.env).check()
         events = self._to_act_on("failed", _("Only failed events can be retried."))
         return events._retry()
 
@@ -409,17 +409,17 @@ class MetaCapiEvent(models.Model):
             lambda event: event.sudo().partner_id._meta_capi_objects()
         )
         objection = Refusal("objection", _("The customer objects to events for Meta."))
-        self._refuse(objecting.ids, objection)
+        table.refuse(objecting.ids, objection)
         locked -= objecting
         # A copy that Meta may have is told from this one by what it says of the person.
         may_differ = locked - self.browse(table.first_copies(locked.ids))
         for event in may_differ.filtered(lambda event: event.cause == "user_data"):
             event._complete_user_data()
-        table.retry(locked.ids, self.env["meta.capi.delivery"]._now())
+        table.retry(locked.ids, self.env["meta.capi.job"]._now())
         pixels = self.env["meta.capi.pixel"].sudo()
         for pixel_id in set(locked.mapped("pixel_id")):
             pixels._all().search([("pixel_id", "=", pixel_id)])._release()
-            self.env["meta.capi.delivery"]._schedule(pixel_id, delay=0)
+            self.env["meta.capi.job"]._schedule(pixel_id, delay=0)
         return notification(
             _("Events pending again: %(count)s.", count=len(locked)), "success"
         )
@@ -434,7 +434,7 @@ class MetaCapiEvent(models.Model):
         config = self.env["meta.capi.config"]
         event, _problems = read_event(
             {"user_data": user_data},
-            now=self.env["meta.capi.delivery"]._now(),
+            now=self.env["meta.capi.job"]._now(),
             default_country=self.company_id.country_code or None,
             withheld=config._withheld_user_data(),
         )
@@ -457,7 +457,7 @@ class MetaCapiEvent(models.Model):
 
     def action_cancel(self):
         """Take the pending ones of these events out of the queue."""
-        self._check_manager()
+        Managers(self.env).check()
         events = self._to_act_on("pending", _("Only pending events can be cancelled."))
         table = EventTable(self.env)
         locked = table.lock(events.ids, "pending")
@@ -475,36 +475,6 @@ class MetaCapiEvent(models.Model):
         return notification(
             _("Events cancelled: %(count)s.", count=len(locked)), "success"
         )
-
-    @api.model
-    def _moves_from(self, pixel_id):
-        """Return what was never sent to a pixel that its website does not use any more.
-
-        :return: a list of pairs: events, and the pixel that they can be moved to
-        """
-        capi_config = self.env["meta.capi.config"]
-        pending = [("state", "=", "pending"), ("pixel_id", "=", pixel_id)]
-        moves = []
-        for website, events in self.search(pending).grouped("website_id").items():
-            target = capi_config._pixel_id(website)
-            if target and pixel_id not in capi_config._pixel_ids(website):
-                movable = EventTable(self.env).movable(events.ids, target)
-                moves += [(self.browse(movable), target)] if movable else []
-        return moves
-
-    @api.model
-    def _move(self, events, pixel_id):
-        """Have those of these events sent to another pixel that Meta has never had.
-
-        Not those that are being sent at this moment.
-
-        :return: how many they are
-        """
-        delivery = self.env["meta.capi.delivery"]
-        moved = EventTable(self.env).move(events.ids, pixel_id, delivery._now())
-        if moved:
-            delivery._schedule(pixel_id, delay=0)
-        return len(moved)
 
     def action_open_document(self):
         """Open the record the event is about."""
@@ -536,7 +506,7 @@ class MetaCapiEvent(models.Model):
     def action_open_jobs(self):
         """Open the jobs of the event's pixel: each delivers all that is due."""
         self.ensure_one()
-        keys = self.env["meta.capi.delivery"]._job_keys(self.pixel_id)
+        keys = self.env["meta.capi.job"]._job_keys(self.pixel_id)
         return {
             "type": "ir.actions.act_window",
             "name": _("Jobs"),
@@ -547,7 +517,7 @@ class MetaCapiEvent(models.Model):
 
     def _still_sendable(self):
         """Return those of these events that Meta would still take, and count once."""
-        now = self.env["meta.capi.delivery"]._now()
+        now = self.env["meta.capi.job"]._now()
         copies = EventTable(self.env).first_copies(self.ids)
         return self.filtered(
             lambda event: (
@@ -559,12 +529,6 @@ class MetaCapiEvent(models.Model):
                 )
             )
         )
-
-    def _check_manager(self):
-        if not (self.env.su or self.env.user.has_group(MANAGER)):
-            raise AccessError(
-                _("Only managers of the Meta Conversions API may do this.")
-            )
 
     def _to_act_on(self, state, refusal):
         """Return those of these events that are in ``state``, as superuser.
@@ -579,26 +543,6 @@ class MetaCapiEvent(models.Model):
         if not events:
             raise UserError(refusal)
         return events.sudo()
-
-    # ----------------------------------------------------------- whom it is not about
-
-    @api.model
-    def _refuse(self, event_ids, refusal):
-        """Cancel these events because their person may not be told of, and forget it."""
-        if event_ids:
-            EventTable(self.env).cancel(event_ids, *refusal, **NOTHING_PERSONAL)
-
-    @api.model
-    def _forget_partners(self, partner_ids, refusal):
-        """Remove what leads to these persons, and cancel what is pending about them.
-
-        The browsers that made their documents go too.
-        """
-        documents = EventTable(self.env).forget_partners(partner_ids, *refusal)
-        orders = self.env["sale.order"].sudo().with_context(active_test=False)
-        orders = orders.search([("partner_id", "in", list(partner_ids))])
-        documents |= {("sale.order", order.id) for order in orders}
-        self.env["meta.capi.browser"].sudo()._forget(documents)
 
     # -------------------------------------------------------------------- retention
 

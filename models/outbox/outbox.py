@@ -284,6 +284,11 @@ class EventTable:
             **values,
         )
 
+    def refuse(self, event_ids, refusal):
+        """Cancel events because their person may not be told of, and forget it."""
+        if event_ids:
+            self.cancel(event_ids, *refusal, **NOTHING_PERSONAL)
+
     def retry(self, event_ids, now):
         """Make failed events pending and due; what was said of them counts no more."""
         # Of a pending event they would tell why it waits. The requests keep them.
@@ -438,7 +443,7 @@ class EventTable:
             )
         )
         done = [event_id for (event_id,) in self.cr.fetchall()]
-        self.env["meta.capi.event"].browse(done).invalidate_recordset(flush=False)
+        self.env["meta.capi.event"].invalidate_model(flush=False)
         return done
 
     # --------------------------------------------------------------------- retention
@@ -715,8 +720,7 @@ class PixelOutbox(EventTable):
                 failing_since=to_datetime(wake.failing_since),
             )
         )
-        woken = [event_id for (event_id,) in self.cr.fetchall()]
-        self.env["meta.capi.event"].browse(woken).invalidate_recordset(flush=False)
+        self.env["meta.capi.event"].invalidate_model(flush=False)
 
     # --------------------------------------------------------------------- the claim
 

@@ -344,13 +344,14 @@ class MetaCapiBrowser(models.Model):
                 fbc,
             )
         )
-        ids = EventTable(self.env).lock_of_visitor(fbp, fbc, partner.id or None)
+        table = EventTable(self.env(su=True))
+        ids = table.lock_of_visitor(fbp, fbc, partner.id or None)
         refusal = Refusal(
             "consent_withdrawn",
             _("The visitor has withdrawn the consent to optional cookies."),
         )
-        self.env["meta.capi.event"].sudo()._refuse(ids, refusal)
-        self.env["meta.capi.browser"].invalidate_model(flush=False)
+        table.refuse(ids, refusal)
+        self.invalidate_model(flush=False)
 
     # -------------------------------------------------------------- kept with a record
 

@@ -173,7 +173,7 @@ class MetaConversionsApi(models.AbstractModel):
             origins = self.env[model].sudo().browse(origin_ids)
             origins._meta_capi_set_recorded(event_name)
         for pixel_id in pixel_ids:
-            self.env["meta.capi.delivery"]._schedule(pixel_id)
+            self.env["meta.capi.job"]._schedule(pixel_id)
         return self.env["meta.capi.event"].browse(ids)
 
     # ------------------------------------------------------------------ over RPC
