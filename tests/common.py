@@ -11,7 +11,7 @@ from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..dev.sandbox import GraphSandbox
 from ..models.outbox.outbox import EventTable
-from ..models.recording import meta_capi_browser
+from ..models.recording import meta_capi_visit
 
 FBP = "fb.1.1700000000000.1234567890"
 FBC = "fb.1.1700000000000.AbCdEf"
@@ -259,4 +259,4 @@ class VisitCase(MetaCapiCase):
         self.enter(
             patch.object(http, "_is_allowed_cookie", lambda *args: bool(consent))
         )
-        return patch.object(meta_capi_browser, "request", request)
+        return patch.object(meta_capi_visit, "request", request)

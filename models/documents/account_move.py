@@ -42,7 +42,10 @@ class AccountMove(models.Model):
     def _meta_capi_browser_data(self):
         """Return what was kept of the browser that made the invoice, or its order."""
         documents = (self, *self._meta_capi_orders())
-        kept = (self.env["meta.capi.browser"]._of(document) for document in documents)
+        kept = (
+            self.env["meta.capi.browser"]._snapshot_of(document)
+            for document in documents
+        )
         return next(filter(None, kept), {})
 
     def _meta_capi_custom_data(self, event_name):

@@ -123,7 +123,7 @@ class Base(models.AbstractModel):
     def _meta_capi_browser_data(self):
         """Return what was kept of the customer's browser; see ``meta.capi.browser``."""
         self.ensure_one()
-        return self.env["meta.capi.browser"]._of(self)
+        return self.env["meta.capi.browser"]._snapshot_of(self)
 
     def _meta_capi_custom_data(self, event_name):
         """Return the ``custom_data`` of an event about this record, or None."""

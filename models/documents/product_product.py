@@ -30,7 +30,7 @@ class ProductProduct(models.Model):
         """Return what the shop tells of this variant, at the price it shows."""
         self.ensure_one()
         template = self.product_tmpl_id
-        if self.env["meta.capi.browser"]._website():
+        if self.env["meta.capi.visit"]._website():
             return template._meta_capi_shown_data(self._get_combination_info_variant())
         return template._meta_capi_shown_data(
             {

@@ -9,7 +9,7 @@ class ProductTemplate(models.Model):
     def _meta_capi_custom_data(self, event_name):
         """Return what the shop tells of this product, at the price it shows."""
         self.ensure_one()
-        if self.env["meta.capi.browser"]._website():
+        if self.env["meta.capi.visit"]._website():
             return self._meta_capi_shown_data(self._get_combination_info())
         return self._meta_capi_shown_data(
             {

@@ -53,7 +53,7 @@ class SaleOrder(models.Model):
         orders = super().create(vals_list)
         # The shop makes its orders as superuser, on behalf of a visitor.
         if self.env.su:
-            self.env["meta.capi.browser"]._keep(orders)
+            self.env["meta.capi.visit"]._keep(orders)
         return orders
 
     def _compute_meta_capi_event_count(self):

@@ -153,7 +153,7 @@ class EventBuilder:
             the origin tells otherwise
         """
         arguments = read_arguments(self.env, given, problems)
-        visited = self.env["meta.capi.browser"]._website()
+        visited = self.env["meta.capi.visit"]._website()
         subject = ask(self.env, arguments, visited, problems)
         if action and arguments.origin:
             arguments, subject = ask_action(action, arguments, subject, problems)
@@ -252,7 +252,7 @@ class EventBuilder:
         was missing, or to take it back.
         """
         kept = subject.browser
-        at_hand = self.env["meta.capi.browser"]._of_request(subject.partner)
+        at_hand = self.env["meta.capi.visit"]._snapshot(subject.partner)
         if by_visitor or not kept or at_hand.get("consent") is False:
             return at_hand or kept
         if not kept.get("consent") and at_hand.get("consent"):
