@@ -1,8 +1,9 @@
-"""Meta's Conversions API in plain Python: nothing here knows of Odoo.
+"""Meta's Conversions API in plain Python: no framework, no database.
 
 * ``event``: reading arguments into an event, and the event as it travels;
+* ``weaknesses``: what Meta takes of it but can do little with;
 * ``browser``, ``privacy``, ``money``: what a caller may want to fill in an event with;
 * ``client``: the one request;
-* ``answer``: what Meta's answer means;
+* ``graph_errors`` and ``answer``: what Meta's answer means;
 * ``schedule``: when to try again, and when no longer.
 """

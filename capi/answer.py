@@ -1,45 +1,22 @@
-"""What Meta's answer means for the events that were sent."""
+"""What Meta answered to a request."""
 
 from __future__ import annotations
 
-import json
-import math
-import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
-from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from .const import DAY
+from .graph_errors import Outcome, classify, classify_status
+from .parsing import parse_http_date, parse_integer, parse_json, parse_text
+from .rate_limits import read_limits
 
 # Characters of Meta's body, and of its words, that are worth keeping.
 MAX_BODY = 10_000
 MAX_MESSAGE = 1_000
-# Seconds. Whatever a header says, delivery looks again after this.
-MAX_WAIT = float(DAY)
-# Percent of an allowance from which a success is followed by a pause, in seconds:
-# the allowances are counted over a sliding hour.
-NEAR_LIMIT = 90
-PAUSE_NEAR_LIMIT = 60.0
-PAUSE_AT_LIMIT = 300.0
-
-
-class Outcome(str, Enum):
-    """What an answer means, and so what becomes of its events; see ``decision``."""
-
-    ACCEPTED = "accepted"  # all events counted by Meta
-    TRANSIENT = "transient"  # passes by itself: retry
-    UNKNOWN = "unknown"  # nobody documented it: retry a few times
-    THROTTLED = "throttled"  # too many requests: wait as long as Meta says
-    STOPPED = "stopped"  # token, permission, configuration: a person must act
-    REFUSED = "refused"  # something in the payload: find the event and drop it
-    AMBIGUOUS = "ambiguous"  # REFUSED or STOPPED, it cannot be told from one answer
-    EARLY = "early"  # an event's time has not come by Meta's clock: wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +36,7 @@ class Answer:
     error_message: str | None = None
     events_received: int | None = None
     # Seconds Meta asks to wait before the next request. None after a success.
-    wait: float | None = None
+    retry_after: float | None = None
     # Seconds to pause after a success: what Meta asks for, or our own choice where an
     # allowance is nearly used up.
     slow_down: float | None = None
@@ -68,186 +45,6 @@ class Answer:
     # Unix time by the clock of whoever answered.
     server_time: int | None = None
     duration_ms: int = 0
-
-
-# --- Classification -----------------------------------------------------------------
-
-_ANY = range(-(2**31), 2**31)
-_NO_SUBCODE = (0,)
-# The Conversions API's own, all about the payload.
-_PAYLOAD = range(2804000, 2805000)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Graph errors that mean the same: to the program by outcome, to a person by cause."""
-
-    codes: Container[int]
-    subcodes: Container[int]  # a subcode of 0 is none
-    outcome: Outcome
-    cause: str
-
-    def matches(self, code: int, subcode: int) -> bool:
-        return code in self.codes and subcode in self.subcodes
-
-
-# The first rule that matches counts. Codes and subcodes only: texts change and are
-# localised, and `type` is "OAuthException" for nearly everything.
-#
-# ADS  https://developers.facebook.com/documentation/ads-commerce/marketing-api
-# EH   https://developers.facebook.com/docs/graph-api/guides/error-handling
-# GRL  https://developers.facebook.com/docs/graph-api/overview/rate-limiting
-# ER   {ADS}/error-reference
-# RL   {ADS}/overview/rate-limiting
-# RUD  rudderlabs/rudder-transformer, its table of the Conversions API's errors
-# WOO  facebook/facebook-for-woocommerce
-# seen: in a real answer of the Graph API, documented nowhere
-RULES: tuple[Rule, ...] = (
-    # internal errors (ER)
-    Rule(range(-(2**31), 0), _ANY, Outcome.TRANSIENT, "meta_down"),
-    # an OAuthException that says no more (seen)
-    Rule((0,), _ANY, Outcome.STOPPED, "token"),
-    # 1 unknown, possibly downtime; 2 service (EH). 1/99 too: RUD retries it
-    Rule((1, 2), _ANY, Outcome.TRANSIENT, "meta_down"),
-    # method or capability (EH)
-    Rule((3,), _ANY, Outcome.STOPPED, "permission"),
-    # too many calls of the app, also 1504022 and 1504039 (EH, RL)
-    Rule((4,), _ANY, Outcome.THROTTLED, "rate_limit"),
-    # temporary (RUD)
-    Rule((5,), _ANY, Outcome.TRANSIENT, "meta_down"),
-    # permission denied (EH)
-    Rule((10,), _ANY, Outcome.STOPPED, "permission"),
-    # deprecated call (EH)
-    Rule((12,), _ANY, Outcome.STOPPED, "version"),
-    # too many calls of the user, also 2446079 (EH, RL), of the page (GRL, WOO)
-    Rule((17, 32), _ANY, Outcome.THROTTLED, "rate_limit"),
-    # documented as a subcode of 100 only; read alike as a code
-    Rule((33,), _ANY, Outcome.STOPPED, "pixel_id"),
-    # no such object, or the token may not use it: pixel id or token (ER, RUD)
-    Rule((100,), (33,), Outcome.STOPPED, "pixel_id"),
-    # "Missing Permission" (seen) or a bad parameter
-    Rule((100,), _NO_SUBCODE, Outcome.AMBIGUOUS, "no_reason"),
-    # the Conversions API's own (seen, RUD)
-    Rule((100,), (2804004,), Outcome.EARLY, "clock"),
-    Rule((100,), (2804003,), Outcome.REFUSED, "event_time"),
-    Rule((100,), (2804008,), Outcome.REFUSED, "contents"),
-    Rule((100,), (2804009,), Outcome.REFUSED, "value"),
-    Rule((100,), (2804010, 2804023), Outcome.REFUSED, "currency"),
-    Rule((100,), (2804030,), Outcome.REFUSED, "ldu"),
-    Rule((100,), (2804036,), Outcome.REFUSED, "lead_id"),
-    Rule((100,), (2804050,), Outcome.REFUSED, "user_data"),
-    Rule(
-        (100,),
-        (
-            *(2804043, 2804063, 2804066, 2804069, 2804079, 2804087),
-            *(2804116, 2804117, 2804118, 2804132),
-        ),
-        Outcome.REFUSED,
-        "channel",
-    ),
-    # a bad parameter
-    Rule((100,), _ANY, Outcome.REFUSED, "refused"),
-    # the app's key (EH)
-    Rule((101,), _ANY, Outcome.STOPPED, "token"),
-    # session (EH) or token, expired
-    Rule((102, 190), (463,), Outcome.STOPPED, "token_expired"),
-    # session (EH); token: 452 session mismatch, 464 and 465 (WOO), 458-460, 467, 492 (EH)
-    Rule((102, 190), _ANY, Outcome.STOPPED, "token"),
-    # incorrect signature (ER)
-    Rule((104,), _ANY, Outcome.STOPPED, "signature"),
-    # too many parameters (RUD)
-    Rule((105,), _ANY, Outcome.REFUSED, "refused"),
-    # permission, 294 too (EH, ER)
-    Rule(range(200, 300), _ANY, Outcome.STOPPED, "permission"),
-    # limit of the app, or downtime (EH)
-    Rule((341,), _ANY, Outcome.THROTTLED, "rate_limit"),
-    # blocked for breaking a policy (EH)
-    Rule((368,), _ANY, Outcome.STOPPED, "blocked"),
-    # subcodes of 190 (EH), should they come as a code
-    Rule((459, 467), _ANY, Outcome.STOPPED, "token"),
-    Rule((463,), _ANY, Outcome.STOPPED, "token_expired"),
-    # duplicate post (EH)
-    Rule((506,), _ANY, Outcome.REFUSED, "refused"),
-    # custom limit, also 1996, 1487742 and 5044001 (GRL, RL)
-    Rule((613,), _ANY, Outcome.THROTTLED, "rate_limit"),
-    # no such id or alias: the pixel id (third parties only)
-    Rule((803,), _ANY, Outcome.STOPPED, "pixel_id"),
-    # unknown path or bad query (seen)
-    Rule((2500,), _ANY, Outcome.STOPPED, "pixel_id"),
-    # this version of the API has been retired (Marketing API reference)
-    Rule((2635,), _ANY, Outcome.STOPPED, "version"),
-    # unknown; "data set upload temporarily not ready" (RUD)
-    Rule((5000, 21009), _ANY, Outcome.TRANSIENT, "meta_down"),
-    # limits of a business use case: 80000-80006, 80008, 80009, 80014 (GRL, RL)
-    Rule(range(80000, 80100), _ANY, Outcome.THROTTLED, "rate_limit"),
-    # error posting a link (EH)
-    Rule((1609005,), _ANY, Outcome.REFUSED, "refused"),
-    # the Conversions API's subcodes, should they come as a code
-    Rule((2804004,), _ANY, Outcome.EARLY, "clock"),
-    Rule(_PAYLOAD, _ANY, Outcome.REFUSED, "refused"),
-)
-UNKNOWN_RULE = Rule(_ANY, _ANY, Outcome.UNKNOWN, "unknown")
-# What an app that wants its calls signed answers, with code 100 and no subcode. Meta
-# translates what it says to people, not this.
-_SIGNATURE = "appsecret_proof"
-
-
-def classify(
-    code: int,
-    subcode: int | None = None,
-    *,
-    is_transient: bool = False,
-    message: str = "",
-) -> tuple[Outcome, str]:
-    """Return what a Graph error means, and its cause. A subcode of 0 is none.
-
-    :param is_transient: Meta's own word that a retry may succeed. It counts, but for
-        what Meta says of the payload, which does not change, and of limits, which have
-        waits of their own.
-    :param message: the words of the error that are not translated
-
-    >>> classify(100, 2804003)[0].value, classify(100)[0].value, classify(987654)[1]
-    ('refused', 'ambiguous', 'unknown')
-    """
-    number = subcode or 0
-    rules = (rule for rule in RULES if rule.matches(code, number))
-    rule = next(rules, UNKNOWN_RULE)
-    is_payload = code in _PAYLOAD or number in _PAYLOAD
-    if is_transient and not is_payload and rule.outcome is not Outcome.THROTTLED:
-        return Outcome.TRANSIENT, "meta_down"
-    if rule.outcome is Outcome.AMBIGUOUS and _SIGNATURE in message:
-        return Outcome.STOPPED, "signature"
-    return rule.outcome, rule.cause
-
-
-def _classify_status(
-    http_status: int, is_json: bool, *, is_bare: bool, is_oauth: bool
-) -> tuple[Outcome, str]:
-    """Return what an answer without an error code means, unless it is a success.
-
-    Meta documents 2xx for valid and 4xx for invalid requests
-    (conversions-api/support); the rest is HTTP's own meaning.
-
-    :param is_bare: JSON or nothing: a page is from something before Meta
-    :param is_oauth: an error of Meta's about who we are, that says no more
-    """
-    if is_oauth or (http_status == 401 and is_bare):
-        return Outcome.STOPPED, "token"
-    if http_status == 403 and is_bare:
-        return Outcome.STOPPED, "permission"
-    if http_status == 429:
-        return Outcome.THROTTLED, "rate_limit"
-    if http_status == 413:
-        return Outcome.REFUSED, "too_large"
-    if http_status == 408 or http_status >= 500:
-        return Outcome.TRANSIENT, "meta_down"
-    if 300 <= http_status < 400 or is_json:
-        return Outcome.UNKNOWN, "unknown"
-    # HTML, cut short or empty: from something before Meta.
-    return Outcome.TRANSIENT, "meta_down"
-
-
-# --- Reading an answer --------------------------------------------------------------
 
 
 def read_answer(
@@ -267,7 +64,7 @@ def read_answer(
     """
 
     def objection(content: dict[str, Any]) -> str | None:
-        received = _integer(content.get("events_received"))
+        received = parse_integer(content.get("events_received"))
         if received is None:
             return "Meta did not say how many events it received"
         if received != sent:
@@ -306,75 +103,84 @@ def _read(
     duration_ms: int,
 ) -> Answer:
     """Read an answer; ``objection`` says what a success lacks, or None."""
-    is_json, content = _read_json(body)
-    content = content if isinstance(content, dict) else {}
+    is_json, value = parse_json(body)
+    content = value if isinstance(value, dict) else {}
     error = content.get("error")
     fields = error if isinstance(error, dict) else {}
-    code = _integer(fields.get("code"))
-    subcode = _integer(fields.get("error_subcode"))
-
-    arrived = False
-    message: str | None = None
-    cause: str | None
+    code = parse_integer(fields.get("code"))
     if code is not None:  # also inside a 2xx
-        outcome, cause = classify(
-            code,
-            subcode,
-            is_transient=fields.get("is_transient") is True,
-            message=_text(fields.get("message")) or "",
-        )
-        message = _words(fields) or f"Meta answered with error {code} and no words"
+        answer = _read_error(code, fields)
     elif 200 <= http_status < 300 and is_json and not error:
-        message = objection(content)
-        arrived = message is not None
-        outcome, cause = Outcome.ACCEPTED, None
-        if message:
-            outcome, cause = Outcome.TRANSIENT, "meta_down"
+        answer = _read_success(objection(content))
     else:
-        # A code that cannot be read is one that nobody documented.
-        is_oauth = (
-            fields.get("type") == "OAuthException"
-            and "code" not in fields
-            and http_status < 500
-        )
-        outcome, cause = _classify_status(
-            http_status, is_json, is_bare=is_json or not body.strip(), is_oauth=is_oauth
-        )
-        message = _words(fields) or _text(error)
-        message = message or (
-            f"Meta answered HTTP {http_status}"
-            + (" without an error code" if is_json else ", but not with readable JSON")
-        )
-        # Whoever answers 3xx or 4xx did not take the request.
-        arrived = not 300 <= http_status < 500
-
-    accepted = outcome is Outcome.ACCEPTED
+        answer = _read_status(http_status, is_json, is_json or not body.strip(), error)
+    is_accepted = answer.outcome is Outcome.ACCEPTED
     values = {str(name).lower(): value for name, value in headers.items()}
-    asked, pause = _read_limits(values, throttled=outcome is Outcome.THROTTLED)
-    return Answer(
-        outcome=outcome,
-        cause=cause,
+    is_throttled = answer.outcome is Outcome.THROTTLED
+    asked, pause = read_limits(values, throttled=is_throttled)
+    trace_id = parse_text(fields.get("fbtrace_id"))
+    return replace(
+        answer,
         http_status=http_status,
         body=_storable(body, token, MAX_BODY) or "",
-        fbtrace_id=_storable(
-            _text(fields.get("fbtrace_id")) or _text(content.get("fbtrace_id")), token
-        ),
+        fbtrace_id=_storable(trace_id or parse_text(content.get("fbtrace_id")), token),
         error_code=code,
-        error_subcode=subcode,
-        error_message=_storable(message, token),
-        events_received=_integer(content.get("events_received")),
-        wait=None if accepted else asked,
-        slow_down=(max(asked or 0, pause or 0) or None) if accepted else None,
-        arrived=arrived,
-        server_time=_http_date(values.get("date")),
+        error_subcode=parse_integer(fields.get("error_subcode")),
+        error_message=_storable(answer.error_message, token),
+        events_received=parse_integer(content.get("events_received")),
+        retry_after=None if is_accepted else asked,
+        slow_down=(max(asked or 0, pause or 0) or None) if is_accepted else None,
+        server_time=parse_http_date(values.get("date")),
         duration_ms=duration_ms,
+    )
+
+
+def _read_success(objection: str | None) -> Answer:
+    if not objection:
+        return Answer(Outcome.ACCEPTED)
+    return Answer(Outcome.TRANSIENT, "meta_down", error_message=objection, arrived=True)
+
+
+def _read_error(code: int, fields: dict[str, Any]) -> Answer:
+    """Read an error of the Graph API."""
+    outcome, cause = classify(
+        code,
+        parse_integer(fields.get("error_subcode")),
+        is_transient=fields.get("is_transient") is True,
+        message=parse_text(fields.get("message")) or "",
+    )
+    words = _words(fields) or f"Meta answered with error {code} and no words"
+    return Answer(outcome, cause, error_message=words)
+
+
+def _read_status(http_status: int, is_json: bool, is_bare: bool, error: Any) -> Answer:
+    """Read an answer that has no error code; see ``classify_status``."""
+    fields = error if isinstance(error, dict) else {}
+    # A code that cannot be read is one that nobody documented.
+    is_oauth = (
+        fields.get("type") == "OAuthException"
+        and "code" not in fields
+        and http_status < 500
+    )
+    outcome, cause = classify_status(
+        http_status, is_json, is_bare=is_bare, is_oauth=is_oauth
+    )
+    lack = " without an error code" if is_json else ", but not with readable JSON"
+    return Answer(
+        outcome,
+        cause,
+        error_message=_words(fields)
+        or parse_text(error)
+        or f"Meta answered HTTP {http_status}{lack}",
+        # Whoever answers 3xx or 4xx did not take the request.
+        arrived=not 300 <= http_status < 500,
     )
 
 
 def _words(error: dict[str, Any]) -> str | None:
     """Return what a Graph error says to people, the most telling first."""
     words = [
-        _text(error.get(key))
+        parse_text(error.get(key))
         for key in ("error_user_title", "error_user_msg", "message")
     ]
     blamed = _blamed_fields(error.get("error_data"))
@@ -386,13 +192,10 @@ def _words(error: dict[str, Any]) -> str | None:
 def _blamed_fields(error_data: Any) -> list[str]:
     """Return the fields that ``error_data``, an object or its JSON text, blames."""
     if isinstance(error_data, str):
-        _is_json, error_data = _read_json(error_data)
+        _is_json, error_data = parse_json(error_data)
     if not isinstance(error_data, dict):
         return []
     return [part for part in _leaves(error_data.get("blame_field_specs")) if part]
-
-
-# --- No answer ----------------------------------------------------------------------
 
 
 def no_answer(error: OSError | HTTPError, *, duration_ms: int = 0) -> Answer:
@@ -443,73 +246,6 @@ def _never_connected(error: Exception) -> bool:
     return isinstance(reason, NewConnectionError | ConnectTimeoutError)
 
 
-# --- Rate limit headers -------------------------------------------------------------
-
-# RL calls the first by its short name, GRL by its long one.
-_USAGE_HEADERS = (
-    "x-business-use-case",
-    "x-business-use-case-usage",
-    "x-app-usage",
-    "x-ad-account-usage",
-)
-_PERCENTS = ("call_count", "total_time", "total_cputime", "acc_id_util_pct")
-
-
-def _read_limits(
-    headers: Mapping[str, str], *, throttled: bool
-) -> tuple[float | None, float | None]:
-    """Return the seconds Meta asks to wait, and those it is wise to pause.
-
-    The longest of all the headers' times counts (GRL, RL); malformed ones are as good
-    as absent. An ad account's ``reset_time_duration`` is there at any time, so it
-    counts only when throttled or near the limit.
-
-    :param headers: by their names in lower case
-    """
-    waits = [_retry_after(headers.get("retry-after"))]
-    used = 0.0
-    for name in _USAGE_HEADERS:
-        for entry in _objects(_read_json(headers.get(name))[1]):
-            share = max(_positive(entry.get(key)) for key in _PERCENTS)
-            used = max(used, share)
-            minutes = _positive(entry.get("estimated_time_to_regain_access"))
-            waits.append(minutes * 60)
-            if throttled or share >= NEAR_LIMIT:
-                waits.append(_positive(entry.get("reset_time_duration")))
-    pause = None
-    if used >= NEAR_LIMIT:
-        pause = PAUSE_NEAR_LIMIT if used < 100 else PAUSE_AT_LIMIT
-    return min(max(waits), MAX_WAIT) or None, pause
-
-
-def _retry_after(value: Any) -> float:
-    """Return the seconds that Retry-After, a number or an HTTP date, asks for."""
-    if seconds := _positive(value):
-        return seconds
-    date = _http_date(value)
-    return max(date - time.time(), 0.0) if date is not None else 0.0
-
-
-def _http_date(value: Any) -> int | None:
-    """Return the Unix time of an HTTP date, or None."""
-    try:
-        return int(parsedate_to_datetime(value).timestamp())
-    except (TypeError, ValueError, OverflowError, IndexError, AttributeError):
-        return None
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield every JSON object in ``value``, however deep it lies."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            yield item
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-
-
 def _leaves(value: Any) -> list[str]:
     """Return the texts in nested lists, in their order."""
     found: list[str] = []
@@ -521,50 +257,6 @@ def _leaves(value: Any) -> list[str]:
         elif isinstance(item, list):
             waiting.extend(reversed(item))
     return found
-
-
-# --- Values nobody vouches for ------------------------------------------------------
-
-
-def _read_json(text: Any) -> tuple[bool, Any]:
-    """Return whether ``text`` is JSON, and what it says."""
-    try:
-        return True, json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        return False, None
-
-
-def _integer(value: Any) -> int | None:
-    """Return an integer of four bytes, what a database holds, or None.
-
-    >>> [_integer(v) for v in (190, "190", 190.0, True, "x", 10**30, None)]
-    [190, 190, 190, None, None, None, None]
-    """
-    number = _number(value)
-    if number is None or not number.is_integer() or int(number) not in _ANY:
-        return None
-    return int(number)
-
-
-def _positive(value: Any) -> float:
-    """Return a number above 0, else 0."""
-    return max(_number(value) or 0.0, 0.0)
-
-
-def _number(value: Any) -> float | None:
-    """Return a finite number, or None for all else, booleans included."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _text(value: Any) -> str | None:
-    """Return a text that says something, or None."""
-    return (value.strip() or None) if isinstance(value, str) else None
 
 
 def _storable(text: str | None, token: str, length: int = MAX_MESSAGE) -> str | None:

@@ -120,7 +120,7 @@ def cookie_domain(host: str) -> tuple[str | None, int]:
 
     >>> cookie_domain("www.example.com"), cookie_domain("shop.example.co.uk:8069")
     (('example.com', 1), ('example.co.uk', 2))
-    >>> cookie_domain("my-shop.odoo.com"), cookie_domain("localhost")
+    >>> cookie_domain("my-shop.myshopify.com"), cookie_domain("localhost")
     ((None, 2), (None, 1))
     """
     labels = _labels_of(host)

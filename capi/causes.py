@@ -1,6 +1,6 @@
 """Why an event is not with Meta: one short key for everything a person must do alike.
 
-What Meta refuses has its cause in the table of ``answer``; this is what we refuse.
+What Meta refuses has its cause in the table of ``graph_errors``; this is what we refuse.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from .answer import Answer, Outcome, no_answer, read_answer, read_pixel
+from .answer import Answer, no_answer, read_answer, read_pixel
 from .const import API_VERSION, GRAPH_URL, MAX_BYTES, MAX_EVENTS, PARTNER_AGENT
 from .errors import InvalidParameter
+from .graph_errors import Outcome
 
 # Bytes around the events of a request: names, partner_agent, test_event_code.
 _ENVELOPE_BYTES = 256
@@ -289,7 +290,7 @@ def _read_text(response: requests.Response, deadline: float) -> str:
     that drips be left in time.
     """
     received = bytearray()
-    # A response made by hand, as Odoo's tests do, has nothing to stream from.
+    # A response made by hand, as a test does, has nothing to stream from.
     chunks = response.iter_content(1) if response.raw else [response.content or b""]
     try:
         for chunk in chunks:

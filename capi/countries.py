@@ -26,8 +26,8 @@ COUNTRIES = frozenset(
     """.split()
 )
 
-# Codes in use that are not ISO's: the EU's for Greece, Odoo's for Northern Ireland, and
-# those of Kosovo.
+# Codes in use that are not ISO's: the EU's for Greece and Northern Ireland, and those of
+# Kosovo.
 _OTHER_CODES = {"uk": "gb", "el": "gr", "xi": "gb", "xkx": "xk", "kos": "xk"}
 
 # Names that Unicode's tables do not have: common, former and ISO's own ones, as ``_key``
@@ -394,7 +394,7 @@ def _code_by_other_code(text: str) -> str | None:
     """Return the country of a code that is not ISO's alpha-2, alpha-3 for one."""
     if text in _OTHER_CODES:
         return _OTHER_CODES[text]
-    # Odoo brings it.
+    # The server brings it.
     from babel.core import get_global
 
     codes = get_global("territory_aliases").get(text.upper(), ())

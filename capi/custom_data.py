@@ -244,7 +244,7 @@ def _read_currency(field: str, value: object) -> str:
 
 
 def _read_quantity(field: str, value: object) -> int | float:
-    """Return a quantity, whole where it can be: Odoo's are floats throughout."""
+    """Return a quantity, whole where it can be: databases keep floats."""
     number = _read_amount(field, value)
     return int(number) if number == int(number) else number
 

@@ -126,7 +126,7 @@ def _months_by_name(languages: str) -> dict[str, int]:
 
 
 def _names(languages: str) -> Iterator[tuple[str, int]]:
-    # Odoo brings it.
+    # The server brings it.
     from babel import Locale, UnknownLocaleError
 
     for language in languages.split():

@@ -8,33 +8,23 @@ from __future__ import annotations
 
 import random as _random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tenacity import RetryCallState, Retrying, retry_if_result
 
-from .answer import Answer, Outcome
-from .decision import (
-    PENDING,
-    Change,
-    Claimed,
-    Decision,
-    History,
-    Pixel,
-    Plan,
-    Wake,
-    decide,
-    early,
-    overdue,
-    plan,
-)
+from .answer import Answer
+from .decision import Decision, decide
+from .graph_errors import Outcome
+from .planning import early, overdue, plan
+from .states import PENDING, Change, Claimed, History, Pixel, Plan, Wake
 
-# Seconds after which no request is begun and no nap taken any more. A request may last
-# 20 s, and limit_time_real, 120 s by default, has to hold for all of it.
+# Seconds after which no request is begun and no sleep either. A request may last 20 s,
+# and a worker has 120 s by default for all of it.
 MAX_SECONDS = 45
 # Seconds that are waited for on the spot; whatever takes longer is another run's.
-_LONGEST_NAP = 40
-_NAPS = 2
+_MAX_SLEEP = 40
+_MAX_SLEEPS = 2
 
 Clock = Callable[[], int]
 # Sends the bodies of events with a test event code, and returns what came back.
@@ -142,14 +132,32 @@ def send_batch(
         return Step(ids=ids, more=True, retry_at=_next_time(put_off, now))
     if not batch:
         return Step()
-    attempt_id = 0
+    attempt_id, answer = _ask(outbox, sender, batch, clock)
+    return _settle(outbox, batch, attempt_id, answer, clock(), more, random)
+
+
+def _ask(
+    outbox: Outbox, sender: Sender | Answer, batch: Sequence[Claimed], clock: Clock
+) -> tuple[int, Answer]:
+    """Make the request, the log told before and after; return its number and answer."""
     if isinstance(sender, Answer):
-        answer = sender
-    else:
-        attempt_id = outbox.announce(batch, now)
-        answer = sender([event.body for event in batch], batch[0].test_event_code)
-        now = clock()
-        outbox.complete(attempt_id, answer)
+        return 0, sender
+    attempt_id = outbox.announce(batch, clock())
+    answer = sender([event.body for event in batch], batch[0].test_event_code)
+    outbox.complete(attempt_id, answer)
+    return attempt_id, answer
+
+
+def _settle(
+    outbox: Outbox,
+    batch: Sequence[Claimed],
+    attempt_id: int,
+    answer: Answer,
+    now: int,
+    more: bool,
+    random: Callable[[], float],
+) -> Step:
+    """Write what becomes of the events of a request, and of their pixel."""
     before = outbox.lock_pixel()
     is_doubtful = answer.outcome is Outcome.AMBIGUOUS and len(batch) == 1
     decision = decide(
@@ -203,61 +211,57 @@ def deliver(
     sleep: Callable[[float], None],
     *,
     deadline: int,
-    has_to_end: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Run:
     """Send all that is due, and once more what failed and is due again soon.
 
-    Nothing is locked during a nap: each round is a transaction of its own.
+    Nothing is locked during a sleep: each round is a transaction of its own.
 
     :param send: one round; see :func:`send_batch`
     :param deadline: Unix time after which nothing new is begun
-    :param has_to_end: tells whether another process has to go on
+    :param should_stop: tells whether another process has to go on
     """
-    sent = 0
+    runs: list[Run] = []
 
     def drain() -> Run:
-        nonlocal sent
-        retry_at = None
-        step = Step(more=True)
-        while step.more:
-            if clock() >= deadline or has_to_end():
-                return Run(sent, retry_at, is_cut=True)
-            step = send()
-            sent += step.sent
-            if step.retry_at is not None:
-                retry_at = min(retry_at or step.retry_at, step.retry_at)
-        return Run(sent, retry_at)
-
-    def nap_of(state: RetryCallState) -> float:
-        assert state.outcome is not None  # tenacity asks after a call only
-        run: Run = state.outcome.result()
-        return max((run.retry_at or 0) - clock(), 0)
+        runs.append(_drain(send, lambda: clock() >= deadline or should_stop()))
+        return runs[-1]
 
     def is_due_soon(run: Run) -> bool:
-        return (
-            not run.is_cut
-            and run.retry_at is not None
-            and run.retry_at - clock() <= _LONGEST_NAP
-        )
+        if run.is_cut or run.retry_at is None:
+            return False
+        return run.retry_at - clock() <= _MAX_SLEEP
+
+    def until_due(_state: RetryCallState) -> float:
+        return max((runs[-1].retry_at or 0) - clock(), 0)
 
     def is_enough(state: RetryCallState) -> bool:
-        has_napped = state.attempt_number > _NAPS
-        return has_napped or clock() + state.upcoming_sleep >= deadline
-
-    def last_run(state: RetryCallState) -> Run:
-        assert state.outcome is not None
-        run: Run = state.outcome.result()
-        return run
+        has_slept = state.attempt_number > _MAX_SLEEPS
+        return has_slept or clock() + state.upcoming_sleep >= deadline
 
     retrying = Retrying(
         retry=retry_if_result(is_due_soon),
-        wait=nap_of,
+        wait=until_due,
         stop=is_enough,
         sleep=sleep,
-        retry_error_callback=last_run,
+        retry_error_callback=lambda _state: None,
     )
-    run: Run = retrying(drain)
-    return run
+    retrying(drain)
+    return replace(runs[-1], sent=sum(run.sent for run in runs))
+
+
+def _drain(send: Callable[[], Step], should_stop: Callable[[], bool]) -> Run:
+    """Send all that is due by now."""
+    sent, retry_at = 0, None
+    step = Step(more=True)
+    while step.more:
+        if should_stop():
+            return Run(sent, retry_at, is_cut=True)
+        step = send()
+        sent += step.sent
+        if step.retry_at is not None:
+            retry_at = min(retry_at or step.retry_at, step.retry_at)
+    return Run(sent, retry_at)
 
 
 def send_chosen(

@@ -5,7 +5,6 @@ https://developers.facebook.com/documentation/ads-commerce/conversions-api/param
 
 from __future__ import annotations
 
-import operator
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -39,18 +38,6 @@ from .reading import (
 from .schedule import window_closes_at
 from .url import without_personal_data
 from .user_data import is_too_broad, read_user_data
-
-# Of user_data, what leads to one person by itself.
-_STRONG_KEYS = frozenset(
-    """
-    anon_id ctwa_clid em external_id fb_login_id fbc fbp ig_sid lead_id madid
-    page_scoped_user_id ph subscription_id
-    """.split()
-)
-# {DOCS}/parameters/custom-data and the Pixel's reference: events about products.
-_PRODUCT_EVENTS = frozenset("AddToCart Purchase ViewContent".split())
-# Prices are rounded: this much of a currency's unit for each item makes no difference.
-_PRICE_TOLERANCE = 0.005
 
 # Unix seconds of the year 5138; anything later was meant in milliseconds.
 _MAX_SECONDS = 10**11
@@ -107,6 +94,7 @@ class ServerEvent:
 
 
 _PARAMETERS = frozenset(ServerEvent.__slots__)
+_PLACES = ("data_processing_options_country", "data_processing_options_state")
 
 
 def read_event(
@@ -119,8 +107,7 @@ def read_event(
     """Read the arguments of ``send_event`` into an event and what is wrong with them.
 
     Never raises, whatever the arguments hold. Every readable parameter is kept even
-    when another is not. One that the event can do without is left out if it cannot be
-    read, and named in the problems' ``left_out``. Where a required one is unreadable, the event carries a
+    when another is not. Where a required one is unreadable, the event carries a
     placeholder that can be stored: the start of the name or id, if it has one, else an
     empty name, a new id, the time ``now``, the source ``other``.
 
@@ -139,11 +126,6 @@ def read_event(
         value = given.get(name)
         return problems.read(name, reader, name, value, *args, default=default)
 
-    def read_optional(name: str, reader: Any, *args: Any) -> Any:
-        if name not in given:
-            return None
-        return problems.read_optional(name, reader, name, given[name], *args)
-
     options = read("data_processing_options", _read_options)
     country = normalize_country(default_country)
     user_data = read("user_data", read_user_data, country, problems, default={})
@@ -153,35 +135,37 @@ def read_event(
         event_id=read("event_id", _read_event_id)
         or _start_of(given.get("event_id"))
         or str(uuid.uuid4()),
-        action_source=read("action_source", _read_action_source, default="other"),
+        action_source=read("action_source", _read_choice, ACTION_SOURCES) or "other",
         user_data={key: user_data[key] for key in user_data if key not in withheld},
         custom_data=read("custom_data", read_custom_data, problems),
-        event_source_url=read_optional("event_source_url", _read_url),
-        referrer_url=read_optional("referrer_url", _read_url),
         opt_out=read("opt_out", _read_opt_out),
         data_processing_options=options,
-        data_processing_options_country=read(
-            "data_processing_options_country", _read_place, options
-        ),
-        data_processing_options_state=read(
-            "data_processing_options_state", _read_place, options
-        ),
-        customer_segmentation=read_optional(
-            "customer_segmentation", _read_choice, CUSTOMER_SEGMENTATIONS
-        ),
-        original_event_data=read_optional(
-            "original_event_data", _read_original_event, now, problems
-        ),
-        app_data=read_optional("app_data", _read_object, problems),
-        messaging_channel=read_optional(
-            "messaging_channel", _read_choice, MESSAGING_CHANNELS
-        ),
-        attribution_data=read_optional("attribution_data", _read_object, problems),
+        **{name: read(name, _read_place, options) for name in _PLACES},
+        **_read_optional(given, now, problems),
     )
     for problem in _contradictions(event, now):
         if not problems.concern(problem.field):
             problems.note(problem.field, problem.reason)
     return event, problems
+
+
+def _read_optional(
+    given: dict[str, Any], now: float, problems: Problems
+) -> dict[str, Any]:
+    """Return the parameters that an event can do without; see ``Problems.left_out``."""
+    readers: dict[str, tuple[Any, ...]] = {
+        "event_source_url": (_read_url,),
+        "referrer_url": (_read_url,),
+        "customer_segmentation": (_read_choice, CUSTOMER_SEGMENTATIONS),
+        "original_event_data": (_read_original_event, now, problems),
+        "app_data": (_read_object, problems),
+        "messaging_channel": (_read_choice, MESSAGING_CHANNELS),
+        "attribution_data": (_read_object, problems),
+    }
+    return {
+        name: problems.read_optional(name, reader, name, given.get(name), *args)
+        for name, (reader, *args) in readers.items()
+    }
 
 
 def _contradictions(event: ServerEvent, now: float) -> Iterator[InvalidParameter]:
@@ -211,107 +195,6 @@ def _contradictions(event: ServerEvent, now: float) -> Iterator[InvalidParameter
         yield InvalidParameter(
             "data_processing_options", 'must be ["LDU"] for a country or state to count'
         )
-
-
-def weaknesses(event: ServerEvent) -> list[InvalidParameter]:
-    """Return what Meta takes of an event but makes little use of, and what to do.
-
-    Nothing that ``read_event`` finds a problem is named again, but an event that has
-    one may be weak for the same reason. Never raises for an event of ``read_event``.
-
-    >>> event = ServerEvent("Lead", 1700000000, "42", "website", {"em": "…"})
-    >>> for weakness in weaknesses(event):
-    ...     print(weakness)
-    event_source_url: is missing: Meta wants the page's URL of events of a website
-    user_data.client_user_agent: is missing: Meta wants it of events of a website
-    """
-    return [
-        *_weaknesses_of_source(event),
-        *_weaknesses_of_browser(event),
-        *_weaknesses_of_store(event),
-        *_weaknesses_of_products(event.event_name, event.custom_data or {}),
-    ]
-
-
-def _weaknesses_of_source(event: ServerEvent) -> Iterator[InvalidParameter]:
-    if event.action_source == "app" and not event.app_data:
-        yield InvalidParameter(
-            "app_data", "is missing: Meta wants it of events of an app"
-        )
-    if event.action_source == "business_messaging" and not event.messaging_channel:
-        yield InvalidParameter(
-            "messaging_channel", "is missing: Meta wants it of events of messaging"
-        )
-
-
-def _weaknesses_of_browser(event: ServerEvent) -> Iterator[InvalidParameter]:
-    if event.action_source == "website":
-        # {DOCS}/parameters: required of a website, but not enforced.
-        if not event.event_source_url:
-            yield InvalidParameter(
-                "event_source_url",
-                "is missing: Meta wants the page's URL of events of a website",
-            )
-        if "client_user_agent" not in event.user_data:
-            yield InvalidParameter(
-                "user_data.client_user_agent",
-                "is missing: Meta wants it of events of a website",
-            )
-    if not is_too_broad(event.user_data) and not _STRONG_KEYS & event.user_data.keys():
-        yield InvalidParameter(
-            "user_data",
-            "matches few people: give em, ph, external_id, fbp or fbc as well",
-        )
-    if (
-        event.data_processing_options
-        and not event.data_processing_options_country
-        and "client_ip_address" not in event.user_data
-    ):
-        yield InvalidParameter(
-            "data_processing_options_country",
-            "leaves it to Meta to locate the person: give client_ip_address, or the"
-            " country and the state",
-        )
-
-
-def _weaknesses_of_store(event: ServerEvent) -> Iterator[InvalidParameter]:
-    if event.action_source != "physical_store":
-        return
-    # {DOCS}/offline-events: copies are told by time, name and order, not by event_id.
-    if not (event.custom_data or {}).get("order_id"):
-        yield InvalidParameter(
-            "custom_data.order_id",
-            "is missing: by it Meta tells a second copy of an event of a shop's till,"
-            " otherwise only by the customer's data",
-        )
-
-
-def _weaknesses_of_products(
-    event_name: str, custom_data: dict[str, Any]
-) -> Iterator[InvalidParameter]:
-    contents = custom_data.get("contents", [])
-    if event_name in _PRODUCT_EVENTS and not (
-        contents or custom_data.get("content_ids")
-    ):
-        yield InvalidParameter(
-            "custom_data.contents",
-            "is missing: without it or content_ids no product can be advertised",
-        )
-    if "value" not in custom_data or not contents:
-        return
-    if all("item_price" in content for content in contents):
-        value = custom_data["value"]
-        quantities = [content.get("quantity", 1) for content in contents]
-        prices = [content["item_price"] for content in contents]
-        items = sum(map(abs, quantities))
-        total = sum(map(operator.mul, quantities, prices))
-        # Of floats: the last bits are nobody's money.
-        if abs(total - value) > _PRICE_TOLERANCE * max(items, 1) + 1e-9 * abs(value):
-            yield InvalidParameter(
-                "custom_data.value",
-                f"is {value:.2f}, but the contents cost {total:.2f}: one of them is"
-                " wrong, or a discount, tax or shipping is in one only",
-            )
 
 
 def _read_name(field: str, value: object) -> str:
@@ -382,17 +265,6 @@ def _parse_time(field: str, text: str) -> datetime | float:
     raise InvalidParameter(
         field, "must be Unix seconds, or a date and time of ISO 8601"
     )
-
-
-def _read_action_source(field: str, value: object) -> str:
-    if is_absent(value):
-        return "other"
-    source = read_text(field, value).strip().lower()
-    if source not in ACTION_SOURCES:
-        raise InvalidParameter(
-            field, f"must be one of {', '.join(sorted(ACTION_SOURCES))}"
-        )
-    return source
 
 
 def _read_url(field: str, value: object) -> str | None:

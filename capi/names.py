@@ -60,6 +60,11 @@ def split_name(
         return [], []
     if is_firm(words) and "," not in text and "/" not in text:
         return [], []  # "Smith & Sons Ltd"
+    return _split_persons(text, origin)
+
+
+def _split_persons(text: str, origin: Origin) -> Names:
+    """Split the names of one person or of a couple, who may share a last name."""
     split = _split_east_asian if known.EAST_ASIAN.search(text) else _split_person
     persons = persons_in(text, origin)
     found = [split(person, origin) for person in persons]

@@ -186,7 +186,7 @@ def normalize_state(value: str, country: str | None = None) -> str | None:
         return found
     if code in ("us", "ca"):
         return None
-    # As Odoo shows a state: "Bayern (DE)".
+    # As address forms show a state: "Bayern (DE)".
     text = _STATE_COUNTRY.sub("", text)
     return normalize_name(_STATE_PREFIX.sub("", text))
 

@@ -104,7 +104,7 @@ class Problems(list[InvalidParameter]):
 
 
 def is_absent(value: object) -> bool:
-    """Tell whether a value is None or that of an empty field of Odoo: False, ``""``."""
+    """Tell whether a value is None or that of an empty field: False, ``""``."""
     # By type, not by isinstance or ==: those ask the value, and it may be anything.
     if type(value) is str:
         return not value

@@ -17,18 +17,10 @@ from urllib3.exceptions import (
     ProtocolError,
 )
 
-from ..capi import answer as answer_module
-from ..capi.answer import (
-    MAX_BODY,
-    MAX_WAIT,
-    PAUSE_AT_LIMIT,
-    PAUSE_NEAR_LIMIT,
-    Outcome,
-    classify,
-    no_answer,
-    read_answer,
-    read_pixel,
-)
+from ..capi import graph_errors, parsing
+from ..capi.answer import MAX_BODY, no_answer, read_answer, read_pixel
+from ..capi.graph_errors import Outcome, classify
+from ..capi.rate_limits import MAX_WAIT, PAUSE_AT_LIMIT, PAUSE_NEAR_LIMIT
 
 try:
     from odoo.tests import BaseCase
@@ -245,7 +237,11 @@ class TestClassification(BaseCase):
         self.assertIsNone(answer.error_subcode)
 
     def test_examples_in_docstrings_hold(self):
-        self.assertEqual(doctest.testmod(answer_module).failed, 0)
+        for module in (graph_errors, parsing):
+            with self.subTest(module.__name__):
+                failed, tried = doctest.testmod(module)
+                self.assertTrue(tried)
+                self.assertFalse(failed)
 
 
 class TestSuccess(BaseCase):
@@ -399,15 +395,15 @@ class TestLimits(BaseCase):
             with self.subTest(headers=headers):
                 answer = read(self.THROTTLED, headers=headers)
                 self.assertIs(answer.outcome, Outcome.THROTTLED)
-                self.assertEqual(answer.wait, seconds)
+                self.assertEqual(answer.retry_after, seconds)
                 self.assertIsNone(answer.slow_down)
 
     def test_retry_after_may_be_a_date(self):
         date = formatdate(time.time() + 300, usegmt=True)
         answer = read(status=503, headers={"Retry-After": date})
-        self.assertAlmostEqual(answer.wait, 300, delta=5)
+        self.assertAlmostEqual(answer.retry_after, 300, delta=5)
         past = formatdate(time.time() - 300, usegmt=True)
-        self.assertIsNone(read(status=503, headers={"Retry-After": past}).wait)
+        self.assertIsNone(read(status=503, headers={"Retry-After": past}).retry_after)
 
     def test_malformed_headers_are_survived(self):
         values = (
@@ -430,7 +426,7 @@ class TestLimits(BaseCase):
                     continue  # well-formed
                 with self.subTest(name=name, value=str(value)[:60]):
                     answer = read(self.THROTTLED, headers={name: value})
-                    self.assertIsNone(answer.wait)
+                    self.assertIsNone(answer.retry_after)
                     self.assertIs(answer.outcome, Outcome.THROTTLED)
 
     def test_success_near_a_limit_slows_down(self):
@@ -467,7 +463,7 @@ class TestLimits(BaseCase):
                 answer = read(self.ACCEPTED, 200, {name: value})
                 self.assertIs(answer.outcome, Outcome.ACCEPTED)
                 self.assertEqual(answer.slow_down, seconds)
-                self.assertIsNone(answer.wait)
+                self.assertIsNone(answer.retry_after)
 
 
 class TestNoAnswer(BaseCase):

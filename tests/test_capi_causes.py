@@ -3,8 +3,8 @@ from __future__ import annotations
 import doctest
 
 from ..capi import causes
-from ..capi.answer import RULES, UNKNOWN_RULE, Outcome, classify
 from ..capi.causes import cause_of_field
+from ..capi.graph_errors import RULES, UNKNOWN_RULE, Outcome, classify
 
 try:
     from odoo.tests import BaseCase

@@ -15,10 +15,11 @@ import requests
 from urllib3.exceptions import LocationParseError
 
 from ..capi import client as client_module
-from ..capi.answer import MAX_BODY, Outcome
+from ..capi.answer import MAX_BODY
 from ..capi.client import GraphClient, encode, take_batch
 from ..capi.const import MAX_BYTES, MAX_EVENTS, PARTNER_AGENT
 from ..capi.errors import InvalidParameter
+from ..capi.graph_errors import Outcome
 
 try:
     from odoo.tests import BaseCase
@@ -294,7 +295,7 @@ class TestWire(ClientCase):
         _server, client = self.serve(cut)
         answer = client.send_events(PIXEL, TOKEN, EVENTS)
         self.assertIs(answer.outcome, Outcome.THROTTLED)
-        self.assertEqual(answer.wait, 90)
+        self.assertEqual(answer.retry_after, 90)
 
     def test_what_is_not_http_is_no_answer(self):
         for garbage in (

@@ -7,33 +7,28 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..capi import decision as decision_module
-from ..capi.answer import Answer, Outcome
-from ..capi.decision import (
+from ..capi.answer import Answer
+from ..capi.decision import LAST_TRY, MAX_DEFAULT_WAIT, Decision, decide
+from ..capi.graph_errors import Outcome
+from ..capi.planning import FAILING_LONG, early, overdue, plan
+from ..capi.schedule import MAX_UNKNOWN_ATTEMPTS, PROBE_INTERVAL
+from ..capi.states import (
+    ACCEPTED_LATELY,
     EXHAUSTED,
     FAILED,
-    FAILING_LONG,
     INVALID,
-    LAST_TRY,
-    MAX_UNTOLD_WAIT,
     PENDING,
     SENT,
-    VOUCHES_FOR,
     Change,
     Claimed,
-    Decision,
     Doubt,
     History,
     Order,
     Pixel,
     Plan,
     Wake,
-    decide,
-    early,
     is_woken,
-    overdue,
-    plan,
 )
-from ..capi.schedule import MAX_UNKNOWN_ATTEMPTS, PROBE_INTERVAL
 
 try:
     from odoo.tests import BaseCase
@@ -277,7 +272,8 @@ class TestExactly(BaseCase):
 
     def test_the_numbers(self):
         self.assertEqual(
-            (FAILING_LONG, VOUCHES_FOR, MAX_UNTOLD_WAIT, LAST_TRY), (60, 20, 3600, 120)
+            (FAILING_LONG, ACCEPTED_LATELY, MAX_DEFAULT_WAIT, LAST_TRY),
+            (60, 20, 3600, 120),
         )
 
     def test_accepted(self):
@@ -341,8 +337,8 @@ class TestExactly(BaseCase):
                 NOW - 2,
                 "rate_limit",
             ),
-            (self.TROUBLED, {"wait": 3.2}, 4, NOW - 50, "rate_limit"),
-            (self.STOPPED, {"wait": 7.0}, 7, NOW - 50, "token"),
+            (self.TROUBLED, {"retry_after": 3.2}, 4, NOW - 50, "rate_limit"),
+            (self.STOPPED, {"retry_after": 7.0}, 7, NOW - 50, "token"),
         ):
             until = NOW + seconds
             held = [
@@ -549,8 +545,13 @@ class TestExactly(BaseCase):
             (None, {"first_copy_at": NOW - 2 * DAY + 900 + 400}, {}, 280),
             (None, {"first_copy_at": NOW - 2 * DAY + 1300}, {"arrived": True}, 280),
             (None, {"attempt_count": 99}, {"arrived": True}, 36000),
-            (None, {}, {"arrived": True, "wait": 3.0 * DAY}, 2 * DAY - 900 - 120),
-            (None, {}, {"wait": 3.0 * DAY}, 3 * DAY),
+            (
+                None,
+                {},
+                {"arrived": True, "retry_after": 3.0 * DAY},
+                2 * DAY - 900 - 120,
+            ),
+            (None, {}, {"retry_after": 3.0 * DAY}, 3 * DAY),
         ):
             time = NOW - 3600 if left is None else NOW - window + left
             batch = [Claimed(1, time, "website", **{"attempt_count": 4, **event})]
@@ -603,7 +604,7 @@ class TestTransient(BaseCase):
         self.assertTrue(decision.more)
 
     def test_what_meta_asks_to_wait_is_waited(self):
-        told = replace(answer(Outcome.TRANSIENT), wait=55.2)
+        told = replace(answer(Outcome.TRANSIENT), retry_after=55.2)
         values = {"attempt_id": 7, "now": NOW, "random": lambda: 0.5}
         decision = decide(told, [claimed()], Pixel(), **values)
         self.assertEqual(decision.changes[0].next_attempt_at, NOW + 56)
@@ -651,7 +652,7 @@ class TestAmbiguous(BaseCase):
             History(),
             replace(self.REFUSED, accepted_id=None),
             replace(self.REFUSED, accepted_id=3),  # before, not after
-            replace(self.REFUSED, accepted_at=NOW - VOUCHES_FOR - 1),  # long ago
+            replace(self.REFUSED, accepted_at=NOW - ACCEPTED_LATELY - 1),  # long ago
             replace(self.REFUSED, refused_alone_id=None),  # only in company
         ):
             with self.subTest(history=less):
@@ -717,7 +718,7 @@ class TestThrottled(BaseCase):
         return decision.pixel.wait_until - NOW
 
     def test_it_lasts_as_long_as_meta_says(self):
-        self.assertEqual(self.wait(wait=1140.0), 1140)
+        self.assertEqual(self.wait(retry_after=1140.0), 1140)
 
     def test_told_no_time_it_grows_from_seconds_to_an_hour(self):
         self.assertEqual(self.wait(), 5)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
-from ..capi.answer import Answer, Outcome
-from ..capi.decision import Doubt, Pixel
+from ..capi.answer import Answer
 from ..capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
+from ..capi.graph_errors import Outcome
+from ..capi.states import Doubt, Pixel
 from .simulation.memory import MemoryOutbox, MemoryStore
 
 try:
@@ -118,11 +119,11 @@ class TestDeliver(BaseCase):
 
     def test_another_process_goes_on_where_the_registry_has_changed(self):
         script = Script(Step(more=True))
-        run = script.deliver(has_to_end=lambda: script.count == 1)
+        run = script.deliver(should_stop=lambda: script.count == 1)
         self.assertTrue(run.is_cut)
         self.assertEqual(script.count, 1)
         script = Script(failed(5, more=True))
-        script.deliver(has_to_end=lambda: script.count == 1)
+        script.deliver(should_stop=lambda: script.count == 1)
         self.assertEqual(script.naps, [])
 
     def test_exceptions_pass_through_at_once(self):

@@ -10,11 +10,13 @@ from decimal import Decimal
 import phonenumbers
 
 from ..capi import event as event_module
+from ..capi import weaknesses as weaknesses_module
 from ..capi.const import MAX_PROBLEMS
 from ..capi.custom_data import read_custom_data
-from ..capi.event import ServerEvent, read_event, weaknesses
+from ..capi.event import ServerEvent, read_event
 from ..capi.normalize import sha256
 from ..capi.reading import Problems, has_phone
+from ..capi.weaknesses import weaknesses
 
 try:
     from odoo.tests import BaseCase
@@ -154,7 +156,9 @@ class EventCase(BaseCase):
 
 class TestServerEvent(EventCase):
     def test_the_examples_in_the_docstrings_hold(self):
-        self.assertEqual(doctest.testmod(event_module).failed, 0)
+        for module in (event_module, weaknesses_module):
+            with self.subTest(module.__name__):
+                self.assertEqual(doctest.testmod(module).failed, 0)
 
     def test_what_is_not_set_is_left_out(self):
         event = ServerEvent("Lead", 1, "2", "other", {"em": JANE})

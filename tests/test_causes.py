@@ -9,8 +9,8 @@ from odoo import fields
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
-from ..capi.answer import RULES, classify
 from ..capi.causes import FIELD_RULES
+from ..capi.graph_errors import RULES, classify
 from ..dev import sandbox
 from ..models.outbox.cause_words import CAUSES, CauseWords
 from ..models.recording.event_builder import EventBuilder

@@ -10,10 +10,11 @@ from odoo import SUPERUSER_ID, api
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL, mute_logger
 
-from ..capi.answer import Answer, Outcome
+from ..capi.answer import Answer
 from ..capi.client import encode
 from ..capi.const import DAY
-from ..capi.decision import CANCELLED, FAILED, INVALID, PENDING, SENT, Change, Plan
+from ..capi.graph_errors import Outcome
+from ..capi.states import CANCELLED, FAILED, INVALID, PENDING, SENT, Change, Plan
 from ..dev import sandbox
 from ..models.outbox.outbox import EventTable, PixelOutbox, to_datetime
 from .common import MetaCapiCase, set_values

@@ -7,7 +7,7 @@ from odoo.sql_db import Cursor
 from odoo.tests import tagged
 from odoo.tools import SQL
 
-from ..capi.decision import Plan
+from ..capi.states import Plan
 from ..dev.bench import data as bench_data
 from ..models.outbox import outbox
 from ..models.settings import setting

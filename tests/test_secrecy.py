@@ -5,8 +5,8 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import get_db_name, new_test_user, tagged
 from odoo.tools import SQL, mute_logger
 
-from ..capi import redaction
 from ..dev.sandbox import error, http
+from ..models.common import redaction
 from .common import VisitCase
 from .test_rpc import DEPRECATED, PASSWORD, RpcCase, RpcError
 

@@ -9,7 +9,7 @@ from lxml import etree
 
 from odoo import SUPERUSER_ID, api
 
-from ...capi.decision import Plan
+from ...capi.states import Plan
 from . import data as bench_data
 from .recording import transaction
 

@@ -3,7 +3,7 @@
 from odoo import SUPERUSER_ID, api
 from odoo.tools.translate import code_translations
 
-from odoo.addons.ih_meta_conversions_api.capi.answer import classify
+from odoo.addons.ih_meta_conversions_api.capi.graph_errors import classify
 
 _MODULE = "ih_meta_conversions_api"
 # Rows that are locked at once: each slice is committed, so that no shop waits for all.

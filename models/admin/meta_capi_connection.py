@@ -1,8 +1,8 @@
 from odoo import SUPERUSER_ID, _, api, models
 from odoo.exceptions import UserError
 
-from ...capi.answer import Outcome
 from ...capi.errors import InvalidParameter
+from ...capi.graph_errors import Outcome
 from ..common.notification import notification
 
 

@@ -4,9 +4,10 @@ import time
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.tools import SQL
 
-from ...capi.answer import Answer, Outcome
+from ...capi.answer import Answer
 from ...capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ...capi.errors import InvalidParameter
+from ...capi.graph_errors import Outcome
 from ..common.border import log_error
 from .meta_capi_job import RETRY_SLOT
 from .outbox import EventTable, PixelOutbox
@@ -103,7 +104,7 @@ class MetaCapiDelivery(models.AbstractModel):
             jobs._now,
             self._sleep,
             deadline=deadline,
-            has_to_end=self._is_registry_outdated,
+            should_stop=self._is_registry_outdated,
         )
         if run.is_cut:
             jobs._schedule(pixel_id, delay=0)

@@ -1,7 +1,7 @@
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
-from ...capi.decision import Pixel, Wake
+from ...capi.states import Pixel, Wake
 from ..common.border import border
 from ..common.managers import Managers
 from ..common.notification import notification

@@ -13,7 +13,8 @@ from psycopg2.extras import Json
 from odoo.tools import SQL
 
 from ...capi.client import count_to_fill, encode, take_batch
-from ...capi.decision import (
+from ...capi.schedule import window_closes_at
+from ...capi.states import (
     CANCELLED,
     EXPIRED,
     FAILED,
@@ -27,7 +28,6 @@ from ...capi.decision import (
     Order,
     Pixel,
 )
-from ...capi.schedule import window_closes_at
 
 _logger = logging.getLogger("meta.conversions.api")
 
@@ -669,7 +669,7 @@ class PixelOutbox(EventTable):
             self._wake(wake, now)
 
     def _wake(self, wake, now):
-        """Make waiting events due, by the rule of ``capi.decision.is_woken``.
+        """Make waiting events due, by the rule of ``capi.states.is_woken``.
 
         A part of a batch under suspicion that waits failed while the pixel takes others
         now: it goes on in halves.

@@ -11,12 +11,13 @@ from odoo.exceptions import MissingError, UserError
 
 from ...capi.browser import read_fbclid
 from ...capi.causes import cause_of_field
-from ...capi.event import ServerEvent, read_event, weaknesses
+from ...capi.event import ServerEvent, read_event
 from ...capi.privacy import limit_data_use
 from ...capi.reading import Problems, is_absent, read_mapping, start_of
 from ...capi.url import tellable_url
 from ...capi.user_agent import kind_of_browser
 from ...capi.user_data import by_own_names, needs_country
+from ...capi.weaknesses import weaknesses
 from ..common.border import log_error
 from ..common.refusal import Refusal, to_refusal
 from ..common.standard_events import CHECKOUT

@@ -2,7 +2,7 @@ from odoo import _, api, models
 from odoo.exceptions import ValidationError
 
 from ...capi.errors import InvalidParameter
-from ...capi.redaction import token_filter
+from ..common.redaction import token_filter
 from . import setting
 
 

@@ -2,7 +2,7 @@ from contextlib import contextmanager
 
 from odoo import api, fields, models
 
-from ...capi.redaction import token_filter
+from ..common.redaction import token_filter
 from . import setting
 
 _RESUMING = {declared.field_name for declared in setting.ALL if declared.resumes}

@@ -7,9 +7,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ...capi.answer import Answer, Outcome
+from ...capi.answer import Answer
 from ...capi.client import count_to_fill, take_batch
-from ...capi.decision import (
+from ...capi.decision import halves
+from ...capi.graph_errors import Outcome
+from ...capi.schedule import window_closes_at
+from ...capi.states import (
     CANCELLED,
     EXPIRED,
     FAILED,
@@ -22,10 +25,8 @@ from ...capi.decision import (
     Pixel,
     Plan,
     Wake,
-    halves,
     is_woken,
 )
-from ...capi.schedule import window_closes_at
 
 
 @dataclass

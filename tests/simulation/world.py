@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ...capi.decision import FAILED, LAST_TRY, PENDING, SENT, Pixel, Wake
+from ...capi.decision import LAST_TRY
 from ...capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ...capi.schedule import closes_at
+from ...capi.states import FAILED, PENDING, SENT, Pixel, Wake
 from .memory import MemoryStore, Store
 from .meta import Meta
 
@@ -144,7 +145,7 @@ class World:
                 self.clock,
                 self.sleep,
                 deadline=self.now + MAX_SECONDS,
-                has_to_end=lambda: not self.is_on,
+                should_stop=lambda: not self.is_on,
             )
         except Killed:
             return
