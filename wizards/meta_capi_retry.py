@@ -4,6 +4,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 from ..models.common.managers import Managers
+from ..models.outbox.event_actions import EventActions
 
 
 class MetaCapiRetry(models.TransientModel):
@@ -49,4 +50,4 @@ class MetaCapiRetry(models.TransientModel):
         events = self._failed_events()._still_sendable()
         if not events:
             raise UserError(_("None of these events can still be sent."))
-        return events.sudo()._retry()
+        return EventActions(events.sudo().env).retry(events.sudo())

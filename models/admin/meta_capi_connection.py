@@ -4,6 +4,7 @@ from odoo.exceptions import UserError
 from ...capi.errors import InvalidParameter
 from ...capi.graph_errors import Outcome
 from ..common.notification import notification
+from ..outbox.event_actions import EventActions
 
 
 class MetaCapiConnection(models.AbstractModel):
@@ -22,18 +23,18 @@ class MetaCapiConnection(models.AbstractModel):
             raise UserError(str(error)) from error
         answer = client.get_pixel(pixel_id, token)
         if answer.outcome is Outcome.ACCEPTED:
-            message = _("Meta knows the pixel and the token: %s", answer.body)
+            message = _("Meta knows the pixel and the token: %s", answer.brief)
         elif answer.outcome is Outcome.AMBIGUOUS:
             message = _(
-                "The token may not read the pixel, which is usual for one made in Events"
-                " Manager. Send a test event to see whether it may send. Meta: %s",
+                "Meta knows the token. It may not read the pixel's name, which is usual for"
+                " a token made in Events Manager: send a test event to see that it may send."
+                " Meta: %s",
                 answer.error_message,
             )
         else:
             message = _("Meta refuses: %s", answer.error_message)
-        return notification(
-            message, "success" if answer.outcome is Outcome.ACCEPTED else "warning"
-        )
+        kinds = {Outcome.ACCEPTED: "success", Outcome.AMBIGUOUS: "info"}
+        return notification(message, kinds.get(answer.outcome, "warning"))
 
     @api.model
     def _send_test_event(self, website):
@@ -56,7 +57,7 @@ class MetaCapiConnection(models.AbstractModel):
             sent_ids = {event.pixel_id: event.ids} if event else {}
         if not sent_ids:
             raise UserError(_("The Meta Conversions API is switched off."))
-        return self.env["meta.capi.event"]._send_and_tell(sent_ids)
+        return EventActions(self.env).send(sent_ids)
 
     @api.model
     def _credentials(self, website):

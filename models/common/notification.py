@@ -1,7 +1,7 @@
 def notification(message, kind):
     """Return the action that shows ``message`` and has the page read its data anew.
 
-    :param kind: ``success``, ``warning`` or ``danger``; only a success goes by itself
+    :param kind: ``success``, ``info``, ``warning`` or ``danger``; only a success goes by itself
     """
     return {
         "type": "ir.actions.client",

@@ -1,21 +1,18 @@
 import json
 from datetime import timedelta, timezone
 
-from psycopg2.extras import Json
-
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ...capi.event import ServerEvent, read_event
-from ...capi.privacy import limit_data_use
+from ...capi.event import ServerEvent
 from ...capi.schedule import closes_at
 from ..common.age import age_of
 from ..common.managers import Managers
-from ..common.notification import notification
-from ..common.refusal import Refusal
 from ..settings import setting
 from .cause_words import CAUSES, CauseWords
+from .event_actions import EventActions
+from .indexes import create_indexes
 from .outbox import EventTable
 
 # Events deleted by one run of the retention; the next run goes on.
@@ -178,56 +175,7 @@ class MetaCapiEvent(models.Model):
     )
 
     def init(self):
-        cr = self.env.cr
-        # Idempotence: one row for what Meta would count once.
-        cr.execute(
-            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_event_unique"
-            " ON meta_capi_event (pixel_id, event_name, event_id)"
-        )
-        # The claim: its cost depends on what waits, not on the log.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_pending"
-            " ON meta_capi_event (pixel_id, event_time, id) WHERE state = 'pending'"
-        )
-        # What an admin looks for first, however long the log.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_failed"
-            " ON meta_capi_event (id) WHERE state = 'failed'"
-        )
-        # The retention.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_finished"
-            " ON meta_capi_event (create_date) WHERE state <> 'pending'"
-        )
-        # The visits that came by an ad, in the overview.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_click"
-            " ON meta_capi_event (event_time) WHERE click_browser IS NOT NULL"
-        )
-        # Consent withdrawn: what is still to be sent, or could be, of one browser.
-        for key in ("fbp", "fbc"):
-            cr.execute(
-                SQL(
-                    "CREATE INDEX IF NOT EXISTS %s ON meta_capi_event ((user_data ->> %s))"
-                    " WHERE state IN ('pending', 'failed')"
-                    " AND (user_data ->> %s) IS NOT NULL",
-                    SQL.identifier(f"meta_capi_event_{key}"),
-                    key,
-                    key,
-                )
-            )
-        # The events of a document.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_origin"
-            " ON meta_capi_event (res_model, res_id) WHERE res_id IS NOT NULL"
-        )
-        # The last days: what the log shows first, and all that the overview counts, so
-        # that it reads the index alone and not the week's hashes.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_time"
-            " ON meta_capi_event (event_time) INCLUDE (event_name, website_id,"
-            " company_id, state, cause, user_data_keys)"
-        )
+        create_indexes(self.env.cr)
 
     def _compute_document_name(self):
         """Name the record the event is about, for those who may see the log."""
@@ -358,123 +306,21 @@ class MetaCapiEvent(models.Model):
         Managers(self.env).check()
         events = self._to_act_on("pending", _("Only pending events can be sent."))
         groups = events.grouped("pixel_id").items()
-        return self._send_and_tell({pixel_id: group.ids for pixel_id, group in groups})
-
-    @api.model
-    def _send_and_tell(self, ids_by_pixel):
-        """Send these events now and return Meta's last answer as a notification."""
-        delivery = self.env["meta.capi.delivery"]
-        runs = [
-            delivery._deliver_chosen(pixel_id, event_ids)
-            for pixel_id, event_ids in ids_by_pixel.items()
-        ]
-        self.env.invalidate_all()
-        sent = sum(run.sent for run in runs)
-        answers = [answer for run in runs for answer in run.answers]
-        objections = [answer for answer in answers if answer.error_message]
-        if not answers:
-            message = _(
-                "Nothing was sent: the events are being sent right now, or sending is"
-                " switched off."
-            )
-        elif objections:
-            message = _(
-                "%(sent)s sent. Meta's last answer: %(answer)s",
-                sent=sent,
-                answer=objections[-1].error_message,
-            )
-        else:
-            message = _(
-                "%(sent)s sent. Meta: %(answer)s", sent=sent, answer=answers[-1].body
-            )
-        return notification(
-            message, "success" if sent and not objections else "warning"
+        return EventActions(self.env).send(
+            {pixel_id: group.ids for pixel_id, group in groups}
         )
 
     def action_retry(self):
         """Make the failed ones of these events pending again."""
         Managers(self.env).check()
         events = self._to_act_on("failed", _("Only failed events can be retried."))
-        return events._retry()
-
-    def _retry(self):
-        """Make these failed events pending, due at once, and let their pixels try.
-
-        Much may have changed since they failed: a customer may object by now, or tell
-        more than the event did.
-        """
-        table = EventTable(self.env)
-        locked = self.browse(table.lock(self.ids, "failed"))
-        objecting = locked.filtered(
-            lambda event: event.sudo().partner_id._meta_capi_objects()
-        )
-        objection = Refusal("objection", _("The customer objects to events for Meta."))
-        table.refuse(objecting.ids, objection)
-        locked -= objecting
-        # A copy that Meta may have is told from this one by what it says of the person.
-        may_differ = locked - self.browse(table.first_copies(locked.ids))
-        for event in may_differ.filtered(lambda event: event.cause == "user_data"):
-            event._complete_user_data()
-        table.retry(locked.ids, self.env["meta.capi.job"]._now())
-        pixels = self.env["meta.capi.pixel"].sudo()
-        for pixel_id in set(locked.mapped("pixel_id")):
-            pixels._all().search([("pixel_id", "=", pixel_id)])._release()
-            self.env["meta.capi.job"]._schedule(pixel_id, delay=0)
-        return notification(
-            _("Events pending again: %(count)s.", count=len(locked)), "success"
-        )
-
-    def _complete_user_data(self):
-        """Add to an event that could be anybody's what its customer tells by now."""
-        self.ensure_one()
-        user_data = {
-            **self.user_data,
-            **self.sudo().partner_id._meta_capi_user_data(),
-        }
-        config = self.env["meta.capi.config"]
-        event, _problems = read_event(
-            {"user_data": user_data},
-            now=self.env["meta.capi.job"]._now(),
-            default_country=self.company_id.country_code or None,
-            withheld=config._withheld_user_data(),
-        )
-        columns = {
-            "user_data": Json(event.user_data),
-            "user_data_keys": ",".join(sorted(event.user_data)) or None,
-        }
-        if self.data_processing_options in (None, False):
-            # The place of the customer, which may be known only now, decides.
-            event = limit_data_use(
-                event, config._get(setting.LIMITED_DATA_USE), user_data
-            )
-            if event.data_processing_options is not None:
-                columns.update(
-                    data_processing_options=Json(event.data_processing_options),
-                    data_processing_options_country=event.data_processing_options_country,
-                    data_processing_options_state=event.data_processing_options_state,
-                )
-        EventTable(self.env).set_values(self.ids, **columns)
+        return EventActions(events.env).retry(events)
 
     def action_cancel(self):
         """Take the pending ones of these events out of the queue."""
         Managers(self.env).check()
         events = self._to_act_on("pending", _("Only pending events can be cancelled."))
-        table = EventTable(self.env)
-        locked = table.lock(events.ids, "pending")
-        message = _("Cancelled by %s.", self.env.user.name)
-        table.cancel(locked, "cancelled_by_hand", message)
-        if len(locked) < len(events):
-            return notification(
-                _(
-                    "%(cancelled)s cancelled. %(others)s are being sent right now.",
-                    cancelled=len(locked),
-                    others=len(events) - len(locked),
-                ),
-                "warning",
-            )
-        return notification(
-            _("Events cancelled: %(count)s.", count=len(locked)), "success"
-        )
+        return EventActions(events.env).cancel(events)
 
     def action_open_document(self):
         """Open the record the event is about."""

@@ -165,11 +165,7 @@ class EventBuilder:
                 website.name if website else ""
             )
             return None
-        company = (
-            subject.company
-            or (website and website.company_id)
-            or self.env["meta.capi.config"]._company()
-        )
+        company = self._company_of(subject, website)
         browser = subject.browser
         if visited:
             browser = self._choose_browser(subject, by_visitor)
@@ -188,30 +184,21 @@ class EventBuilder:
             and event.event_id == subject.event_id
             and event.event_name != CHECKOUT
         )
-        columns = {
-            "pixel_id": settings.pixel_id,
-            "test_event_code": arguments.test_event_code
-            or settings.test_event_code
-            or None,
-            "website_id": website.id if website else None,
-            "company_id": company.id or None,
-            "res_model": arguments.origin._name if arguments.origin else None,
-            "res_id": arguments.origin.id if arguments.origin else None,
-            "happens_once": is_natural or None,
-        }
         if refusal:
             event = replace(event, **NOTHING_PERSONAL)
-            columns.update(_cancelled(refusal))
+            outcome = _cancelled(refusal)
         else:
-            told = _told_of_person(event, subject.partner, parameters["user_data"])
-            weak = (*weak, *problems.left_out, *weaknesses(event))
-            columns.update(told, weakness="\n".join(map(str, weak)) or None)
-            if problems:
-                cause = cause_of_field(problems[0].field)
-                columns.update(failed("\n".join(map(str, problems)), cause))
+            outcome = {
+                **_told_of_person(event, subject.partner, parameters["user_data"]),
+                **_judged(event, weak, problems),
+            }
         return Draft(
             event,
-            columns,
+            {
+                **_place(arguments, settings, website, company),
+                "happens_once": is_natural or None,
+                **outcome,
+            },
             arguments.origin,
             is_natural=is_natural,
             is_recorded=subject.is_recorded,
@@ -227,6 +214,13 @@ class EventBuilder:
         event, _refused = read_event(kept, now=time.time())
         message = _("The event could not be prepared; the server's log tells why.")
         return Draft(event, {"pixel_id": pixel_id, **failed(message, "unprepared")})
+
+    def _company_of(self, subject, website):
+        return (
+            subject.company
+            or (website and website.company_id)
+            or self.env["meta.capi.config"]._company()
+        )
 
     def _settings_of(self, website):
         key = website.id if website else None
@@ -359,6 +353,31 @@ def failed(message, cause):
         "cause": cause,
         "error_message": message,
     }
+
+
+def _place(arguments, settings, website, company):
+    """Return where an event belongs: its pixel, website, company and record."""
+    origin = arguments.origin
+    return {
+        "pixel_id": settings.pixel_id,
+        "test_event_code": arguments.test_event_code
+        or settings.test_event_code
+        or None,
+        "website_id": website.id if website else None,
+        "company_id": company.id or None,
+        "res_model": origin._name if origin else None,
+        "res_id": origin.id if origin else None,
+    }
+
+
+def _judged(event, weak, problems):
+    """Return what is weak about an event, and the failure of one that has problems."""
+    weak = (*weak, *problems.left_out, *weaknesses(event))
+    columns = {"weakness": "\n".join(map(str, weak)) or None}
+    if problems:
+        cause = cause_of_field(problems[0].field)
+        columns.update(failed("\n".join(map(str, problems)), cause))
+    return columns
 
 
 def _cancelled(refusal):
