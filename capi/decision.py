@@ -182,7 +182,7 @@ class _Case:
             return self._postpone_alone() if self.is_alone else self._split()
         due = {change.ids[0]: change.next_attempt_at or 0 for change in coming}
         changes = self._same(
-            lambda event: self._due(event, due.get(event.id, self.now))
+            lambda event: event.due_at(due.get(event.id, self.now), self.answer.cause)
         )
         return Decision(changes, pixel, more=len(due) < len(self.batch))
 
@@ -203,9 +203,8 @@ class _Case:
             return self._postpone_alone()
         first = event.first_refusal_id or self.attempt_id
         if self._confirms_doubt():
-            change = self._due(event, self.now)
-            change = replace(change, first_refusal_id=first, counts=True)
-            return Decision((change,), self._stop())
+            change = event.due_at(self.now, self.answer.cause, counts=True)
+            return Decision((replace(change, first_refusal_id=first),), self._stop())
         return self._doubt(first_refusal_id=first)
 
     def _unknown(self) -> Decision:
@@ -248,8 +247,10 @@ class _Case:
         """
         part_of = {id_: min(half) for half in halves(self.ids) for id_ in half}
         changes = self._same(
-            lambda event: replace(
-                self._due(event, self.now),
+            lambda event: Change(
+                (event.id,),
+                cause=self.answer.cause,
+                next_attempt_at=self.now,
                 isolation_part=part_of[event.id],
                 first_refusal_id=event.first_refusal_id or first_refusal_id,
             )
@@ -326,20 +327,15 @@ class _Case:
         tries = event.attempt_count + 1 if counts else 1
         delay = retry_delay(tries, random=self.random)
         due = self.now + max(delay, least, math.ceil(self.answer.retry_after or 0))
-        copy = event
         if self.answer.arrived and event.first_copy_at is None:
-            copy = replace(event, first_copy_at=self.now)
-        last_try = copy.closes_at - LAST_TRY
+            event = replace(event, first_copy_at=self.now)
+        last_try = event.closes_at - LAST_TRY
         if due > last_try > self.now:
             due = last_try
-        return replace(self._due(event, due), counts=counts)
-
-    def _due(self, event: Claimed, at: int) -> Change:
-        """Have an event be due at a time; what is known of it stays."""
-        return event.due_at(at, self.answer.cause)
+        return event.due_at(due, self.answer.cause, counts=counts)
 
     def _all_due(self, at: int) -> tuple[Change, ...]:
-        return self._same(lambda event: self._due(event, at))
+        return self._same(lambda event: event.due_at(at, self.answer.cause))
 
     def _same(self, change: Callable[[Claimed], Change]) -> tuple[Change, ...]:
         """Return the events' changes, the like ones together."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random as _random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from tenacity import RetryCallState, Retrying, retry_if_result
@@ -247,7 +247,8 @@ def deliver(
         retry_error_callback=lambda _state: None,
     )
     retrying(drain)
-    return replace(runs[-1], sent=sum(run.sent for run in runs))
+    last = runs[-1]
+    return Run(sum(run.sent for run in runs), last.retry_at, last.is_cut)
 
 
 def _drain(send: Callable[[], Step], should_stop: Callable[[], bool]) -> Run:

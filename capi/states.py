@@ -54,7 +54,7 @@ class Claimed:
             self.event_time, self.action_source, first_copy_at=self.first_copy_at
         )
 
-    def due_at(self, at: int, cause: str | None) -> Change:
+    def due_at(self, at: int, cause: str | None, *, counts: bool = False) -> Change:
         """Return that it waits until a time; what else is known of it stays."""
         return Change(
             (self.id,),
@@ -62,6 +62,7 @@ class Claimed:
             next_attempt_at=at,
             isolation_part=self.isolation_part,
             first_refusal_id=self.first_refusal_id,
+            counts=counts,
         )
 
 

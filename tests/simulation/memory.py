@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -107,6 +107,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
+        self.rows_of: dict[str, list[Row]] = {}
         self.pixels: dict[str, Pixel] = {}
         self.attempts: list[Attempt] = []
         # Of each event, its requests: a row of the relation.
@@ -116,15 +117,15 @@ class MemoryStore:
     def add(self, **values: Any) -> Row:
         row = Row(len(self.rows) + 1, **values)
         self.rows[row.id] = row
+        self.rows_of.setdefault(row.pixel_id, []).append(row)
         self.attempts_of[row.id] = []
         return row
 
     def pending(self, pixel_id: str | None = None) -> list[Row]:
-        return [
-            row
-            for row in self.rows.values()
-            if row.state == PENDING and pixel_id in (None, row.pixel_id)
-        ]
+        rows = (
+            self.rows.values() if pixel_id is None else self.rows_of.get(pixel_id, ())
+        )
+        return [row for row in rows if row.state == PENDING]
 
     def key_of(self, body: bytes) -> str:
         return body.decode()
@@ -139,16 +140,8 @@ class MemoryStore:
             return replace(pixel, doubt=None)
         return pixel
 
-    @contextmanager
-    def outbox(self, pixel_id: str) -> Iterator[MemoryOutbox]:
-        outbox = MemoryOutbox(self, pixel_id)
-        try:
-            yield outbox
-        except BaseException:
-            outbox.roll_back()
-            raise
-        finally:
-            outbox.unlock()
+    def outbox(self, pixel_id: str) -> MemoryOutbox:
+        return MemoryOutbox(self, pixel_id)
 
     def expire_overdue(self, now: int) -> None:
         for row in self.pending():
@@ -180,8 +173,18 @@ class MemoryOutbox:
     _before: dict[int, dict[str, Any]] = field(default_factory=dict)
     _pixel_before: Pixel | None = None
     _attempts_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    _locked: list[int] = field(default_factory=list)
 
-    def roll_back(self) -> None:
+    def __enter__(self) -> MemoryOutbox:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_more: object) -> None:
+        if error:
+            self._roll_back()
+        for event_id in self._locked:
+            del self.store.locks[event_id]
+
+    def _roll_back(self) -> None:
         for event_id, values in self._before.items():
             self.store.rows[event_id].__dict__.update(values)
         if self._pixel_before is not None:
@@ -189,10 +192,6 @@ class MemoryOutbox:
         for attempt_id, (outcome, arrived) in self._attempts_before.items():
             attempt = self.store.attempts[attempt_id - 1]
             attempt.outcome, attempt.arrived = outcome, arrived
-
-    def unlock(self) -> None:
-        for event_id in [i for i, who in self.store.locks.items() if who is self]:
-            del self.store.locks[event_id]
 
     def _is_free(self, row: Row) -> bool:
         return self.store.locks.get(row.id) in (None, self)
@@ -231,8 +230,8 @@ class MemoryOutbox:
         if not free:
             return [], False
         batch = self._fill(free, plan.limit)
-        for row in batch:
-            self.store.locks[row.id] = self
+        self._locked += [row.id for row in batch]
+        self.store.locks.update(dict.fromkeys(self._locked, self))
         return [self._claimed(row) for row in batch], len(due) > len(batch)
 
     def _fill(self, free: list[Row], limit: int) -> list[Row]:

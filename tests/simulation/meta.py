@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from email.utils import formatdate
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import requests
@@ -76,6 +76,7 @@ REPLIES: dict[str, Reply] = {
 }
 # No answer at all; whether Meta took the events.
 SILENCES = {"reset": False, "lost_answer": True, "time_out": True, "unreachable": False}
+_ERRORS = {"time_out": requests.ReadTimeout(), "unreachable": requests.ConnectTimeout()}
 # A success that counts one too few.
 SHORT = "short"
 
@@ -160,21 +161,25 @@ class Meta:
         return next(poisons, None)
 
     def _answer(self, kind: str | None, sent: int) -> tuple[Answer, bool]:
-        if kind in SILENCES:
-            if kind == "unreachable":
-                return no_answer(requests.ConnectTimeout()), False
-            if kind == "time_out":
-                return no_answer(requests.ReadTimeout()), True
-            return no_answer(requests.ConnectionError()), SILENCES[kind]
-        if kind in (None, SHORT):
-            received = sent - (kind == SHORT)
-            reply = (200, {}, json.dumps({"events_received": received}))
-        elif kind == "early":
-            reply = _error(100, 2804004)
-        else:
-            reply = REPLIES[kind]
-        status, headers, body = reply
-        if self.tells_date:
-            date = formatdate(self.clock() - self.behind, usegmt=True)
-            headers = {**headers, "Date": date}
-        return read_answer(status, headers, body, sent), kind in (None, SHORT)
+        answer, arrived = _read(kind, sent)
+        if self.tells_date and kind not in SILENCES:
+            answer = replace(answer, server_time=self.clock() - self.behind)
+        return answer, arrived
+
+
+@cache
+def _read(kind: str | None, sent: int) -> tuple[Answer, bool]:
+    """Return what is read of an answer without its date, and whether Meta took it.
+
+    Read once only: what an answer means depends on nothing else.
+    """
+    if kind in SILENCES:
+        return no_answer(_ERRORS.get(kind, requests.ConnectionError())), SILENCES[kind]
+    if kind in (None, SHORT):
+        received = sent - (kind == SHORT)
+        reply = (200, {}, json.dumps({"events_received": received}))
+    elif kind == "early":
+        reply = _error(100, 2804004)
+    else:
+        reply = REPLIES[kind]
+    return read_answer(*reply, sent), kind in (None, SHORT)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import heapq
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from ...capi.decision import LAST_TRY
 from ...capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
-from ...capi.schedule import closes_at
+from ...capi.schedule import closes_at, window_closes_at
 from ...capi.states import FAILED, PENDING, SENT, Pixel, Wake
 from .memory import MemoryStore, Store
 from .meta import Meta
@@ -105,38 +105,46 @@ class World:
 
     def _plan_sweep(self) -> None:
         """Plan the next sweep that has something to do, as if it came every 2 minutes."""
-        times = self._next_times()
+        soonest = self.now + 1
+        soonest += -soonest % SWEEP
+        if not self.is_on or self.sweep_at == soonest:
+            return
+        times = [time for pixel_id in PIXELS for time in self._next_times(pixel_id)]
         if not times:
             return
-        due = max(min(times), self.now + 1)
+        due = max(min(times), soonest)
         due += -due % SWEEP
         if self.sweep_at is None or self.sweep_at <= self.now or due < self.sweep_at:
             self.sweep_at = due
             self.at(due, self.sweep)
 
-    def _next_times(self, pixel_id: str | None = None) -> list[int]:
-        """Return when something is to be done about the events that wait."""
-        if not self.is_on:
-            return []
+    def _next_times(self, pixel_id: str) -> Iterator[int]:
+        """Yield when something is to be done about each event that waits."""
         rows = self.store.pending(pixel_id)
-        pixels = {row.pixel_id for row in rows}
-        known = {pixel_id: self.store.known_pixel(pixel_id) for pixel_id in pixels}
-        return [self._next_time(row, known[row.pixel_id]) for row in rows]
-
-    def _next_time(self, row: Any, pixel: Pixel) -> int:
-        closes = closes_at(row.event_time, row.action_source)
-        due = row.next_attempt_at or 0
-        if pixel.wait_until:
-            due = max(due, pixel.wait_until)
+        pixel = self.store.known_pixel(pixel_id) if rows else Pixel()
+        least = pixel.wait_until or 0
         if pixel.is_stopped:
-            due = max(due, pixel.next_probe_at or 0)
-        return min(due, closes)
+            least = max(least, pixel.next_probe_at or 0)
+        for row in rows:
+            due = row.next_attempt_at or 0
+            closes = window_closes_at(row.event_time, row.action_source)
+            yield min(max(due, least), closes)
+
+    def _is_due(self, pixel_id: str) -> bool:
+        return any(time <= self.now for time in self._next_times(pixel_id))
 
     # ------------------------------------------------------------------- the workers
 
     def job(self, pixel_id: str) -> None:
-        """Deliver to a pixel, as a job does."""
-        if not self.is_on or self.depth >= MAX_DEPTH:
+        """Deliver to a pixel, as a job does.
+
+        One that would find nothing, and nobody waits for to die, is left out.
+        """
+        if self.is_on and (self.kills or self._is_due(pixel_id)):
+            self._deliver(pixel_id)
+
+    def _deliver(self, pixel_id: str) -> None:
+        if self.depth >= MAX_DEPTH:
             return
         self.depth += 1
         try:
@@ -161,12 +169,13 @@ class World:
             return
         self.store.expire_overdue(self.now)
         for pixel_id in PIXELS:
-            if any(time <= self.now for time in self._next_times(pixel_id)):
-                self.job(pixel_id)
+            if self._is_due(pixel_id):
+                self._deliver(pixel_id)
 
     def _send(self, pixel_id: str, chosen: Any = None) -> Step:
         with self.store.outbox(pixel_id) as outbox:
-            self._watch(outbox)
+            if self.kills:
+                self._watch(outbox)
             step = send_batch(
                 outbox,
                 lambda bodies, _code: self._ask(pixel_id, bodies, chosen is not None),
