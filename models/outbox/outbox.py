@@ -319,7 +319,7 @@ class EventTable:
                          WHERE other.pixel_id = %s
                            AND other.event_name = event.event_name
                            AND other.event_id = event.event_id)
-                 ORDER BY id %s
+                 %s
                 """,
                 list(event_ids),
                 PENDING,
@@ -384,7 +384,6 @@ class EventTable:
 
         :return: the documents the events were about, pairs of model and id
         """
-        self.env.flush_all()
         ids = list(partner_ids)
         self.cr.execute(
             SQL(
