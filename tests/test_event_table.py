@@ -1,6 +1,7 @@
 """Which events each statement of the outbox takes, and what it leaves on them."""
 
 import json
+import threading
 import time
 
 from psycopg2.errors import LockNotAvailable
@@ -10,6 +11,7 @@ from odoo.tools import SQL, mute_logger
 
 from ..capi.const import DAY
 from ..capi.decision import CANCELLED, FAILED, PENDING, SENT, Order, Plan
+from ..capi.schedule import window_closes_at
 from ..models.outbox.outbox import EventTable, to_datetime
 from .common import FBC, FBP, MetaCapiCase, set_values
 from .test_outbox import PREFIX, PostgresStore
@@ -109,6 +111,9 @@ class TestTaken(TableCase):
         self.assertEqual(self.table.pixel_of_natural(*key, self.pixel_id), OTHER)
         # Copies were not marked at first: they have come after what they are copies of.
         self.event(**natural, pixel_id="1111111111")
+        self.env.cr.execute(
+            "UPDATE meta_capi_event SET cause = 'off' WHERE pixel_id = %s", [OTHER]
+        )
         self.assertEqual(self.table.pixel_of_natural(*key, self.pixel_id), OTHER)
         self.assertEqual(self.table.pixel_of_natural(*key, "1111111111"), "1111111111")
 
@@ -122,8 +127,11 @@ class TestTaken(TableCase):
         movable = self.table.movable([event.id for event in moved], OTHER)
         self.assertEqual(set(movable), {event.id for event in moved[1:]})
 
-    def test_a_copy_is_not_moved(self):
+    def test_a_copy_and_what_is_over_are_not_moved(self):
         self.assertFalse(self.table.movable(self.event(is_copy=True).ids, OTHER))
+        events = self.in_each_state()
+        ids = [event.id for event in events.values()]
+        self.assertEqual(self.table.movable(ids, OTHER), events[PENDING].ids)
 
     def test_an_event_of_a_store_has_longer(self):
         age = to_datetime(NOW - 8 * DAY)
@@ -134,10 +142,84 @@ class TestTaken(TableCase):
         self.table.expire_overdue(NOW + 54 * DAY)
         self.assertEqual(store.state, FAILED)
 
+    def test_an_event_expires_in_the_second_in_which_its_window_closes(self):
+        event = self.event(event_time=to_datetime(NOW))
+        closes_at = window_closes_at(NOW, "website")
+        self.table.expire_overdue(closes_at - 1)
+        self.assertEqual(event.state, PENDING)
+        self.table.expire_overdue(closes_at)
+        self.assertEqual(event.state, FAILED)
+
+    def test_somebody_is_forgotten_with_what_is_about_him_and_nothing_else(self):
+        partner_id = self.customer.id
+        carrying = self.event(
+            partner_id=partner_id, res_model="sale.order", res_id=partner_id
+        )
+        about = self.event(res_model="res.partner", res_id=partner_id)
+        others = (
+            self.event(res_model="sale.order", res_id=partner_id),
+            self.event(res_model="res.partner", res_id=partner_id + 1),
+        )
+        documents = self.table.forget_partners([partner_id], "deleted", "Deleted")
+        self.assertEqual(
+            documents, {("sale.order", partner_id), ("res.partner", partner_id)}
+        )
+        for event, res_id in ((carrying, partner_id), (about, 0)):
+            self.assertEqual((event.state, event.res_id), (CANCELLED, res_id))
+            self.assertFalse(event.user_data or event.partner_id)
+        for event in others:
+            self.assertEqual(event.state, PENDING)
+            self.assertTrue(event.user_data and event.res_id)
+
     def test_no_event_is_counted_twice_when_some_are_named_twice(self):
         event = self.event()
         with self.assertNoLogs("meta.conversions.api"):
             self.table.transition(event.ids * 2, SENT)
+
+
+@tagged("post_install", "-at_install")
+class TestRetentionSlices(TableCase):
+    """A run of the retention takes so many, and the next one goes on."""
+
+    def setUp(self):
+        super().setUp()
+        ages = (300, 500, 400)
+        self.events = [
+            self.event(state=SENT, create_date=to_datetime(NOW - age * DAY))
+            for age in ages
+        ]
+        self.before = to_datetime(NOW - 200 * DAY)
+
+    def test_personal_data_is_deleted_slice_by_slice(self):
+        for left in (1, 0):
+            self.table.forget_old(self.before, 2)
+            with_data = [event for event in self.events if event.user_data]
+            self.assertEqual(len(with_data), left)
+
+    def test_nothing_that_leads_to_a_person_is_left(self):
+        event = self.events[0]
+        personal = {
+            "user_data": json.dumps({"em": "a" * 64}),
+            "event_source_url": "https://shop.example.com/jane",
+            "referrer_url": "https://shop.example.com/jane",
+            "app_data": json.dumps({"extinfo": ["a2"]}),
+            "attribution_data": json.dumps({"ad_id": "1"}),
+            "partner_id": self.customer.id,
+        }
+        set_values(event, **personal)
+        self.assertTrue(all(event[name] for name in personal))
+        self.table.forget_old(self.before, 10)
+        self.assertFalse(any(event[name] for name in personal))
+
+    def test_the_oldest_are_purged_first(self):
+        young, oldest, old = self.events
+        # An index would bring them in this order unasked.
+        self.env.cr.execute(
+            "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"
+        )
+        for left in ([young, old], [young], []):
+            self.table.purge(self.before, 1)
+            self.assertEqual([e for e in self.events if e.exists()], left)
 
 
 @tagged("post_install", "-at_install")
@@ -162,6 +244,14 @@ class TestLeft(TableCase):
         self.assertEqual(self.table.move(event.ids, OTHER, NOW), event.ids)
         self.assertEqual(event.pixel_id, OTHER)
         self.assert_fresh(event, NOW)
+
+    def test_a_row_tells_who_changed_it_last_and_when(self):
+        user = self.env.ref("base.user_admin")
+        event = self.event(write_date="2020-01-01")
+        EventTable(self.env(user=user)).cancel(event.ids, "cancelled_by_hand", "No")
+        event.invalidate_recordset()
+        self.assertEqual(event.write_uid, user)
+        self.assertGreater(event.write_date, to_datetime(NOW - DAY))
 
     def test_what_is_over_waits_for_nothing_and_belongs_to_no_part(self):
         for name, values, end in (
@@ -242,6 +332,41 @@ class TestLocks(TransactionCase):
                 with self.assertRaises(LockNotAvailable):
                     second.forget_partners(partner.ids, "deleted", "Deleted")
                 second.cr.rollback()
+
+    def test_what_is_sent_just_then_stays_sent_when_its_person_is_forgotten(self):
+        partner_id = self.env.ref("base.partner_admin").id
+        with self.table() as table:
+            table.set_values([self.held], partner_id=partner_id)
+
+        def forget():
+            with self.table() as table:
+                pids.append(table.cr.connection.get_backend_pid())
+                table.forget_partners([partner_id], "deleted", "Deleted")
+
+        pids, thread = [], threading.Thread(target=forget)
+        with self.assertNoLogs("meta.conversions.api"):
+            with self.table() as first:
+                first.lock([self.held], PENDING)
+                thread.start()
+                self.until_waiting(pids)
+                first.transition([self.held], SENT)
+            thread.join()
+        row, _free = self.store.rows(SQL("id IN %s", (self.held, self.free)))
+        self.assertEqual(row.state, SENT)
+
+    def until_waiting(self, pids):
+        """Return once a backend waits for a lock."""
+        for _try in range(100):
+            time.sleep(0.05)
+            with self.store.cursor() as cr:
+                cr.execute(
+                    "SELECT FROM pg_stat_activity"
+                    " WHERE wait_event_type = 'Lock' AND pid = ANY(%s)",
+                    [pids],
+                )
+                if cr.rowcount:
+                    return
+        self.fail("it does not wait")
 
     def test_a_claimed_event_may_be_written_about_meanwhile(self):
         with self.store.outbox("1") as outbox:
