@@ -602,6 +602,13 @@ class TestPurged(MetaCapiCase):
         order = self.order()
         self.assert_sent_once(lambda: self.api.send_event("Purchase", origin=order))
 
+    def test_it_stays_one_for_who_knows_its_id_and_others_may_have_the_same(self):
+        order = self.order()
+        self.assert_sent_once(lambda: self.api.send_event("Purchase", origin=order))
+        event_id = order.meta_capi_event_id
+        self.assertFalse(self.record(event_name="Purchase", event_id=event_id))
+        self.assertTrue(self.record(event_name="Contact", event_id=event_id))
+
     def test_what_was_never_sent_is_not_remembered(self):
         action = self.action("res.partner", event_name="Lead", meta_capi_once=True)
         for values in (

@@ -94,8 +94,8 @@ class EventTable:
     def insert(self, rows_json, columns):
         """Insert rows; return the new ids by key.
 
-        A key that exists is passed over, and so is an event that happens once to a
-        record and whose row was purged.
+        A key that exists is passed over, and so is what has happened once to a record
+        and whose row was purged.
 
         :param rows_json: the rows as one JSON text: as parameters, thousands of rows
             take longer than all the rest
@@ -108,7 +108,7 @@ class EventTable:
                 INSERT INTO meta_capi_event (%s)
                 SELECT %s
                   FROM json_populate_recordset(NULL::meta_capi_event, %s) AS event
-                 WHERE happens_once IS NOT TRUE OR NOT EXISTS (
+                 WHERE NOT EXISTS (
                     SELECT FROM meta_capi_once once
                      WHERE once.event_name = event.event_name
                        AND once.event_id = event.event_id
@@ -230,24 +230,20 @@ class EventTable:
         """
         ids = set()
         # Each condition has an index of its own.
-        for condition, value in (
-            (SQL("user_data ->> 'fbp' = %s", fbp), fbp),
-            (SQL("user_data ->> 'fbc' = %s", fbc), fbc),
-            (
-                SQL("partner_id = %s AND action_source = 'website'", partner_id),
-                partner_id,
-            ),
+        for condition in (
+            SQL("user_data ->> 'fbp' = %s", fbp),
+            SQL("user_data ->> 'fbc' = %s", fbc),
+            SQL("partner_id = %s AND action_source = 'website'", partner_id),
         ):
-            if value:
-                self.cr.execute(
-                    SQL(
-                        "SELECT id FROM meta_capi_event"
-                        " WHERE state IN ('pending', 'failed') AND %s"
-                        " FOR NO KEY UPDATE SKIP LOCKED",
-                        condition,
-                    )
+            self.cr.execute(
+                SQL(
+                    "SELECT id FROM meta_capi_event"
+                    " WHERE state IN ('pending', 'failed') AND %s"
+                    " FOR NO KEY UPDATE SKIP LOCKED",
+                    condition,
                 )
-                ids.update(event_id for (event_id,) in self.cr.fetchall())
+            )
+            ids.update(event_id for (event_id,) in self.cr.fetchall())
         return sorted(ids)
 
     def transition(self, event_ids, state, **values):
@@ -328,7 +324,7 @@ class EventTable:
                          WHERE other.pixel_id = %s
                            AND other.event_name = event.event_name
                            AND other.event_id = event.event_id)
-                 ORDER BY id %s
+                 %s
                 """,
                 list(event_ids),
                 PENDING,
@@ -393,7 +389,6 @@ class EventTable:
 
         :return: the documents the events were about, pairs of model and id
         """
-        self.env.flush_all()
         ids = list(partner_ids)
         self.cr.execute(
             SQL(
