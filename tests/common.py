@@ -10,7 +10,7 @@ from odoo.tools import SQL
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..dev.sandbox import GraphSandbox
-from ..models.outbox.outbox import EventTable
+from ..models.outbox.event_table import EventTable
 from ..models.recording import meta_capi_visit
 
 FBP = "fb.1.1700000000000.1234567890"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from odoo import Command, fields
 
-from odoo.addons.ih_meta_conversions_api.models.outbox.outbox import EventTable
+from odoo.addons.ih_meta_conversions_api.models.outbox.event_table import EventTable
 
 random.seed(3)
 NOW = fields.Datetime.now()

@@ -2,7 +2,7 @@ from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.tools import SQL
 
 from ..common.refusal import Refusal
-from ..outbox.outbox import EventTable
+from ..outbox.event_table import EventTable
 from ..settings import setting
 
 # How a partner is reached: with none of these left, nobody is.

@@ -7,7 +7,7 @@ from ...capi.privacy import limit_data_use
 from ..common.notification import notification
 from ..common.refusal import Refusal
 from ..settings import setting
-from .outbox import EventTable
+from .event_table import EventTable
 
 
 class EventActions:

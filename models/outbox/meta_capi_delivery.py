@@ -9,8 +9,9 @@ from ...capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ...capi.errors import InvalidParameter
 from ...capi.graph_errors import Outcome
 from ..common.border import log_error
+from .event_table import EventTable
 from .meta_capi_job import RETRY_SLOT
-from .outbox import EventTable, PixelOutbox
+from .pixel_outbox import PixelOutbox
 
 # The name admins are told to look for, whatever the database.
 _logger = logging.getLogger("meta.conversions.api")

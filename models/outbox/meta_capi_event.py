@@ -12,8 +12,8 @@ from ..common.managers import Managers
 from ..settings import setting
 from .cause_words import CAUSES, CauseWords
 from .event_actions import EventActions
+from .event_table import EventTable
 from .indexes import create_indexes
-from .outbox import EventTable
 
 # Events deleted by one run of the retention; the next run goes on.
 PURGE_LIMIT = 50_000

@@ -6,7 +6,8 @@ from ..common.border import border
 from ..common.managers import Managers
 from ..common.notification import notification
 from .cause_words import CAUSES, CauseWords
-from .outbox import EventTable, PixelOutbox
+from .event_table import EventTable
+from .pixel_outbox import PixelOutbox
 
 # The type of the activity that tells of a stop.
 STOPPED = "mail.mail_activity_data_warning"

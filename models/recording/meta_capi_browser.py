@@ -6,7 +6,7 @@ from odoo.tools.sql import column_exists
 
 from ...capi import const
 from ..common.refusal import Refusal
-from ..outbox.outbox import EventTable
+from ..outbox.event_table import EventTable
 from ..settings import setting
 
 # Keys of user_data that a browser's request tells, and what it tells besides.

@@ -27,7 +27,7 @@ from ..common.standard_events import (
     ONCE_PER_ORDER,
     PURCHASE,
 )
-from ..outbox.outbox import EventTable
+from ..outbox.event_table import EventTable
 from ..settings import setting
 
 SCRIPT = "ih_meta_conversions_api/static/src/js/meta_capi.js"
