@@ -10,8 +10,8 @@ from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL, mute_logger
 
 from ..capi.const import DAY
-from ..capi.decision import CANCELLED, FAILED, PENDING, SENT, Order, Plan
 from ..capi.schedule import window_closes_at
+from ..capi.states import CANCELLED, FAILED, PENDING, SENT, Order, Plan
 from ..models.outbox.event_table import EventTable, to_datetime
 from .common import FBC, FBP, MetaCapiCase, set_values
 from .test_outbox import PREFIX, PostgresStore

@@ -9,7 +9,7 @@ from odoo.tools import SQL
 
 from ..capi.states import Plan
 from ..dev.bench import data as bench_data
-from ..models.outbox import outbox
+from ..models.outbox import pixel_outbox
 from ..models.settings import setting
 from .common import MetaCapiCase
 
@@ -124,13 +124,13 @@ class TestQueryCounts(MetaCapiCase):
     def test_no_event_is_read_twice_to_fill_a_request(self):
         self.record_purchases(1000)
         read = []
-        to_claimed = outbox._to_claimed
+        to_claimed = pixel_outbox._to_claimed
 
         def note(event_id, *columns):
             read.append(event_id)
             return to_claimed(event_id, *columns)
 
-        with patch.object(outbox, "_to_claimed", note):
+        with patch.object(pixel_outbox, "_to_claimed", note):
             self.deliver()
         sizes = [len(request.raw) for request in self.graph.requests]
         self.assertEqual(len(sizes), 2)
