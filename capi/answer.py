@@ -46,6 +46,19 @@ class Answer:
     server_time: int | None = None
     duration_ms: int = 0
 
+    @property
+    def brief(self) -> str:
+        """What Meta's answer says, as a person reads it.
+
+        >>> Answer(Outcome.ACCEPTED, body='{"events_received":1,"messages":[]}').brief
+        'events_received: 1'
+        """
+        _is_json, content = parse_json(self.body)
+        if not isinstance(content, dict):
+            return self.body
+        plain = ((k, v) for k, v in content.items() if v and not isinstance(v, dict))
+        return ", ".join(f"{key}: {value}" for key, value in plain)
+
 
 def read_answer(
     http_status: int,

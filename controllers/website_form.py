@@ -19,7 +19,7 @@ class MetaCapiWebsiteForm(WebsiteForm):
         model_name = model.sudo().model
         if record_id:
             record = request.env[model_name].sudo().browse(record_id)
-            request.env["meta.capi.browser"]._keep(record)
+            request.env["meta.capi.visit"]._keep(record)
             if model_name in EVENT_BY_MODEL:
                 request.env["meta.capi.bridge"]._record_by_hook(
                     EVENT_BY_MODEL[model_name], record

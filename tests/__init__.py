@@ -14,6 +14,7 @@ from . import test_capi_delivery
 from . import test_capi_differential
 from . import test_capi_docs
 from . import test_capi_event
+from . import test_capi_layers
 from . import test_capi_money
 from . import test_capi_normalize
 from . import test_capi_privacy
@@ -33,6 +34,7 @@ from . import test_cost
 from . import test_customer_data
 from . import test_delivery
 from . import test_demo
+from . import test_event_table
 from . import test_fan_out
 from . import test_funnel
 from . import test_garbage
@@ -54,6 +56,7 @@ from . import test_secrecy
 from . import test_send_event
 from . import test_server_action
 from . import test_server_action_form
+from . import test_setting
 from . import test_settings
 from . import test_settings_health
 from . import test_tooling

@@ -10,8 +10,8 @@ from odoo.tools import SQL
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..dev.sandbox import GraphSandbox
-from ..models.outbox.outbox import EventTable
-from ..models.recording import meta_capi_browser
+from ..models.outbox.event_table import EventTable
+from ..models.recording import meta_capi_visit
 
 FBP = "fb.1.1700000000000.1234567890"
 FBC = "fb.1.1700000000000.AbCdEf"
@@ -34,16 +34,16 @@ def stop_pixel(pixel):
             "error_message": "The token has expired.",
         }
     )
-    pixel.env["meta.capi.alert"]._look_after_stopped(pixel)
+    pixel._look_after_stop()
 
 
 @contextlib.contextmanager
-def own_cursor(delivery):
+def own_cursor(job):
     """Stand in for a cursor of its own: only the test's sees what the test has made."""
-    delivery.env.flush_all()
-    yield delivery.env.cr
-    delivery.env.flush_all()
-    delivery.env.invalidate_all()
+    job.env.flush_all()
+    yield job.env.cr
+    job.env.flush_all()
+    job.env.invalidate_all()
 
 
 class MetaCapiCase(TransactionCase):
@@ -53,12 +53,12 @@ class MetaCapiCase(TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env = cls.env(context={**cls.env.context, "tracking_disable": True})
-        delivery = type(cls.env["meta.capi.delivery"])
-        for name, stand_in in (
-            ("_delivery_cursor", own_cursor),
-            ("_is_registry_outdated", lambda _self: False),
+        for model, name, stand_in in (
+            ("meta.capi.job", "_delivery_cursor", own_cursor),
+            ("meta.capi.delivery", "_is_registry_outdated", lambda _self: False),
         ):
-            cls.startClassPatcher(patch.object(delivery, name, stand_in))
+            patcher = patch.object(type(cls.env[model]), name, stand_in)
+            cls.startClassPatcher(patcher)
         cls.graph = GraphSandbox()
         cls.graph.start()
         cls.addClassCleanup(cls.graph.stop)
@@ -73,6 +73,7 @@ class MetaCapiCase(TransactionCase):
             cls.parameters.set_param(key, value)
         cls.api = cls.env["meta.conversions.api"]
         cls.delivery = cls.env["meta.capi.delivery"]
+        cls.job = cls.env["meta.capi.job"]
         cls.website = cls.env["website"].search([], limit=1)
         cls.product = cls.env["product.product"].create(
             {"name": "Desk", "list_price": 100.0, "taxes_id": False}
@@ -258,4 +259,4 @@ class VisitCase(MetaCapiCase):
         self.enter(
             patch.object(http, "_is_allowed_cookie", lambda *args: bool(consent))
         )
-        return patch.object(meta_capi_browser, "request", request)
+        return patch.object(meta_capi_visit, "request", request)

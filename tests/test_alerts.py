@@ -7,6 +7,7 @@ from odoo.tools import mute_logger
 
 from ..dev import sandbox
 from ..models.admin.meta_capi_alert import MISSING, STUCK
+from ..models.common.managers import Managers
 from .common import set_values
 from .test_overview import MODULE, OverviewCase
 
@@ -101,9 +102,7 @@ class TestStuckAlert(AlertCase):
         self.look()
         self.assertEqual(len(self.pixel.activity_ids & self.stops()), 1)
         # Its release takes its own notice away, and no other.
-        self.env["meta.capi.alert"]._notify_managers(
-            self.pixel, "Slow", "", activity_type=STUCK
-        )
+        Managers(self.env).notify(self.pixel, "Slow", "", activity_type=STUCK)
         self.pixel._release()
         self.assertFalse(self.stops())
         self.assertTrue(self.activities(STUCK))

@@ -62,7 +62,7 @@ class TestBrowserData(VisitCase):
         with self.visit(consent=False):
             order = self.order()
         with self.visit(path="/shop/payment"):
-            self.env["meta.capi.browser"]._keep(order)
+            self.env["meta.capi.visit"]._keep(order)
         self.assertEqual(self.purchase(order).state, "pending")
 
     def test_an_order_of_the_back_office_asks_nobodys_browser(self):

@@ -1,11 +1,8 @@
 """The documents: what they link to, name and list is there."""
 
-import ast
 import re
 from pathlib import Path
 from urllib.parse import unquote
-
-from ..capi import const
 
 try:
     from odoo.tests import BaseCase
@@ -16,7 +13,6 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
-CONFIG = ROOT / "models/settings/meta_capi_config.py"
 # What names are looked for in, but for this file, which has them by heart.
 FOLDERS = ("capi", "controllers", "data", "dev", "models", "tests", "views", "wizards")
 
@@ -196,56 +192,3 @@ class TestPicture(BaseCase):
                 if path.startswith("controllers/") and self.calls(path, target, code):
                     with self.subTest(caller=caller, called=called):
                         self.assertIn((caller, called), _EDGE.findall(text))
-
-
-class TestSystemParameters(BaseCase):
-    """The operator's table of them."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        text = read(ROOT / "docs/operator.md").partition("\n## System parameters\n")[2]
-        cls.table = dict(re.findall(r"^\| `(meta_capi\.\w+)` \| (.*?) \|", text, re.M))
-        cls.values = {}
-        for statement in ast.parse(read(CONFIG)).body:
-            if isinstance(statement, ast.Assign):
-                try:
-                    value = ast.literal_eval(statement.value)
-                except ValueError:
-                    continue  # made of others
-                cls.values[statement.targets[0].id] = value
-
-    def test_it_has_each_parameter_and_no_other(self):
-        keys = {
-            value
-            for value in self.values.values()
-            if isinstance(value, str) and value.startswith("meta_capi.")
-        }
-        self.assertGreater(len(keys), 20)
-        self.assertEqual(set(self.table), keys)
-
-    def test_the_defaults_are_those_of_the_code(self):
-        values = self.values
-        for key, default in {
-            "meta_capi.api_version": const.API_VERSION,
-            "meta_capi.graph_url": const.GRAPH_URL,
-            "meta_capi.batch_delay": values["DEFAULT_BATCH_DELAY"],
-            "meta_capi.retention_days": values["DEFAULT_RETENTION_DAYS"],
-            "meta_capi.user_data_retention_days": values[
-                "DEFAULT_USER_DATA_RETENTION_DAYS"
-            ],
-            "meta_capi.content_id": values["CONTENT_IDS"][0],
-            "meta_capi.limited_data_use": values["LIMITED_DATA_USES"][0],
-            "meta_capi.pixel_mode": values["PIXEL_MODES"][0],
-            "meta_capi.consent_source": values["CONSENT_SOURCES"][0],
-        }.items():
-            with self.subTest(key):
-                self.assertEqual(self.table[key], f"`{default}`")
-
-    def test_what_a_website_may_have_of_its_own_is_told(self):
-        fields = re.findall(r': "(meta_capi_\w+)",', read(CONFIG))
-        text = read(ROOT / "docs/operator.md")
-        self.assertEqual(len(fields), 9)
-        for field in fields:
-            with self.subTest(field):
-                self.assertIn(f"`{field}`", text)

@@ -12,7 +12,7 @@ from odoo.tools import mute_logger
 from ..capi.causes import FIELD_RULES
 from ..capi.graph_errors import RULES, classify
 from ..dev import sandbox
-from ..models.outbox.meta_capi_cause import CAUSES
+from ..models.outbox.cause_words import CAUSES, CauseWords
 from ..models.recording.event_builder import EventBuilder
 from .common import MetaCapiCase, set_values
 
@@ -44,7 +44,7 @@ class TestCauses(MetaCapiCase):
         keys = dict(CAUSES).keys()
         self.assertLessEqual({rule.cause for rule in RULES}, keys)
         self.assertLessEqual({rule.cause for rule in FIELD_RULES}, keys)
-        self.assertLessEqual(self.env["meta.capi.cause"]._cures().keys(), keys)
+        self.assertLessEqual(CauseWords(self.env).cures().keys(), keys)
 
     @muted
     def test_the_answer_of_meta_tells_the_cause(self):
@@ -204,7 +204,7 @@ class TestCauses(MetaCapiCase):
             )
         )
         events["deleted"].partner_id.unlink()
-        other = self.env["meta.capi.cause"]._cure("cancelled")
+        other = CauseWords(self.env).cure("cancelled")
         for cause, event in events.items():
             with self.subTest(cause=cause):
                 self.assertEqual((event.state, event.cause), ("cancelled", cause))
@@ -314,7 +314,7 @@ class TestLog(MetaCapiCase):
         pixel = self.env["meta.capi.pixel"].search([])
         self.assertEqual(event.action_open_pixel()["res_id"], pixel.id)
         jobs = event.action_open_jobs()
-        keys = self.delivery._job_keys(self.pixel_id)
+        keys = self.job._job_keys(self.pixel_id)
         self.assertEqual(jobs["domain"], [("identity_key", "in", keys)])
 
     def test_a_customer_shows_how_often_and_when_meta_was_told(self):

@@ -14,13 +14,13 @@ class TestConsent(VisitCase):
         return self.api.send_event("Purchase", origin=order)
 
     def kept(self, record):
-        return self.env["meta.capi.browser"]._of(record)
+        return self.env["meta.capi.browser"]._snapshot_of(record)
 
     # --------------------------------------------------------------- no consent yet
 
     def test_without_an_answer_nothing_is_kept_set_or_recorded(self):
         with self.visit(consent=None, cookies={}, path="/shop?fbclid=AbC"):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
             order = self.order()
             event = self.api._record_from_browser(
                 {"event_name": "PageView", "event_id": "1"}
@@ -37,8 +37,8 @@ class TestConsent(VisitCase):
         with self.visit(
             cookies={}, path="/cart", referrer="https://shop.example.com/?fbclid=AbC"
         ):
-            self.env["meta.capi.browser"]._follow()
-            self.env["meta.capi.browser"]._keep(order)
+            self.env["meta.capi.visit"]._update_cookies()
+            self.env["meta.capi.visit"]._keep(order)
         self.assertRegex(self.cookies["_fbc"], r"^fb\.1\.\d{13}\.AbC$")
         self.assertEqual(self.kept(order)["fbc"], self.cookies["_fbc"])
         self.assertEqual(self.purchase(order).state, "pending")
@@ -52,7 +52,7 @@ class TestConsent(VisitCase):
         purchase = self.purchase(order)
         stranger = self.record(user_data={"fbp": "fb.1.1700000000000.9999999999"})
         with self.visit(consent=False):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         for event in (view, purchase):
             self.assertEqual((event.state, event.user_data), ("cancelled", {}))
             self.assertIn("withdrawn", event.error_message)
@@ -74,7 +74,7 @@ class TestConsent(VisitCase):
             with self.subTest(key), self.env.cr.savepoint() as step:
                 with self.visit(consent=False, cookies={}) as request:
                     request.session[key] = order.id
-                    self.env["meta.capi.browser"]._follow()
+                    self.env["meta.capi.visit"]._update_cookies()
                 self.assertEqual(view.state, "cancelled")
                 self.assertEqual(self.kept(order), {"consent": False})
                 self.assertEqual(self.purchase(order).state, "cancelled")
@@ -83,20 +83,20 @@ class TestConsent(VisitCase):
     def test_a_no_counts_where_nothing_but_the_consent_is_kept(self):
         with self.visit():
             order = self.order()
-        browsers = self.env["meta.capi.browser"]
-        browsers._forget([(order._name, order.id)])
+        visit = self.env["meta.capi.visit"]
+        self.env["meta.capi.browser"]._forget([(order._name, order.id)])
         self.assertEqual(self.kept(order), {"consent": True})
         with self.visit(consent=False, cookies={}) as request:
             request.session["sale_order_id"] = order.id
-            browsers._follow()
-            self.assertFalse(browsers._orders_with_consent())
+            visit._update_cookies()
+            self.assertFalse(visit._orders_with_consent())
         self.assertEqual(self.purchase(order).state, "cancelled")
 
     def test_a_no_of_somebody_else_leaves_the_order_alone(self):
         with self.visit():
             order = self.order()
         with self.visit(consent=False, cookies={}):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         self.assertTrue(self.kept(order)["consent"])
 
     def test_a_cookie_of_the_bar_that_holds_no_answer_is_none(self):
@@ -112,14 +112,14 @@ class TestConsent(VisitCase):
         ):
             cookies = {"website_cookies_bar": value}
             with self.subTest(value), self.visit(consent=None, cookies=cookies):
-                self.assertIs(self.env["meta.capi.browser"]._consent_of_bar(), answer)
+                self.assertIs(self.env["meta.capi.visit"]._consent_of_bar(), answer)
 
     def test_withdrawn_consent_reaches_what_has_failed_and_could_be_retried(self):
         with self.visit():
             failed = self.api.send_event("PageView", custom_data={"value": "?"})
         self.assertEqual(failed.state, "failed")
         with self.visit(consent=False):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         self.assertEqual((failed.state, failed.user_data), ("cancelled", {}))
         self.assertFalse(failed.failure_reason)
 
@@ -129,7 +129,7 @@ class TestConsent(VisitCase):
             phone = self.api.send_event("PageView")
         self.assertEqual(phone.partner_id, user.partner_id)
         with self.visit(user=user, consent=False):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         self.assertEqual(phone.state, "cancelled")
 
     def test_what_was_sent_before_the_withdrawal_stays_on_record(self):
@@ -137,7 +137,7 @@ class TestConsent(VisitCase):
             event = self.api.send_event("PageView")
         self.deliver()
         with self.visit(consent=False):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         self.assertEqual(event.state, "sent")
 
     def test_refusing_while_paying_cancels_an_order_made_with_consent(self):
@@ -166,7 +166,7 @@ class TestConsent(VisitCase):
 
     def test_robots_leave_nothing(self):
         with self.visit(is_bot=True, cookies={}):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
             order = self.order()
             event = self.api._record_from_browser({"event_name": "PageView"})
         self.assertFalse(self.cookies or event or self.kept(order))
@@ -176,7 +176,7 @@ class TestConsent(VisitCase):
         with self.visit(address=address):
             order = self.order()
         with self.visit(address="8.8.8.8"):
-            self.env["meta.capi.browser"]._keep(order)
+            self.env["meta.capi.visit"]._keep(order)
         self.assertEqual(self.kept(order)["client_ip_address"], address)
 
     def test_urls_are_kept_without_what_names_a_person(self):
@@ -192,7 +192,7 @@ class TestConsent(VisitCase):
 
     def test_a_click_on_an_ad_becomes_fbc_and_a_missing_fbp_is_made(self):
         with self.visit(cookies={}, path="/shop?fbclid=IwAR_Click"):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
             event = self.api.send_event("PageView")
         self.assertRegex(self.cookies["_fbc"], r"^fb\.1\.\d{13}\.IwAR_Click$")
         self.assertRegex(self.cookies["_fbp"], r"^fb\.1\.\d{13}\.\d{10}$")
@@ -202,18 +202,18 @@ class TestConsent(VisitCase):
 
     def test_cookies_that_are_there_stay_as_they_are(self):
         with self.visit(path="/shop?fbclid=AbCdEf"):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         self.assertFalse(self.cookies)
         with self.visit(path="/shop?fbclid=Another"):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         self.assertEqual(self.cookies.keys(), {"_fbc"})
 
     def test_switched_off_no_cookie_is_touched(self):
         self.parameters.set_param("meta_capi.enabled", "False")
         with self.visit(cookies={}, path="/shop?fbclid=AbC"):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         with self.visit(consent=False):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         self.assertFalse(self.cookies)
 
     # --------------------------------------------------- orders without any browser

@@ -5,6 +5,7 @@ from odoo.tests import Form, tagged
 
 from ..capi.countries import normalize_country
 from ..capi.normalize import normalize_state
+from ..models.settings import setting
 from .common import MetaCapiCase
 
 
@@ -411,31 +412,31 @@ class TestCustomerData(MetaCapiCase):
             form.meta_capi_send_without_browser = False
         form.record.execute()
         config = self.env["meta.capi.config"]
-        self.assertFalse(config._value_includes_tax())
-        self.assertTrue(config._value_includes_shipping())
-        self.assertEqual(config._content_id_field(), "barcode")
-        self.assertEqual(config._limited_data_use(), "state")
-        self.assertFalse(config._sends_without_browser())
+        self.assertFalse(config._get(setting.VALUE_INCLUDES_TAX))
+        self.assertTrue(config._get(setting.VALUE_INCLUDES_SHIPPING))
+        self.assertEqual(config._get(setting.CONTENT_ID), "barcode")
+        self.assertEqual(config._get(setting.LIMITED_DATA_USE), "state")
+        self.assertFalse(config._get(setting.SEND_WITHOUT_BROWSER))
         values = self.env["res.config.settings"].get_values()
         self.assertFalse(values["meta_capi_value_includes_tax"])
 
     def test_the_events_of_the_pages_are_chosen_in_the_settings(self):
         config = self.env["meta.capi.config"]
-        self.assertFalse(config._is_bridge_enabled())
+        self.assertFalse(config._get(setting.BRIDGE_ENABLED))
         with Form(self.env["res.config.settings"]) as form:
             self.assertEqual(form.meta_capi_pixel_mode, "page")
             form.meta_capi_bridge_enabled = True
             form.meta_capi_pixel_mode = "server"
             form.meta_capi_bridge_events = "PageView, AddToCart"
         form.record.execute()
-        self.assertTrue(config._is_bridge_enabled())
-        self.assertEqual(config._pixel_mode(), "server")
-        self.assertEqual(config._bridge_events(), ("PageView", "AddToCart"))
+        self.assertTrue(config._get(setting.BRIDGE_ENABLED))
+        self.assertEqual(config._get(setting.PIXEL_MODE), "server")
+        self.assertEqual(config._get(setting.BRIDGE_EVENTS), ("PageView", "AddToCart"))
         with Form(self.env["res.config.settings"]) as form:
             self.assertTrue(form.meta_capi_bridge_enabled)
             form.meta_capi_bridge_enabled = False
         form.record.execute()
-        self.assertFalse(config._is_bridge_enabled())
+        self.assertFalse(config._get(setting.BRIDGE_ENABLED))
 
     # ------------------------------------------------------------ limited data use
 

@@ -621,7 +621,7 @@ class TestSchedule(DeliveryCase):
             " VALUES (%s, 'pending', %s, %s, %s)",
             [
                 f"job {slot}",
-                self.delivery._job_keys(self.pixel_id)[slot],
+                self.job._job_keys(self.pixel_id)[slot],
                 fields.Datetime.add(now, seconds=ahead),
                 fields.Datetime.add(now, minutes=-10),
             ],
@@ -642,7 +642,7 @@ class TestSchedule(DeliveryCase):
                 self.env.cr.savepoint() as step,
             ):
                 self.let_a_job_wait(ahead)
-                self.delivery._schedule(self.pixel_id, delay)
+                self.job._schedule(self.pixel_id, delay)
                 jobs = self.jobs.enqueued_jobs
                 self.assertEqual(len(jobs), 0 if is_joined else 1)
                 jobs.clear()
@@ -656,13 +656,13 @@ class TestSchedule(DeliveryCase):
         self.deliver()
         self.assertEqual(event.state, "pending")
         keys = {job.identity_key for job in self.jobs.enqueued_jobs}
-        self.assertEqual(keys, {self.delivery._job_keys(self.pixel_id)[2]})
+        self.assertEqual(keys, {self.job._job_keys(self.pixel_id)[2]})
 
     def test_a_new_event_does_not_wait_for_the_next_try_of_an_old_one(self):
         self.let_a_job_wait(250, slot=2)
         self.record()
         (job,) = self.jobs.enqueued_jobs
-        self.assertIn(job.identity_key, self.delivery._job_keys(self.pixel_id)[:2])
+        self.assertIn(job.identity_key, self.job._job_keys(self.pixel_id)[:2])
 
     def test_where_all_slots_are_taken_no_job_is_added(self):
         for slot in range(3):
@@ -682,7 +682,7 @@ class TestSweep(DeliveryCase):
     def test_where_nobody_runs_the_jobs_the_sweep_delivers(self):
         event = self.record()
         with patch.object(
-            type(self.delivery), "_is_runner_absent", lambda self, pixel_id: True
+            type(self.job), "_is_runner_absent", lambda self, pixel_id: True
         ):
             self.delivery._sweep()
         self.assertEqual(event.state, "sent")

@@ -380,7 +380,7 @@ class TestGarbage(MetaCapiCase):
                 (type(order), "_meta_capi_user_data"),
                 (config, "_pixel_id"),
                 (EventWriter, "_execute_insert"),
-                (type(self.delivery), "_schedule"),
+                (type(self.job), "_schedule"),
             ):
                 with (
                     self.subTest(error=error, method=method),

@@ -1,6 +1,7 @@
 from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import tagged
 
+from ..models.settings import setting
 from .common import MetaCapiCase
 
 
@@ -37,8 +38,8 @@ class TestNeutralize(MetaCapiCase):
         self.assertFalse(config._is_enabled())
         self.assertFalse(config._access_token(self.pixel_id))
         self.assertFalse(config._test_event_code())
-        self.assertFalse(config._app_secret())
-        self.assertFalse(config._is_bridge_enabled(self.website))
+        self.assertFalse(config._get(setting.APP_SECRET))
+        self.assertFalse(config._get(setting.BRIDGE_ENABLED, self.website))
         self.assertEqual(self.parameters.get_param("meta_capi.bridge_enabled"), "False")
         self.assertFalse(self.website.meta_capi_access_token)
         self.assertFalse(self.website.meta_capi_test_event_code)

@@ -15,7 +15,7 @@ from odoo.tests import tagged
 from ..capi.client import GraphClient
 from ..dev.odoo.server import launched
 from ..dev.sandbox import hang, http, reset_after_accept, slow
-from ..models.outbox.outbox import PixelOutbox
+from ..models.outbox.pixel_outbox import PixelOutbox
 from .processes import ProcessCase, complaints, installation
 
 # Seconds within which a person who clicks has an answer, whatever Meta is doing.

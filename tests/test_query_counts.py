@@ -9,7 +9,8 @@ from odoo.tools import SQL
 
 from ..capi.states import Plan
 from ..dev.bench import data as bench_data
-from ..models.outbox import outbox
+from ..models.outbox import pixel_outbox
+from ..models.settings import setting
 from .common import MetaCapiCase
 
 
@@ -46,8 +47,8 @@ class TestQueryCounts(MetaCapiCase):
         )
 
     def let_a_job_wait(self):
-        key, *_others = self.delivery._job_keys(self.pixel_id)
-        delay = self.env["meta.capi.config"]._batch_delay()
+        key, *_others = self.job._job_keys(self.pixel_id)
+        delay = self.env["meta.capi.config"]._get(setting.BATCH_DELAY)
         eta = fields.Datetime.add(fields.Datetime.now(), seconds=delay)
         self.env.cr.execute(
             "INSERT INTO queue_job (uuid, state, identity_key, eta, date_created)"
@@ -123,13 +124,13 @@ class TestQueryCounts(MetaCapiCase):
     def test_no_event_is_read_twice_to_fill_a_request(self):
         self.record_purchases(1000)
         read = []
-        to_claimed = outbox._to_claimed
+        to_claimed = pixel_outbox._to_claimed
 
         def note(event_id, *columns):
             read.append(event_id)
             return to_claimed(event_id, *columns)
 
-        with patch.object(outbox, "_to_claimed", note):
+        with patch.object(pixel_outbox, "_to_claimed", note):
             self.deliver()
         sizes = [len(request.raw) for request in self.graph.requests]
         self.assertEqual(len(sizes), 2)
@@ -156,7 +157,7 @@ class TestQueryCounts(MetaCapiCase):
         self.env.cr.execute("ANALYZE meta_capi_event")
         pixel = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
         with self.statements() as found:
-            pixel.claim(Plan(100), self.delivery._now(), None)
+            pixel.claim(Plan(100), self.job._now(), None)
         claims = [s for s in found if "SKIP LOCKED" in getattr(s, "code", "")]
         self.assertEqual(len(claims), 2)
         for claim in claims:

@@ -45,7 +45,7 @@ class TestRecipes(PurchaseCase):
             event_name="QualifiedLead",
             meta_capi_once=True,
         )
-        self.assertIn(f"is {won.name}", action.meta_capi_condition)
+        self.assertIn(str(won.id), action.meta_capi_domain)
         lead = self.env["crm.lead"].create(
             {
                 "name": "A desk",

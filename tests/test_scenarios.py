@@ -253,7 +253,7 @@ class TestScenarios(VisitCase):
         order = self.shop()
         order.action_confirm()
         with self.visit(consent=False):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         self.assertCancelled(order, "withdrawn")
 
     def test_a_customer_anonymised_before_sending(self):

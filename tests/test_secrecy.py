@@ -508,7 +508,7 @@ class TestPersonalData(SecrecyCase, VisitCase):
         self.deliver()
         self.deliver()
         with self.visit(consent=False):
-            self.env["meta.capi.browser"]._follow()
+            self.env["meta.capi.visit"]._update_cookies()
         self.env.flush_all()
 
     def tables_with(self, needles):

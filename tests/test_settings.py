@@ -3,6 +3,7 @@ from lxml import etree
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
 
+from ..models.settings import setting
 from .common import MetaCapiCase, stop_pixel
 
 PARAMETERS = {
@@ -258,7 +259,7 @@ class TestSettings(MetaCapiCase):
             " WHERE key = 'meta_capi.batch_delay'"
         )
         self.env.registry.clear_all_caches()
-        self.assertEqual(self.env["meta.capi.config"]._batch_delay(), 5)
+        self.assertEqual(self.env["meta.capi.config"]._get(setting.BATCH_DELAY), 5)
 
     # ------------------------------------------------------------------- a website
 

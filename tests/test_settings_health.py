@@ -6,7 +6,7 @@ from odoo.exceptions import ValidationError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.settings import res_config_settings_health as health
+from ..models.admin import meta_capi_health as health
 from .common import MetaCapiCase
 
 
@@ -89,7 +89,7 @@ class TestSettingsHealth(MetaCapiCase):
 
     def test_it_tells_whether_a_job_runner_works(self):
         self.assertNotIn("job runner", self.health())
-        with patch.object(type(self.delivery), "_is_runner_absent", lambda *args: True):
+        with patch.object(type(self.job), "_is_runner_absent", lambda *args: True):
             self.assertIn("No job runner", self.health())
             self.env.ref("ih_meta_conversions_api.ir_cron_sweep").active = False
             self.assertIn("Nothing delivers", self.health())

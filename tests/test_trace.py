@@ -63,7 +63,7 @@ class TestTrace(BridgeCase):
                 for path in ("/?fbclid=AbC", "/shop?fbclid=AbC", "/shop/cart"):
                     self.assertNotIn("meta_capi.js", self.look(path).text)
                 with self.visiting(cookies={}, path="/shop?fbclid=AbC"):
-                    self.env["meta.capi.browser"]._follow()
+                    self.env["meta.capi.visit"]._update_cookies()
                     order = self.order()
                 self.add(order, 1, cookies={})
                 self.pay(order, cookies={}).reference = state
@@ -81,13 +81,14 @@ class TestTrace(BridgeCase):
     def test_no_error_of_ours_breaks_an_order_a_payment_or_a_form(self):
         self.set_mode("server")
         browser = self.env.registry["meta.capi.browser"]
+        visit = self.env.registry["meta.capi.visit"]
 
         def fail_in_postgresql(self, *args):
             self.env.cr.execute("SELECT 1 / 0", log_exceptions=False)
 
         for broken in (
-            patch.object(browser, "_of_request", side_effect=ValueError("jane@e.com")),
-            patch.object(browser, "_keep_each", fail_in_postgresql),
+            patch.object(visit, "_snapshot", side_effect=ValueError("jane@e.com")),
+            patch.object(visit, "_keep_each", fail_in_postgresql),
             patch.object(browser, "_upsert", fail_in_postgresql),
         ):
             admission.VISITOR_LIMIT.clear()

@@ -7,6 +7,7 @@ from lxml import etree
 
 from odoo.tests import BaseCase, tagged
 
+from ..models.outbox.cause_words import CauseWords
 from .common import MetaCapiCase
 
 I18N = Path(__file__).parent.parent / "i18n"
@@ -98,7 +99,7 @@ class TestLanguages(MetaCapiCase):
                 env.ref("ih_meta_conversions_api.meta_capi_event_menu").name,
                 event.fields_get(["state"])["state"]["string"],
                 dict(event._fields["state"]._description_selection(env))["pending"],
-                env["meta.capi.cause"]._cures()["token_expired"],
+                CauseWords(env).cures()["token_expired"],
                 *form.xpath("//page/@string"),
             )
 

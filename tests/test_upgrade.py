@@ -5,6 +5,7 @@ from pathlib import Path
 from odoo.tests import BaseCase, tagged
 from odoo.tools.translate import code_translations
 
+from ..models.settings import setting
 from .processes import ADDON, Database, Processes, installation, run_odoo, shop
 
 # What counts of the module that this one replaces: its name, its version, its fields
@@ -255,10 +256,10 @@ def in_force(env):
             config._access_token(config._pixel_id(website)),
             config._test_event_code(website),
             config._extra_pixel_ids(website),
-            config._is_bridge_enabled(website),
-            config._pixel_mode(website),
+            config._get(setting.BRIDGE_ENABLED, website),
+            config._get(setting.PIXEL_MODE, website),
             env["meta.capi.purchase"]._trigger(website),
-            config._consent_source(website),
+            config._get(setting.CONSENT_SOURCE, website),
         )
         for website in env["website"].search([], order="id")
     }

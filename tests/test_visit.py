@@ -106,9 +106,9 @@ class TestVisit(MetaCapiCase, HttpCase):
         self.assertFalse(self.get("/?fbclid=AbC"))
 
     def test_a_page_is_shown_even_if_the_cookies_break(self):
-        browser = self.env.registry["meta.capi.browser"]
+        visit = self.env.registry["meta.capi.visit"]
         with (
-            patch.object(browser, "_follow", side_effect=ValueError),
+            patch.object(visit, "_update_cookies", side_effect=ValueError),
             self.assertLogs("meta.conversions.api", "ERROR") as log,
         ):
             self.assertFalse(self.get("/"))

@@ -8,7 +8,7 @@ from odoo.modules.registry import _CACHES_BY_KEY
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.settings import meta_capi_config as config
+from ..models.settings import setting
 from .common import MetaCapiCase, stop_pixel
 
 # Of each value a website may have of its own: three that can be told apart, and how
@@ -24,7 +24,7 @@ VALUES = {
     "meta_capi_purchase_trigger": ("confirmed", "paid", "invoiced"),
     "meta_capi_consent_source": ("none", "odoo", "external"),
 }
-KEYS = {field: key for key, field in config.WEBSITE_FIELDS.items()}
+KEYS = {declared.field_name: declared.key for declared in setting.PER_WEBSITE}
 TOKEN = "meta_capi_access_token"
 # What a person can empty.
 TEXTS = {
@@ -356,20 +356,26 @@ class TestWebsites(WebsitesCase):
 
     def test_a_website_says_what_counts_for_it(self):
         self.other.write({field: value[1] for field, value in VALUES.items()})
-        self.assertTrue(self.config._is_bridge_enabled(self.other))
-        self.assertFalse(self.config._is_bridge_enabled(self.website))
-        self.assertFalse(self.config._is_bridge_enabled())
-        self.assertEqual(self.config._pixel_mode(self.other), "load")
-        self.assertEqual(self.config._pixel_mode(), "page")
-        self.assertEqual(self.config._bridge_events(self.other), ("Contact",))
-        self.assertEqual(self.config._bridge_events(), config.STANDARD_EVENTS)
+        self.assertTrue(self.config._get(setting.BRIDGE_ENABLED, self.other))
+        self.assertFalse(self.config._get(setting.BRIDGE_ENABLED, self.website))
+        self.assertFalse(self.config._get(setting.BRIDGE_ENABLED))
+        self.assertEqual(self.config._get(setting.PIXEL_MODE, self.other), "load")
+        self.assertEqual(self.config._get(setting.PIXEL_MODE), "page")
+        self.assertEqual(
+            self.config._get(setting.BRIDGE_EVENTS, self.other), ("Contact",)
+        )
+        self.assertEqual(
+            self.config._get(setting.BRIDGE_EVENTS), setting.BRIDGE_EVENTS.default
+        )
         self.other.meta_capi_consent_source = "external"
-        self.assertEqual(self.config._consent_source(self.other), "external")
-        self.assertEqual(self.config._consent_source(self.website), "odoo")
-        self.assertEqual(self.config._consent_source(), "odoo")
+        self.assertEqual(
+            self.config._get(setting.CONSENT_SOURCE, self.other), "external"
+        )
+        self.assertEqual(self.config._get(setting.CONSENT_SOURCE, self.website), "odoo")
+        self.assertEqual(self.config._get(setting.CONSENT_SOURCE), "odoo")
         self.other.meta_capi_bridge_enabled = "False"
         self.parameters.set_param("meta_capi.bridge_enabled", "True")
-        self.assertFalse(self.config._is_bridge_enabled(self.other))
+        self.assertFalse(self.config._get(setting.BRIDGE_ENABLED, self.other))
 
     def test_a_source_of_consent_that_cannot_be_read_asks_for_more(self):
         self.parameters.set_param("meta_capi.consent_source", "none")
@@ -379,7 +385,7 @@ class TestWebsites(WebsitesCase):
             " WHERE key = 'meta_capi.consent_source'"
         )
         self.env.registry.clear_all_caches()
-        self.assertEqual(self.config._consent_source(), "external")
+        self.assertEqual(self.config._get(setting.CONSENT_SOURCE), "external")
 
     # ---------------------------------------------------------------- by their names
 
@@ -494,9 +500,8 @@ class TestPurchasePerWebsite(WebsitesCase):
         self.save(self.other, purchase_trigger="invoiced")
         order = self.order(website_id=self.other.id)
         action = self.env.ref("ih_meta_conversions_api.action_purchase")
-        events, trouble, advice = [], [], []
-        action._meta_capi_try(order, events, trouble, advice)
-        self.assertIn("the settings of its website", " ".join(trouble))
+        action.meta_capi_preview_ref = f"sale.order,{order.id}"
+        self.assertIn("the settings of its website", action.meta_capi_preview_trouble)
 
 
 @tagged("post_install", "-at_install")
@@ -701,7 +706,7 @@ class TestSavedAgain(WebsitesCase):
                         lambda text: self.parameters.set_param(
                             "meta_capi.app_secret", text
                         ),
-                        self.config._app_secret,
+                        lambda: self.config._get(setting.APP_SECRET),
                     ),
                     (
                         lambda text: self.website.write({TOKEN: text}),
@@ -753,12 +758,12 @@ class TestSavedAgain(WebsitesCase):
 
     def test_the_app_secret_is_kept_and_removed_like_the_token(self):
         self.save(app_secret=" 'a1b2c3d4' ")
-        self.assertEqual(self.config._app_secret(), "a1b2c3d4")
+        self.assertEqual(self.config._get(setting.APP_SECRET), "a1b2c3d4")
         with self.settings() as form:
             self.assertFalse(form.meta_capi_app_secret)
             self.assertTrue(form.meta_capi_app_secret_set)
         form.record.action_meta_capi_remove_app_secret()
-        self.assertFalse(self.config._app_secret())
+        self.assertFalse(self.config._get(setting.APP_SECRET))
         self.env.cr.execute(
             "SELECT FROM information_schema.columns WHERE table_name ="
             " 'res_config_settings' AND column_name IN"

@@ -3,6 +3,9 @@ from datetime import timedelta
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
+from ..models.common.managers import Managers
+from ..models.outbox.event_actions import EventActions
+
 
 class MetaCapiRetry(models.TransientModel):
     """Send again what failed, as far as Meta would still take it."""
@@ -43,8 +46,8 @@ class MetaCapiRetry(models.TransientModel):
     def action_retry(self):
         """Make the chosen events that Meta would still take pending again."""
         self.ensure_one()
-        self.env["meta.capi.event"]._check_manager()
+        Managers(self.env).check()
         events = self._failed_events()._still_sendable()
         if not events:
             raise UserError(_("None of these events can still be sent."))
-        return events.sudo()._retry()
+        return EventActions(events.sudo().env).retry(events.sudo())

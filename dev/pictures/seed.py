@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from odoo import Command, fields
 
-from odoo.addons.ih_meta_conversions_api.models.outbox.outbox import EventTable
+from odoo.addons.ih_meta_conversions_api.models.outbox.event_table import EventTable
 
 random.seed(3)
 NOW = fields.Datetime.now()
@@ -254,7 +254,7 @@ held.write(
         "fbtrace_id": "Xy9876543",
     }
 )
-env["meta.capi.alert"]._look_after_stopped(held)
+held._look_after_stop()
 attempts = env["meta.capi.attempt"]
 for hours, pixel_id, outcome, count in (
     (30, HELD, "accepted", 12),

@@ -1,9 +1,16 @@
+import json
 from datetime import datetime, timezone
 
 from odoo import _, api, fields, models
 from odoo.tools import hmac
 
+from ..common.standard_events import EVENTS
 from ..recording.action_origin import ORIGIN_KEY, ActionOrigin
+from .action_condition import ActionCondition
+from .action_preview import ActionPreview
+from .event_words import EventWords
+
+_CUSTOM = "custom"
 
 # What can be taken from a field of one's own choice.
 _ROLES = ("partner", "amount", "currency", "date")
@@ -88,6 +95,114 @@ class IrActionsServer(models.Model):
         help="Empty: the moment at which the action runs. Meta takes events of the last"
         " seven days.",
     )
+
+    meta_capi_standard_event = fields.Selection(
+        lambda self: [*((name, name) for name in EVENTS), (_CUSTOM, _("Custom…"))],
+        "Meta Event",
+        compute="_compute_meta_capi_standard_event",
+        inverse="_inverse_meta_capi_standard_event",
+        help="Meta optimises ads for its standard events; any other name is a custom"
+        " event.",
+    )
+    meta_capi_event_rules = fields.Text(
+        "What Meta Wants", compute="_compute_meta_capi_event_rules"
+    )
+    meta_capi_condition = fields.Text(
+        "When It Is Sent", compute="_compute_meta_capi_condition"
+    )
+    meta_capi_pre_domain = fields.Char(
+        "Before the Change", related="base_automation_id.filter_pre_domain"
+    )
+    meta_capi_domain = fields.Char(
+        "Only If", related="base_automation_id.filter_domain"
+    )
+    meta_capi_preview_ref = fields.Reference(
+        selection="_selection_target_model",
+        string="Record to Try It On",
+        store=False,
+        help="Empty: the newest one. Nothing is stored or sent.",
+    )
+    meta_capi_preview = fields.Text(
+        "What Meta Would Get", compute="_compute_meta_capi_preview"
+    )
+    meta_capi_preview_trouble = fields.Text(
+        "What Prevents It", compute="_compute_meta_capi_preview"
+    )
+    meta_capi_preview_advice = fields.Text(
+        "Remarks", compute="_compute_meta_capi_preview"
+    )
+
+    # ------------------------------------------------------------------------- the form
+
+    @api.depends("meta_capi_event_name")
+    def _compute_meta_capi_standard_event(self):
+        for action in self:
+            name = action.meta_capi_event_name
+            is_standard = name in EVENTS
+            action.meta_capi_standard_event = name if is_standard else name and _CUSTOM
+
+    def _inverse_meta_capi_standard_event(self):
+        for action in self:
+            action._onchange_meta_capi_standard_event()
+
+    @api.onchange("meta_capi_standard_event")
+    def _onchange_meta_capi_standard_event(self):
+        # "Custom…" leaves the name as it is, for a person to change.
+        if self.meta_capi_standard_event in EVENTS:
+            self.meta_capi_event_name = self.meta_capi_standard_event
+
+    @api.depends("meta_capi_event_name")
+    def _compute_meta_capi_event_rules(self):
+        for action in self:
+            name = action.meta_capi_event_name
+            action.meta_capi_event_rules = name and EventWords(self.env).rules(name)
+
+    @api.depends(
+        "state",
+        "usage",
+        "model_id",
+        "binding_model_id",
+        "meta_capi_paid_only",
+        "base_automation_id.name",
+        "base_automation_id.active",
+        "base_automation_id.trigger",
+        "base_automation_id.trigger_field_ids",
+        "base_automation_id.trg_selection_field_id",
+        "base_automation_id.trg_field_ref",
+        "base_automation_id.trg_date_id",
+        "base_automation_id.trg_date_range",
+        "base_automation_id.trg_date_range_type",
+    )
+    def _compute_meta_capi_condition(self):
+        for action in self:
+            lines = []
+            if action.state == "meta_capi":
+                lines = list(ActionCondition(action).lines())
+            action.meta_capi_condition = "\n".join(lines)
+
+    @api.depends(
+        "state",
+        "model_id",
+        "meta_capi_event_name",
+        "meta_capi_once",
+        "meta_capi_paid_only",
+        "meta_capi_partner_field",
+        "meta_capi_amount_field",
+        "meta_capi_currency_field",
+        "meta_capi_date_field",
+        "meta_capi_preview_ref",
+    )
+    def _compute_meta_capi_preview(self):
+        """Show what the form's values make of a record, with the code that records it."""
+        for action in self:
+            preview = ActionPreview(action)
+            events = preview.events
+            shown = events[0] if len(events) == 1 else events
+            action.meta_capi_preview = bool(shown) and json.dumps(
+                shown, indent=2, ensure_ascii=False
+            )
+            action.meta_capi_preview_trouble = "\n".join(preview.trouble)
+            action.meta_capi_preview_advice = "\n".join(preview.advice)
 
     # ------------------------------------------------------------- the picked fields
 

@@ -5,6 +5,7 @@ from odoo.tools import SQL
 from odoo.tools.misc import format_date
 
 from ..common.border import log_error
+from ..common.managers import Managers
 
 # Minutes an event may wait, while its pixel runs, before somebody is told.
 STUCK_MINUTES = 60
@@ -14,7 +15,6 @@ _GRACE_MINUTES = 60
 _FOLLOWED_DAYS = 7
 _MAX_NAMES = 10
 _MODULE = "ih_meta_conversions_api"
-STOPPED = "mail.mail_activity_data_warning"
 STUCK = f"{_MODULE}.mail_activity_type_stuck"
 MISSING = f"{_MODULE}.mail_activity_type_missing"
 
@@ -35,7 +35,7 @@ class MetaCapiAlert(models.AbstractModel):
         pixels = self.env["meta.capi.pixel"]
         for look_after in (
             pixels._archive_unused,
-            lambda: self._look_after_stopped(pixels.search([])),
+            lambda: pixels.search([])._look_after_stop(),
             lambda: self._look_after_stuck(pixels.search([])),
             lambda: self._look_after_missing(pixels.search([])),
         ):
@@ -45,23 +45,6 @@ class MetaCapiAlert(models.AbstractModel):
             except Exception as error:
                 # The border: one notice must not be in the way of another.
                 log_error("The managers could not be told what is wrong", error)
-
-    @api.model
-    def _look_after_stopped(self, pixels):
-        """Tell managers once of each stop; what they were told goes when it is over."""
-        for pixel in pixels:
-            if pixel.state != "stopped":
-                if pixel.stopped_told_at:
-                    pixel.stopped_told_at = False
-                    self._unlink_activities(pixel, STOPPED)
-            elif pixel.stopped_told_at != pixel.stopped_at and pixel._is_in_use():
-                pixel.stopped_told_at = pixel.stopped_at
-                self._notify_managers(
-                    pixel,
-                    _("Meta takes no events of pixel %s", pixel.display_name),
-                    pixel.error_message or pixel.cure,
-                    activity_type=STOPPED,
-                )
 
     @api.model
     def _look_after_stuck(self, pixels):
@@ -85,11 +68,11 @@ class MetaCapiAlert(models.AbstractModel):
         stuck = dict(self.env.cr.fetchall())
         told = pixels.filtered("is_stuck_told")
         over = told.filtered(lambda pixel: pixel.pixel_id not in stuck)
-        self._unlink_activities(over, STUCK)
+        Managers(self.env).unlink_activities(over, STUCK)
         over.is_stuck_told = False
         for pixel in (pixels - told).filtered(lambda pixel: pixel.pixel_id in stuck):
             pixel.is_stuck_told = True
-            self._notify_managers(
+            Managers(self.env).notify(
                 pixel,
                 _(
                     "Events for pixel %s wait for more than an hour",
@@ -103,7 +86,7 @@ class MetaCapiAlert(models.AbstractModel):
     def _look_after_missing(self, pixels):
         """Tell of days on which orders have no Purchase though one was to be sent."""
         reconciliation = self.env["meta.capi.reconciliation"]
-        kind = self._activity_type(MISSING)
+        kind = Managers(self.env).activity_type(MISSING)
         open_activities = pixels.activity_ids.filtered(
             lambda activity: kind and activity.activity_type_id == kind
         )
@@ -129,7 +112,7 @@ class MetaCapiAlert(models.AbstractModel):
                 continue
             pixel.missing_told_day = day
             names = ", ".join(orders[:_MAX_NAMES].mapped("name"))
-            self._notify_managers(
+            Managers(self.env).notify(
                 pixel,
                 _(
                     "Orders of %(day)s without a Purchase at Meta: %(count)s",
@@ -158,38 +141,3 @@ class MetaCapiAlert(models.AbstractModel):
                     key = self.env["meta.capi.pixel"]._get(pixel_id).id, day
                     found[key] = found.get(key, orders.browse()) | orders
         return found
-
-    @api.model
-    def _notify_managers(self, pixel, summary, note, activity_type, deadline=None):
-        """Leave one activity with every manager; it goes away with its cause."""
-        users = self.env["res.users"]
-        # Since Odoo 19 a user's own groups and the implied ones are two fields.
-        groups = "all_group_ids" if "all_group_ids" in users._fields else "groups_id"
-        # Where somebody deleted the type, any other has to do.
-        kinds = self.env["mail.activity.type"]
-        kind = self._activity_type(activity_type) or kinds.search([], limit=1)
-        manager = self.env.ref("ih_meta_conversions_api.group_meta_capi_manager")
-        for user in users.search([(groups, "in", manager.ids)]):
-            # quick_update: a notice in Odoo; an e-mail would leave this transaction.
-            quick = pixel.with_context(mail_activity_quick_update=True)
-            quick.activity_schedule(
-                activity_type_id=kind.id,
-                date_deadline=deadline,
-                user_id=user.id,
-                summary=summary,
-                note=note,
-            )
-
-    @api.model
-    def _unlink_activities(self, pixels, activity_type):
-        """Take away the activities of a type, whoever they are for."""
-        kind = self._activity_type(activity_type)
-        pixels.sudo().activity_ids.filtered(
-            lambda activity: kind and activity.activity_type_id == kind
-        ).unlink()
-
-    @api.model
-    def _activity_type(self, xml_id):
-        """Return the type of an activity; none where somebody deleted it."""
-        kind = self.env.ref(xml_id, raise_if_not_found=False)
-        return kind or self.env["mail.activity.type"]

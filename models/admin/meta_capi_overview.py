@@ -1,12 +1,10 @@
 from collections import defaultdict
-from datetime import datetime, time, timedelta
-
-import pytz
 
 from odoo import _, api, fields, models
 from odoo.tools.misc import format_date, formatLang
 
-from ..settings.meta_capi_config import CHOSEN_USER_DATA_KEYS
+from ..common.age import age_of, day_start
+from ..settings import setting
 from .meta_capi_reconciliation import STATUSES
 
 # Today and the days before it that "in 7 days" means, also in the log's filter.
@@ -107,15 +105,8 @@ class MetaCapiOverview(models.Model):
 
     # ------------------------------------------------------------------- the events
 
-    def _day_start(self, days_ago=0):
-        """Return when a day of the user's began, as Odoo stores it: in UTC."""
-        zone = pytz.timezone(self.env.context.get("tz") or self.env.user.tz or "UTC")
-        day = datetime.now(zone).date() - timedelta(days=days_ago)
-        start = zone.localize(datetime.combine(day, time()))
-        return start.astimezone(pytz.utc).replace(tzinfo=None)
-
     def _week_start(self):
-        return self._day_start(_PERIOD_DAYS - 1)
+        return day_start(self.env, _PERIOD_DAYS - 1)
 
     def _count_events(self, since, groupby):
         return self.env["meta.capi.event"]._read_group(
@@ -127,7 +118,7 @@ class MetaCapiOverview(models.Model):
         today = defaultdict(int)
         groupby = ["event_name", "website_id", "state"]
         for name, website, state, count in self._count_events(
-            self._day_start(), groupby
+            day_start(self.env), groupby
         ):
             if state == "sent":
                 today[name, website] += count
@@ -178,9 +169,7 @@ class MetaCapiOverview(models.Model):
             [("state", "=", "pending")], [], ["create_date:min", "__count"]
         )
         self.pending_count = count
-        self.oldest_pending = oldest and self.env["meta.capi.event"]._age_of(
-            oldest, add_direction=False
-        )
+        self.oldest_pending = oldest and age_of(self.env, oldest, add_direction=False)
 
     @api.depends_context("lang", "uid", "allowed_company_ids")
     def _compute_pixels(self):
@@ -215,7 +204,7 @@ class MetaCapiOverview(models.Model):
         withheld = self.env["meta.capi.config"]._withheld_user_data()
         names, hints = self._key_names(), self._key_hints()
         rows = []
-        for key in CHOSEN_USER_DATA_KEYS:
+        for key in setting.USER_DATA_KEYS.choices:
             share = _percent(having[key], total)
             hint = ""
             if key in withheld:

@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
 from ..common.standard_events import PURCHASE
-from ..settings.meta_capi_config import PURCHASE_TRIGGER
+from ..settings import setting
 
 # What became of an order's Purchase.
 STATUSES = ("sent", "waiting", "failed", "explained", "missing", "not_due")
@@ -44,7 +44,7 @@ class MetaCapiReconciliation(models.AbstractModel):
         chosen = (
             self.env["ir.config_parameter"]
             .sudo()
-            .search([("key", "=", PURCHASE_TRIGGER)])
+            .search([("key", "=", setting.PURCHASE_TRIGGER.key)])
         )
         since = {}
         for website in self.env["website"].sudo().search([]):
@@ -84,12 +84,27 @@ class MetaCapiReconciliation(models.AbstractModel):
             visible = orders._search(self._orders(since, until))
         except AccessError:
             return None
-        columns = ("id", "website_id", "date_order", "meta_capi_purchase_recorded_at")
         # Where nothing is armed, nothing is missing.
         armed_since = self._armed_since() or {0: None}
         # The query must see what the ORM still holds.
         self.env["meta.capi.event"].flush_model()
         orders.flush_model()
+        days = {}
+        for day, status, ids in self._judge(visible, armed_since):
+            days.setdefault(day, {})[status] = ids
+        for statuses in days.values():
+            self._set_aside_not_due(statuses)
+        return days
+
+    @api.model
+    def _judge(self, orders, armed_since):
+        """Return rows of a day, a status and the ids of its orders.
+
+        :param orders: a query of ``sale.order``
+        :param armed_since: by websites' ids, from when on an order without an event is
+            missing one
+        """
+        columns = ("id", "website_id", "date_order", "meta_capi_purchase_recorded_at")
         self.env.cr.execute(
             SQL(
                 """
@@ -124,18 +139,13 @@ class MetaCapiReconciliation(models.AbstractModel):
                     SQL("WHEN %s THEN %s::timestamp", website_id, moment)
                     for website_id, moment in armed_since.items()
                 ),
-                visible.select(
+                orders.select(
                     *(SQL.identifier("sale_order", name) for name in columns)
                 ),
                 PURCHASE,
             )
         )
-        days = {}
-        for day, status, ids in self.env.cr.fetchall():
-            days.setdefault(day, {})[status] = ids
-        for statuses in days.values():
-            self._set_aside_not_due(statuses)
-        return days
+        return self.env.cr.fetchall()
 
     @api.model
     def _set_aside_not_due(self, statuses):

@@ -2,6 +2,7 @@ from odoo import models
 from odoo.tools import hmac
 
 from ..common.standard_events import PURCHASE
+from ..settings import setting
 
 
 class AccountMove(models.Model):
@@ -41,12 +42,15 @@ class AccountMove(models.Model):
     def _meta_capi_browser_data(self):
         """Return what was kept of the browser that made the invoice, or its order."""
         documents = (self, *self._meta_capi_orders())
-        kept = (self.env["meta.capi.browser"]._of(document) for document in documents)
+        kept = (
+            self.env["meta.capi.browser"]._snapshot_of(document)
+            for document in documents
+        )
         return next(filter(None, kept), {})
 
     def _meta_capi_custom_data(self, event_name):
         self.ensure_one()
-        with_tax = self.env["meta.capi.config"]._value_includes_tax()
+        with_tax = self.env["meta.capi.config"]._get(setting.VALUE_INCLUDES_TAX)
         value = self.amount_total if with_tax else self.amount_untaxed
         return {
             **self._meta_capi_products_data(

@@ -4,6 +4,7 @@ from ...capi.money import allocate, unit_price, whole_number
 from ...capi.names import split_name
 from ..common.refusal import Refusal
 from ..common.standard_events import CHECKOUT, EVENT_BY_CREATION
+from ..settings import setting
 
 # Where models that are not among our dependencies keep what a record is worth, and in
 # which currency: CRM's opportunities.
@@ -122,7 +123,7 @@ class Base(models.AbstractModel):
     def _meta_capi_browser_data(self):
         """Return what was kept of the customer's browser; see ``meta.capi.browser``."""
         self.ensure_one()
-        return self.env["meta.capi.browser"]._of(self)
+        return self.env["meta.capi.browser"]._snapshot_of(self)
 
     def _meta_capi_custom_data(self, event_name):
         """Return the ``custom_data`` of an event about this record, or None."""
@@ -159,7 +160,7 @@ class Base(models.AbstractModel):
         custom_data = {
             "currency": currency.name,
             "value": value,
-            "content_type": self.env["meta.capi.config"]._content_type(),
+            "content_type": self.env["product.product"]._meta_capi_content_type(),
             "content_ids": [content["id"] for content in contents],
             "contents": contents,
         }
@@ -181,9 +182,12 @@ class Base(models.AbstractModel):
     def _meta_capi_payment_exclusion(self, amount, currency, transactions):
         """Return why a payment of this amount by these transactions is none, or None."""
         config = self.env["meta.capi.config"]
-        if config._excludes_zero_orders() and currency.compare_amounts(amount, 0) <= 0:
+        if (
+            config._get(setting.EXCLUDE_ZERO_ORDERS)
+            and currency.compare_amounts(amount, 0) <= 0
+        ):
             return Refusal("nothing_to_pay", _("There is nothing to pay."))
-        if config._excludes_test_payments() and any(
+        if config._get(setting.EXCLUDE_TEST_PAYMENTS) and any(
             transaction.provider_id.state == "test"
             for transaction in transactions
             if transaction.state in ("pending", "authorized", "done")

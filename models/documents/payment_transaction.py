@@ -11,7 +11,7 @@ class PaymentTransaction(models.Model):
         """Keep the traces of the browser that pays: often the customer's last request."""
         transactions = super().create(vals_list)
         orders = transactions.sale_order_ids.filtered("website_id")
-        self.env["meta.capi.browser"]._keep(orders)
+        self.env["meta.capi.visit"]._keep(orders)
         for order in orders.sudo():
             self.env["meta.capi.bridge"]._record_by_hook("AddPaymentInfo", order)
         return transactions
@@ -34,7 +34,7 @@ class PaymentTransaction(models.Model):
 
     def _meta_capi_browser_data(self):
         """Return what was kept of the browser that made the order that is paid for."""
-        kept = map(self.env["meta.capi.browser"]._of, self.sale_order_ids)
+        kept = map(self.env["meta.capi.browser"]._snapshot_of, self.sale_order_ids)
         return next(filter(None, kept), {})
 
     def _meta_capi_website(self):

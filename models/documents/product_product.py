@@ -1,4 +1,6 @@
-from odoo import models
+from odoo import api, models
+
+from ..settings import setting
 
 
 class ProductProduct(models.Model):
@@ -11,18 +13,24 @@ class ProductProduct(models.Model):
         its database id: it stays in the event, though the catalogue cannot match it.
         """
         self.ensure_one()
-        field = self.env["meta.capi.config"]._content_id_field()
+        field = self.env["meta.capi.config"]._get(setting.CONTENT_ID)
         if field == "product_id":
             return str(self.id)
         if field == "product_tmpl_id":
             return str(self.product_tmpl_id.id)
         return self[field] or str(self.id)
 
+    @api.model
+    def _meta_capi_content_type(self):
+        """Return what the catalogue's ids are the ids of, in Meta's words."""
+        field = self.env["meta.capi.config"]._get(setting.CONTENT_ID)
+        return "product_group" if field == "product_tmpl_id" else "product"
+
     def _meta_capi_custom_data(self, event_name):
         """Return what the shop tells of this variant, at the price it shows."""
         self.ensure_one()
         template = self.product_tmpl_id
-        if self.env["meta.capi.browser"]._website():
+        if self.env["meta.capi.visit"]._website():
             return template._meta_capi_shown_data(self._get_combination_info_variant())
         return template._meta_capi_shown_data(
             {

@@ -1,5 +1,7 @@
 from odoo import models
 
+from ..settings import setting
+
 
 class ProductTemplate(models.Model):
     _inherit = "product.template"
@@ -7,7 +9,7 @@ class ProductTemplate(models.Model):
     def _meta_capi_custom_data(self, event_name):
         """Return what the shop tells of this product, at the price it shows."""
         self.ensure_one()
-        if self.env["meta.capi.browser"]._website():
+        if self.env["meta.capi.visit"]._website():
             return self._meta_capi_shown_data(self._get_combination_info())
         return self._meta_capi_shown_data(
             {
@@ -39,7 +41,7 @@ class ProductTemplate(models.Model):
                 "item_price": custom_data["value"],
             }
             custom_data.update(
-                content_type=self.env["meta.capi.config"]._content_type(),
+                content_type=self.env["product.product"]._meta_capi_content_type(),
                 content_ids=[content["id"]],
                 contents=[content],
             )
@@ -53,7 +55,7 @@ class ProductTemplate(models.Model):
         price, taxes = combination_info["price"], combination_info.get("taxes")
         if not taxes:
             return price
-        with_tax = self.env["meta.capi.config"]._value_includes_tax()
+        with_tax = self.env["meta.capi.config"]._get(setting.VALUE_INCLUDES_TAX)
         if not combination_info.get("is_list_price"):
             website = self.env["website"].get_current_website()
             is_with = website.show_line_subtotals_tax_selection == "tax_included"

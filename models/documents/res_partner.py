@@ -2,7 +2,8 @@ from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.tools import SQL
 
 from ..common.refusal import Refusal
-from ..outbox.outbox import EventTable
+from ..outbox.event_table import EventTable
+from ..settings import setting
 
 # How a partner is reached: with none of these left, nobody is.
 _REACH = ("email", "phone", "mobile")
@@ -149,14 +150,21 @@ class ResPartner(models.Model):
         pending = events.search(
             [("state", "=", "pending"), ("partner_id", "in", persons.ids)]
         )
-        locked = EventTable(self.env).lock(pending.ids, "pending")
-        events._refuse(locked, refusal)
+        table = EventTable(self.env(su=True))
+        table.refuse(table.lock(pending.ids, "pending"), refusal)
 
     def _meta_capi_forget(self, refusal):
-        """Leave nothing in the log that leads to these persons; cancel what waits."""
+        """Leave nothing in the log that leads to these persons; cancel what waits.
+
+        The browsers that made their documents go too.
+        """
         ids = self._meta_capi_somebody().ids
         if ids:
-            self.env["meta.capi.event"].sudo()._forget_partners(ids, refusal)
+            documents = EventTable(self.env(su=True)).forget_partners(ids, *refusal)
+            orders = self.env["sale.order"].sudo().with_context(active_test=False)
+            orders = orders.search([("partner_id", "in", ids)])
+            documents |= {("sale.order", order.id) for order in orders}
+            self.env["meta.capi.browser"].sudo()._forget(documents)
 
     # ------------------------------------------------------------ what Meta is told
 
@@ -169,7 +177,7 @@ class ResPartner(models.Model):
             return None
         config = self.env["meta.capi.config"]
         is_internal = any(not user.share for user in self.user_ids)
-        if is_internal and config._excludes_internal_users():
+        if is_internal and config._get(setting.EXCLUDE_INTERNAL_USERS):
             return Refusal("internal_user", _("The customer is an internal user."))
         persons = (self | self.commercial_partner_id)._meta_capi_somebody()
         tags = persons.category_id

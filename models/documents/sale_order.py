@@ -9,6 +9,7 @@ from odoo.tools.sql import column_exists
 from ..common.border import border
 from ..common.standard_events import CHECKOUT, ONCE_PER_ORDER, PURCHASE
 from ..recording.meta_capi_browser import REPEAT_AFTER
+from ..settings import setting
 
 # Marks a cart whose change is told of by whoever began it: one call makes another.
 _WATCHED = "meta_capi_watched"
@@ -52,7 +53,7 @@ class SaleOrder(models.Model):
         orders = super().create(vals_list)
         # The shop makes its orders as superuser, on behalf of a visitor.
         if self.env.su:
-            self.env["meta.capi.browser"]._keep(orders)
+            self.env["meta.capi.visit"]._keep(orders)
         return orders
 
     def _compute_meta_capi_event_count(self):
@@ -184,9 +185,9 @@ class SaleOrder(models.Model):
 
     def _meta_capi_value(self):
         """Return what the order is worth: by the settings, with tax and with delivery."""
-        with_tax = self.env["meta.capi.config"]._value_includes_tax()
+        with_tax = self.env["meta.capi.config"]._get(setting.VALUE_INCLUDES_TAX)
         value = self.amount_total if with_tax else self.amount_untaxed
-        if not self.env["meta.capi.config"]._value_includes_shipping():
+        if not self.env["meta.capi.config"]._get(setting.VALUE_INCLUDES_SHIPPING):
             shipping = self._meta_capi_all_lines().filtered(
                 lambda line: self._meta_capi_is_shipping(line)
             )
@@ -195,7 +196,7 @@ class SaleOrder(models.Model):
 
     def _meta_capi_line_amount(self, line):
         """Return what a line adds to the value."""
-        with_tax = self.env["meta.capi.config"]._value_includes_tax()
+        with_tax = self.env["meta.capi.config"]._get(setting.VALUE_INCLUDES_TAX)
         return line.price_total if with_tax else line.price_subtotal
 
     def _meta_capi_is_shipping(self, line):

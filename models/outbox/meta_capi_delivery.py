@@ -1,9 +1,5 @@
-import contextlib
 import logging
 import time
-from datetime import timedelta
-
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.tools import SQL
@@ -13,20 +9,13 @@ from ...capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ...capi.errors import InvalidParameter
 from ...capi.graph_errors import Outcome
 from ..common.border import log_error
-from .outbox import EventTable, PixelOutbox
+from .event_table import EventTable
+from .meta_capi_job import RETRY_SLOT
+from .pixel_outbox import PixelOutbox
 
 # The name admins are told to look for, whatever the database.
 _logger = logging.getLogger("meta.conversions.api")
 
-# Jobs of one pixel that wait at once: one whose time is ahead, one already on its way,
-# and one for what is tried again, whose time may be far ahead. More would add nothing,
-# so they do not pile up where no jobrunner runs.
-JOB_SLOTS = ("0", "1")
-RETRY_SLOT = "retry"
-# Seconds a job must still be ahead for a transaction to leave its events to it.
-JOIN_MARGIN = 1
-# Seconds after which a job that nobody started tells that no jobrunner is there.
-RUNNER_ABSENT_AFTER = 60
 # Seconds ahead for which a job sees to what is retried. The sweep sees to the rest.
 RETRY_BY_JOB = 5 * 60
 
@@ -48,79 +37,22 @@ class MetaCapiDelivery(models.AbstractModel):
     _name = "meta.capi.delivery"
     _description = "Delivery of events to Meta"
 
-    # ---------------------------------------------------------------- jobs and sweep
-
-    @api.model
-    def _schedule(self, pixel_id, delay=None, slots=JOB_SLOTS):
-        """Have the pending events of ``pixel_id`` delivered after this transaction.
-
-        A job whose time is still ahead serves this transaction too, if it comes in time.
-        One that is about to start does not: it may look before we commit. Transactions
-        that cannot see each other's job yet would each add one; the advisory locks keep
-        that to ``slots``. What falls through is found by the sweep.
-
-        :param delay: seconds, by default those of the configuration
-        :param slots: the slots that a new job may take
-        """
-        if delay is None:
-            delay = self.env["meta.capi.config"]._batch_delay()
-        now = fields.Datetime.now()
-        margin = min(JOIN_MARGIN, delay / 2)
-        # A visible job that is younger than this transaction is its own. queue_job
-        # keeps whole seconds.
-        self.env.cr.execute(
-            SQL(
-                """
-                SELECT identity_key,
-                       state = 'pending' AND coalesce(eta, date_created) <= %s AND (
-                           eta > %s
-                           OR date_created >= date_trunc('second', now() AT TIME ZONE 'UTC')
-                       )
-                  FROM queue_job
-                 WHERE identity_key IN %s
-                   AND state IN ('pending', 'enqueued')
-                """,
-                now + timedelta(seconds=delay + JOIN_MARGIN),
-                now + timedelta(seconds=margin),
-                tuple(self._job_keys(pixel_id)),
-            )
-        )
-        waiting = dict(self.env.cr.fetchall())
-        if any(waiting.values()):
-            return
-        for key in self._job_keys(pixel_id, slots):
-            if key not in waiting and self._try_lock(key):
-                # The jobs run as superuser: whoever records an event may do nothing
-                # with it.
-                self.with_user(SUPERUSER_ID).with_delay(
-                    eta=delay, identity_key=key
-                )._deliver(pixel_id)
-                return
-
-    @api.model
-    def _job_keys(self, pixel_id, slots=(*JOB_SLOTS, RETRY_SLOT)):
-        return [f"meta_capi.deliver:{pixel_id}:{slot}" for slot in slots]
-
-    @api.model
-    def _try_lock(self, key):
-        self.env.cr.execute(
-            SQL("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", key)
-        )
-        return self.env.cr.fetchone()[0]
+    # --------------------------------------------------------------------- the sweep
 
     @api.model
     def _sweep(self):
         """Deliver what no job is going to deliver: the cron."""
+        jobs = self.env["meta.capi.job"]
         if not self.env["meta.capi.config"]._is_enabled():
             return
-        deadline = self._now() + MAX_SECONDS
-        with self._delivery_cursor() as cr:
+        deadline = jobs._now() + MAX_SECONDS
+        with jobs._delivery_cursor() as cr:
             EventTable(api.Environment(cr, SUPERUSER_ID, {})).expire_overdue(
-                self._now()
+                jobs._now()
             )
         for pixel_id in self._due_pixel_ids():
-            if not self._is_runner_absent(pixel_id):
-                self._schedule(pixel_id, delay=0)
+            if not jobs._is_runner_absent(pixel_id):
+                jobs._schedule(pixel_id, delay=0)
                 continue
             try:
                 self._deliver_until(pixel_id, deadline)
@@ -153,31 +85,13 @@ class MetaCapiDelivery(models.AbstractModel):
         )
         return [pixel_id for (pixel_id,) in self.env.cr.fetchall()]
 
-    @api.model
-    def _is_runner_absent(self, pixel_id):
-        """Tell whether a job of ours has been waiting for longer than it can."""
-        self.env.cr.execute(
-            SQL(
-                """
-                SELECT EXISTS (
-                    SELECT FROM queue_job
-                     WHERE identity_key IN %s
-                       AND state IN ('pending', 'enqueued')
-                       AND coalesce(eta, date_created) < %s
-                )
-                """,
-                tuple(self._job_keys(pixel_id)),
-                fields.Datetime.now() - timedelta(seconds=RUNNER_ABSENT_AFTER),
-            )
-        )
-        return self.env.cr.fetchone()[0]
-
     # ------------------------------------------------------------------ the rounds
 
     @api.model
     def _deliver(self, pixel_id):
         """Send pending events to Meta"""
-        run = self._deliver_until(pixel_id, self._now() + MAX_SECONDS)
+        jobs = self.env["meta.capi.job"]
+        run = self._deliver_until(pixel_id, jobs._now() + MAX_SECONDS)
         return _("Events sent to Meta: %(count)s.", count=run.sent)
 
     def _deliver_until(self, pixel_id, deadline):
@@ -185,20 +99,21 @@ class MetaCapiDelivery(models.AbstractModel):
 
         :param deadline: Unix time after which no request is begun
         """
+        jobs = self.env["meta.capi.job"]
         run = deliver(
             lambda: self._deliver_batch(pixel_id),
-            self._now,
+            jobs._now,
             self._sleep,
             deadline=deadline,
             should_stop=self._is_registry_outdated,
         )
         if run.is_cut:
-            self._schedule(pixel_id, delay=0)
+            jobs._schedule(pixel_id, delay=0)
         elif run.retry_at is not None:
-            ahead = max(run.retry_at - self._now(), 0)
+            ahead = max(run.retry_at - jobs._now(), 0)
             if ahead <= RETRY_BY_JOB:
                 # Apart, or what is recorded meanwhile would find no free slot.
-                self._schedule(pixel_id, delay=ahead, slots=(RETRY_SLOT,))
+                jobs._schedule(pixel_id, delay=ahead, slots=(RETRY_SLOT,))
         return run
 
     def _deliver_chosen(self, pixel_id, event_ids):
@@ -206,14 +121,15 @@ class MetaCapiDelivery(models.AbstractModel):
 
         :return: a ``capi.delivery.Run``
         """
+        jobs = self.env["meta.capi.job"]
         run = send_chosen(
             lambda chosen: self._deliver_batch(pixel_id, chosen),
             event_ids,
-            self._now,
-            deadline=self._now() + MAX_SECONDS,
+            jobs._now,
+            deadline=jobs._now() + MAX_SECONDS,
         )
         # What was not taken waits for its next try like any other.
-        self._schedule(pixel_id, delay=0)
+        jobs._schedule(pixel_id, delay=0)
         return run
 
     def _deliver_batch(self, pixel_id, event_ids=None):
@@ -222,7 +138,8 @@ class MetaCapiDelivery(models.AbstractModel):
         :param event_ids: what a person chose to send now, due or not
         :return: a ``capi.delivery.Step``
         """
-        with self._delivery_cursor() as cr:
+        jobs = self.env["meta.capi.job"]
+        with jobs._delivery_cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             step = self.with_env(env)._send_batch(pixel_id, event_ids)
         if step.changes_stop:
@@ -230,12 +147,13 @@ class MetaCapiDelivery(models.AbstractModel):
         return step
 
     def _send_batch(self, pixel_id, event_ids):
+        jobs = self.env["meta.capi.job"]
         config = self.env["meta.capi.config"]
         if not config._is_enabled():
             return Step()
-        outbox = PixelOutbox(self.env, pixel_id, self._delivery_cursor)
+        outbox = PixelOutbox(self.env, pixel_id, jobs._delivery_cursor)
         sender = self._sender(pixel_id)
-        step = send_batch(outbox, sender, self._now, chosen=event_ids)
+        step = send_batch(outbox, sender, jobs._now, chosen=event_ids)
         answer = step.answer
         if answer and answer is not sender and answer.error_message:
             _logger.warning(
@@ -276,23 +194,18 @@ class MetaCapiDelivery(models.AbstractModel):
 
         :param pixel_id: look at the stop of this pixel only
         """
+        jobs = self.env["meta.capi.job"]
         try:
-            with self._delivery_cursor() as cr:
+            with jobs._delivery_cursor() as cr:
                 env = api.Environment(cr, SUPERUSER_ID, {})
                 if pixel_id:
-                    pixel = env["meta.capi.pixel"]._get(pixel_id)
-                    env["meta.capi.alert"]._look_after_stopped(pixel)
+                    env["meta.capi.pixel"]._get(pixel_id)._look_after_stop()
                 else:
                     env["meta.capi.alert"]._look_after_all()
         except Exception as error:
             log_error("The managers could not be told what is wrong", error)
 
-    # -------------------------------------------------- time, transactions, processes
-
-    @api.model
-    def _now(self):
-        """Return the Unix time; everything about delivery keeps whole seconds."""
-        return int(time.time())
+    # ------------------------------------------------------------- time, processes
 
     @api.model
     def _sleep(self, seconds):
@@ -305,13 +218,3 @@ class MetaCapiDelivery(models.AbstractModel):
         :return: True where the registry itself was rebuilt; the next job gets the new one
         """
         return self.env.registry.check_signaling() is not self.env.registry
-
-    @api.model
-    @contextlib.contextmanager
-    def _delivery_cursor(self):
-        """Open a READ COMMITTED cursor, committed at the end."""
-        with self.env.registry.cursor() as cr:
-            # One that shares a connection may be inside a transaction.
-            if cr.connection.get_transaction_status() == TRANSACTION_STATUS_IDLE:
-                cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            yield cr

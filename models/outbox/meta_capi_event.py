@@ -1,22 +1,20 @@
 import json
 from datetime import timedelta, timezone
 
-from babel.dates import format_timedelta
-from psycopg2.extras import Json
-
 from odoo import _, api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 from odoo.tools import SQL
-from odoo.tools.misc import babel_locale_parse, get_lang
 
-from ...capi.event import ServerEvent, read_event
-from ...capi.privacy import limit_data_use
+from ...capi.event import ServerEvent
 from ...capi.schedule import closes_at
-from ..common.refusal import Refusal
-from .meta_capi_cause import CAUSES
-from .outbox import NOTHING_PERSONAL, EventTable
+from ..common.age import age_of
+from ..common.managers import Managers
+from ..settings import setting
+from .cause_words import CAUSES, CauseWords
+from .event_actions import EventActions
+from .event_table import EventTable
+from .indexes import create_indexes
 
-MANAGER = "ih_meta_conversions_api.group_meta_capi_manager"
 # Events deleted by one run of the retention; the next run goes on.
 PURGE_LIMIT = 50_000
 MAX_EVENTS_AT_A_CLICK = 5_000
@@ -177,56 +175,7 @@ class MetaCapiEvent(models.Model):
     )
 
     def init(self):
-        cr = self.env.cr
-        # Idempotence: one row for what Meta would count once.
-        cr.execute(
-            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_event_unique"
-            " ON meta_capi_event (pixel_id, event_name, event_id)"
-        )
-        # The claim: its cost depends on what waits, not on the log.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_pending"
-            " ON meta_capi_event (pixel_id, event_time, id) WHERE state = 'pending'"
-        )
-        # What an admin looks for first, however long the log.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_failed"
-            " ON meta_capi_event (id) WHERE state = 'failed'"
-        )
-        # The retention.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_finished"
-            " ON meta_capi_event (create_date) WHERE state <> 'pending'"
-        )
-        # The visits that came by an ad, in the overview.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_click"
-            " ON meta_capi_event (event_time) WHERE click_browser IS NOT NULL"
-        )
-        # Consent withdrawn: what is still to be sent, or could be, of one browser.
-        for key in ("fbp", "fbc"):
-            cr.execute(
-                SQL(
-                    "CREATE INDEX IF NOT EXISTS %s ON meta_capi_event ((user_data ->> %s))"
-                    " WHERE state IN ('pending', 'failed')"
-                    " AND (user_data ->> %s) IS NOT NULL",
-                    SQL.identifier(f"meta_capi_event_{key}"),
-                    key,
-                    key,
-                )
-            )
-        # The events of a document.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_origin"
-            " ON meta_capi_event (res_model, res_id) WHERE res_id IS NOT NULL"
-        )
-        # The last days: what the log shows first, and all that the overview counts, so
-        # that it reads the index alone and not the week's hashes.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_event_time"
-            " ON meta_capi_event (event_time) INCLUDE (event_name, website_id,"
-            " company_id, state, cause, user_data_keys)"
-        )
+        create_indexes(self.env.cr)
 
     def _compute_document_name(self):
         """Name the record the event is about, for those who may see the log."""
@@ -248,18 +197,9 @@ class MetaCapiEvent(models.Model):
     @api.depends_context("lang")
     def _compute_age(self):
         for event in self:
-            event.age = event.event_time and self._age_of(
-                event.event_time, format="short"
+            event.age = event.event_time and age_of(
+                self.env, event.event_time, format="short"
             )
-
-    @api.model
-    def _age_of(self, moment, add_direction=True, format="long"):
-        """Tell how long ago that was the way people do: 5 minutes ago."""
-        past = min(moment - fields.Datetime.now(), timedelta())
-        locale = babel_locale_parse(get_lang(self.env).code)
-        return format_timedelta(
-            past, add_direction=add_direction, format=format, locale=locale
-        )
 
     def _compute_currency_id(self):
         currencies = self.env["res.currency"].with_context(active_test=False)
@@ -295,7 +235,7 @@ class MetaCapiEvent(models.Model):
     @api.depends_context("lang")
     def _compute_words(self):
         """Tell in a few words why an event is not with Meta, and what to do about it."""
-        causes = self.env["meta.capi.cause"]
+        words = CauseWords(self.env)
         waiting = self.filtered(lambda event: event.state == "pending")
         pixels = (
             self.env["meta.capi.pixel"]
@@ -307,10 +247,10 @@ class MetaCapiEvent(models.Model):
             key = event.cause
             if event.state == "pending":
                 key = event._cause_of_waiting(pixel_of.get(event.pixel_id, pixels[:0]))
-            event.short_cause = causes._label(key)
+            event.short_cause = words.label(key)
             if key == "cancelled":  # whoever wanted it so says why
                 event.short_cause = (event.error_message or "").partition("\n")[0]
-            event.cure = causes._cure(key)
+            event.cure = words.cure(key)
 
     def _cause_of_waiting(self, pixel):
         """Return what keeps this pending event from being sent now, if anything does."""
@@ -363,154 +303,24 @@ class MetaCapiEvent(models.Model):
         In transactions of their own, like any delivery: what Meta answered stays on
         record, whatever becomes of the click.
         """
-        self._check_manager()
+        Managers(self.env).check()
         events = self._to_act_on("pending", _("Only pending events can be sent."))
         groups = events.grouped("pixel_id").items()
-        return self._send_and_tell({pixel_id: group.ids for pixel_id, group in groups})
-
-    @api.model
-    def _send_and_tell(self, ids_by_pixel):
-        """Send these events now and return Meta's last answer as a notification."""
-        delivery = self.env["meta.capi.delivery"]
-        runs = [
-            delivery._deliver_chosen(pixel_id, event_ids)
-            for pixel_id, event_ids in ids_by_pixel.items()
-        ]
-        self.env.invalidate_all()
-        sent = sum(run.sent for run in runs)
-        answers = [answer for run in runs for answer in run.answers]
-        objections = [answer for answer in answers if answer.error_message]
-        if not answers:
-            message = _(
-                "Nothing was sent: the events are being sent right now, or sending is"
-                " switched off."
-            )
-        elif objections:
-            message = _(
-                "%(sent)s sent. Meta's last answer: %(answer)s",
-                sent=sent,
-                answer=objections[-1].error_message,
-            )
-        else:
-            message = _(
-                "%(sent)s sent. Meta: %(answer)s", sent=sent, answer=answers[-1].body
-            )
-        return self._notification(
-            message, "success" if sent and not objections else "warning"
+        return EventActions(self.env).send(
+            {pixel_id: group.ids for pixel_id, group in groups}
         )
 
     def action_retry(self):
         """Make the failed ones of these events pending again."""
-        self._check_manager()
+        Managers(self.env).check()
         events = self._to_act_on("failed", _("Only failed events can be retried."))
-        return events._retry()
-
-    def _retry(self):
-        """Make these failed events pending, due at once, and let their pixels try.
-
-        Much may have changed since they failed: a customer may object by now, or tell
-        more than the event did.
-        """
-        table = EventTable(self.env)
-        locked = self.browse(table.lock(self.ids, "failed"))
-        objecting = locked.filtered(
-            lambda event: event.sudo().partner_id._meta_capi_objects()
-        )
-        objection = Refusal("objection", _("The customer objects to events for Meta."))
-        self._refuse(objecting.ids, objection)
-        locked -= objecting
-        # A copy that Meta may have is told from this one by what it says of the person.
-        may_differ = locked - self.browse(table.first_copies(locked.ids))
-        for event in may_differ.filtered(lambda event: event.cause == "user_data"):
-            event._complete_user_data()
-        table.retry(locked.ids, self.env["meta.capi.delivery"]._now())
-        pixels = self.env["meta.capi.pixel"].sudo()
-        for pixel_id in set(locked.mapped("pixel_id")):
-            pixels._all().search([("pixel_id", "=", pixel_id)])._release()
-            self.env["meta.capi.delivery"]._schedule(pixel_id, delay=0)
-        return self._notification(
-            _("Events pending again: %(count)s.", count=len(locked)), "success"
-        )
-
-    def _complete_user_data(self):
-        """Add to an event that could be anybody's what its customer tells by now."""
-        self.ensure_one()
-        user_data = {
-            **self.user_data,
-            **self.sudo().partner_id._meta_capi_user_data(),
-        }
-        config = self.env["meta.capi.config"]
-        event, _problems = read_event(
-            {"user_data": user_data},
-            now=self.env["meta.capi.delivery"]._now(),
-            default_country=self.company_id.country_code or None,
-            withheld=config._withheld_user_data(),
-        )
-        columns = {
-            "user_data": Json(event.user_data),
-            "user_data_keys": ",".join(sorted(event.user_data)) or None,
-        }
-        if self.data_processing_options in (None, False):
-            # The place of the customer, which may be known only now, decides.
-            event = limit_data_use(event, config._limited_data_use(), user_data)
-            if event.data_processing_options is not None:
-                columns.update(
-                    data_processing_options=Json(event.data_processing_options),
-                    data_processing_options_country=event.data_processing_options_country,
-                    data_processing_options_state=event.data_processing_options_state,
-                )
-        EventTable(self.env).set_values(self.ids, **columns)
+        return EventActions(events.env).retry(events)
 
     def action_cancel(self):
         """Take the pending ones of these events out of the queue."""
-        self._check_manager()
+        Managers(self.env).check()
         events = self._to_act_on("pending", _("Only pending events can be cancelled."))
-        table = EventTable(self.env)
-        locked = table.lock(events.ids, "pending")
-        message = _("Cancelled by %s.", self.env.user.name)
-        table.cancel(locked, "cancelled_by_hand", message)
-        if len(locked) < len(events):
-            return self._notification(
-                _(
-                    "%(cancelled)s cancelled. %(others)s are being sent right now.",
-                    cancelled=len(locked),
-                    others=len(events) - len(locked),
-                ),
-                "warning",
-            )
-        return self._notification(
-            _("Events cancelled: %(count)s.", count=len(locked)), "success"
-        )
-
-    @api.model
-    def _moves_from(self, pixel_id):
-        """Return what was never sent to a pixel that its website does not use any more.
-
-        :return: a list of pairs: events, and the pixel that they can be moved to
-        """
-        capi_config = self.env["meta.capi.config"]
-        pending = [("state", "=", "pending"), ("pixel_id", "=", pixel_id)]
-        moves = []
-        for website, events in self.search(pending).grouped("website_id").items():
-            target = capi_config._pixel_id(website)
-            if target and pixel_id not in capi_config._pixel_ids(website):
-                movable = EventTable(self.env).movable(events.ids, target)
-                moves += [(self.browse(movable), target)] if movable else []
-        return moves
-
-    @api.model
-    def _move(self, events, pixel_id):
-        """Have those of these events sent to another pixel that Meta has never had.
-
-        Not those that are being sent at this moment.
-
-        :return: how many they are
-        """
-        delivery = self.env["meta.capi.delivery"]
-        moved = EventTable(self.env).move(events.ids, pixel_id, delivery._now())
-        if moved:
-            delivery._schedule(pixel_id, delay=0)
-        return len(moved)
+        return EventActions(events.env).cancel(events)
 
     def action_open_document(self):
         """Open the record the event is about."""
@@ -542,7 +352,7 @@ class MetaCapiEvent(models.Model):
     def action_open_jobs(self):
         """Open the jobs of the event's pixel: each delivers all that is due."""
         self.ensure_one()
-        keys = self.env["meta.capi.delivery"]._job_keys(self.pixel_id)
+        keys = self.env["meta.capi.job"]._job_keys(self.pixel_id)
         return {
             "type": "ir.actions.act_window",
             "name": _("Jobs"),
@@ -553,7 +363,7 @@ class MetaCapiEvent(models.Model):
 
     def _still_sendable(self):
         """Return those of these events that Meta would still take, and count once."""
-        now = self.env["meta.capi.delivery"]._now()
+        now = self.env["meta.capi.job"]._now()
         copies = EventTable(self.env).first_copies(self.ids)
         return self.filtered(
             lambda event: (
@@ -565,12 +375,6 @@ class MetaCapiEvent(models.Model):
                 )
             )
         )
-
-    def _check_manager(self):
-        if not (self.env.su or self.env.user.has_group(MANAGER)):
-            raise AccessError(
-                _("Only managers of the Meta Conversions API may do this.")
-            )
 
     def _to_act_on(self, state, refusal):
         """Return those of these events that are in ``state``, as superuser.
@@ -586,44 +390,12 @@ class MetaCapiEvent(models.Model):
             raise UserError(refusal)
         return events.sudo()
 
-    def _notification(self, message, kind):
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": kind,
-                "message": message,
-                "sticky": kind != "success",
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
-
-    # ----------------------------------------------------------- whom it is not about
-
-    @api.model
-    def _refuse(self, event_ids, refusal):
-        """Cancel these events because their person may not be told of, and forget it."""
-        if event_ids:
-            EventTable(self.env).cancel(event_ids, *refusal, **NOTHING_PERSONAL)
-
-    @api.model
-    def _forget_partners(self, partner_ids, refusal):
-        """Remove what leads to these persons, and cancel what is pending about them.
-
-        The browsers that made their documents go too.
-        """
-        documents = EventTable(self.env).forget_partners(partner_ids, *refusal)
-        orders = self.env["sale.order"].sudo().with_context(active_test=False)
-        orders = orders.search([("partner_id", "in", list(partner_ids))])
-        documents |= {("sale.order", order.id) for order in orders}
-        self.env["meta.capi.browser"].sudo()._forget(documents)
-
     # -------------------------------------------------------------------- retention
 
     @api.autovacuum
     def _gc_user_data(self):
         """Delete the personal data of finished events; their statistics stay longer."""
-        days = self.env["meta.capi.config"]._user_data_retention_days()
+        days = self.env["meta.capi.config"]._get(setting.USER_DATA_RETENTION_DAYS)
         if days < 0:
             return
         before = fields.Datetime.now() - timedelta(days=days)
@@ -632,7 +404,7 @@ class MetaCapiEvent(models.Model):
     @api.autovacuum
     def _gc_finished(self):
         """Delete finished events past their retention, and requests left without any."""
-        days = self.env["meta.capi.config"]._retention_days()
+        days = self.env["meta.capi.config"]._get(setting.RETENTION_DAYS)
         if days < 0:
             return
         before = fields.Datetime.now() - timedelta(days=days)

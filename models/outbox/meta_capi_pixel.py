@@ -3,9 +3,14 @@ from odoo.exceptions import UserError
 
 from ...capi.states import Pixel, Wake
 from ..common.border import border
-from .meta_capi_cause import CAUSES
-from .outbox import PixelOutbox
+from ..common.managers import Managers
+from ..common.notification import notification
+from .cause_words import CAUSES, CauseWords
+from .event_table import EventTable
+from .pixel_outbox import PixelOutbox
 
+# The type of the activity that tells of a stop.
+STOPPED = "mail.mail_activity_data_warning"
 EVENTS_MANAGER = "https://business.facebook.com/events_manager2/list/pixel/{}/overview"
 
 
@@ -131,7 +136,7 @@ class MetaCapiPixel(models.Model):
 
     def _compute_movable_count(self):
         for pixel in self:
-            moves = self.env["meta.capi.event"]._moves_from(pixel.pixel_id)
+            moves = pixel._moves()
             pixel.movable_count = sum(len(events) for events, _target in moves)
 
     def _compute_last_attempt(self):
@@ -146,7 +151,7 @@ class MetaCapiPixel(models.Model):
     def _compute_cause(self):
         for pixel in self:
             pixel.cause = pixel._find_cause()
-            pixel.cure = self.env["meta.capi.cause"]._cure(pixel.cause)
+            pixel.cure = CauseWords(self.env).cure(pixel.cause)
 
     def _find_cause(self):
         """Return what stops or slows the delivery to this pixel, or False."""
@@ -168,13 +173,13 @@ class MetaCapiPixel(models.Model):
 
     def action_try_again(self):
         """Send what waits for these pixels now, instead of at the next probe."""
-        self.env["meta.capi.event"]._check_manager()
+        Managers(self.env).check()
         if not self.env["meta.capi.config"]._is_enabled():
             raise UserError(_("The Meta Conversions API is switched off."))
         for pixel in self.sudo():
             pixel._release()
-            self.env["meta.capi.delivery"]._schedule(pixel.pixel_id, delay=0)
-        return self.env["meta.capi.event"]._notification(
+            self.env["meta.capi.job"]._schedule(pixel.pixel_id, delay=0)
+        return notification(
             _(
                 "What waits is being sent. The next request tells whether Meta takes it."
             ),
@@ -183,17 +188,47 @@ class MetaCapiPixel(models.Model):
 
     def action_move_events(self):
         """Move what was never sent to the pixels that its websites have now."""
-        self.env["meta.capi.event"]._check_manager()
+        Managers(self.env).check()
         moved = sum(
-            self.env["meta.capi.event"]._move(events, target)
+            self._move(events, target)
             for pixel in self
-            for events, target in self.env["meta.capi.event"]._moves_from(
-                pixel.pixel_id
-            )
+            for events, target in pixel._moves()
         )
-        return self.env["meta.capi.event"]._notification(
+        return notification(
             _("Events moved: %s.", moved), "success" if moved else "warning"
         )
+
+    def _moves(self):
+        """Return what was never sent to a pixel that its website does not use any more.
+
+        :return: a list of pairs: events, and the pixel that they can be moved to
+        """
+        self.ensure_one()
+        capi_config = self.env["meta.capi.config"]
+        pending = self.env["meta.capi.event"].search(
+            [("state", "=", "pending"), ("pixel_id", "=", self.pixel_id)]
+        )
+        moves = []
+        for website, events in pending.grouped("website_id").items():
+            target = capi_config._pixel_id(website)
+            if target and self.pixel_id not in capi_config._pixel_ids(website):
+                movable = EventTable(self.env).movable(events.ids, target)
+                moves += [(events.browse(movable), target)] if movable else []
+        return moves
+
+    @api.model
+    def _move(self, events, pixel_id):
+        """Have those of these events sent to another pixel that Meta has never had.
+
+        Not those that are being sent at this moment.
+
+        :return: how many they are
+        """
+        jobs = self.env["meta.capi.job"]
+        moved = EventTable(self.env).move(events.ids, pixel_id, jobs._now())
+        if moved:
+            jobs._schedule(pixel_id, delay=0)
+        return len(moved)
 
     def action_open_events(self):
         """Open the events of this pixel, those that wait first."""
@@ -224,7 +259,7 @@ class MetaCapiPixel(models.Model):
 
     @api.model
     def _outbox(self, pixel_id):
-        cursor = self.env["meta.capi.delivery"]._delivery_cursor
+        cursor = self.env["meta.capi.job"]._delivery_cursor
         return PixelOutbox(self.env, pixel_id, cursor)
 
     @api.model
@@ -232,9 +267,31 @@ class MetaCapiPixel(models.Model):
         """Return the model such that a search finds what is archived, too."""
         return self.with_context(active_test=False)
 
+    @api.model
+    def _unused(self):
+        """Return the pixels that no website sends to any more."""
+        return self._all().search([("active", "=", False)])
+
     def _is_in_use(self):
         self.ensure_one()
-        return self.pixel_id in self.env["meta.capi.config"]._pixel_ids_in_use()
+        return self.pixel_id in self._pixel_ids_in_use()
+
+    @api.model
+    def _pixel_ids_in_use(self):
+        """Return the pixels that events of any website go to, a set.
+
+        The common ones need not be among them, where each website has its own. They
+        are, as long as an event of no website waits for them.
+        """
+        config = self.env["meta.capi.config"]
+        websites = self.env["website"].sudo().search([])
+        used = set().union(*map(config._pixel_ids, websites))
+        waiting = [("state", "=", "pending"), ("website_id", "=", False)]
+        for pixel_id in config._pixel_ids() - used:
+            at_pixel = [*waiting, ("pixel_id", "=", pixel_id)]
+            if self.env["meta.capi.event"].sudo().search(at_pixel, limit=1):
+                used.add(pixel_id)
+        return used
 
     @api.model
     def _follow_configuration(self):
@@ -245,7 +302,7 @@ class MetaCapiPixel(models.Model):
     @api.model
     def _archive_unused(self):
         """Put away the pixels that nothing is sent to, and take back the others."""
-        pixel_ids = self.env["meta.capi.config"]._pixel_ids_in_use()
+        pixel_ids = self._pixel_ids_in_use()
         pixels = self._all().search([])
         used = pixels.filtered(lambda pixel: pixel.pixel_id in pixel_ids)
         used.filtered(lambda pixel: not pixel.active).active = True
@@ -259,8 +316,25 @@ class MetaCapiPixel(models.Model):
         for pixel in self.filtered(lambda pixel: pixel.state == "stopped"):
             running = Pixel(clock_skew=pixel.clock_skew)
             outbox = self._outbox(pixel.pixel_id)
-            now = self.env["meta.capi.delivery"]._now()
+            now = self.env["meta.capi.job"]._now()
             outbox.write_pixel(running, Wake(everything=True), now)
-            self.env["meta.capi.delivery"]._schedule(pixel.pixel_id)
+            self.env["meta.capi.job"]._schedule(pixel.pixel_id)
             with border(self.env.cr, "The managers could not be told that it runs"):
-                self.env["meta.capi.alert"]._look_after_stopped(pixel)
+                pixel._look_after_stop()
+
+    def _look_after_stop(self):
+        """Tell managers once of each stop; what they were told goes when it is over."""
+        managers = Managers(self.env)
+        for pixel in self:
+            if pixel.state != "stopped":
+                if pixel.stopped_told_at:
+                    pixel.stopped_told_at = False
+                    managers.unlink_activities(pixel, STOPPED)
+            elif pixel.stopped_told_at != pixel.stopped_at and pixel._is_in_use():
+                pixel.stopped_told_at = pixel.stopped_at
+                managers.notify(
+                    pixel,
+                    _("Meta takes no events of pixel %s", pixel.display_name),
+                    pixel.error_message or pixel.cure,
+                    activity_type=STOPPED,
+                )

@@ -1,2 +1,3 @@
 from . import meta_capi_browser
+from . import meta_capi_visit
 from . import meta_conversions_api

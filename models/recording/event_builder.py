@@ -21,6 +21,7 @@ from ...capi.weaknesses import weaknesses
 from ..common.border import log_error
 from ..common.refusal import Refusal, to_refusal
 from ..common.standard_events import CHECKOUT
+from ..settings import setting
 from .arguments import read_arguments
 from .meta_capi_browser import TRACES
 from .subject import ask, ask_action
@@ -153,7 +154,7 @@ class EventBuilder:
             the origin tells otherwise
         """
         arguments = read_arguments(self.env, given, problems)
-        visited = self.env["meta.capi.browser"]._website()
+        visited = self.env["meta.capi.visit"]._website()
         subject = ask(self.env, arguments, visited, problems)
         if action and arguments.origin:
             arguments, subject = ask_action(action, arguments, subject, problems)
@@ -164,11 +165,7 @@ class EventBuilder:
                 website.name if website else ""
             )
             return None
-        company = (
-            subject.company
-            or (website and website.company_id)
-            or self.env["meta.capi.config"]._company()
-        )
+        company = self._company_of(subject, website)
         browser = subject.browser
         if visited:
             browser = self._choose_browser(subject, by_visitor)
@@ -187,30 +184,21 @@ class EventBuilder:
             and event.event_id == subject.event_id
             and event.event_name != CHECKOUT
         )
-        columns = {
-            "pixel_id": settings.pixel_id,
-            "test_event_code": arguments.test_event_code
-            or settings.test_event_code
-            or None,
-            "website_id": website.id if website else None,
-            "company_id": company.id or None,
-            "res_model": arguments.origin._name if arguments.origin else None,
-            "res_id": arguments.origin.id if arguments.origin else None,
-            "happens_once": is_natural or None,
-        }
         if refusal:
             event = replace(event, **NOTHING_PERSONAL)
-            columns.update(_cancelled(refusal))
+            outcome = _cancelled(refusal)
         else:
-            told = _told_of_person(event, subject.partner, parameters["user_data"])
-            weak = (*weak, *problems.left_out, *weaknesses(event))
-            columns.update(told, weakness="\n".join(map(str, weak)) or None)
-            if problems:
-                cause = cause_of_field(problems[0].field)
-                columns.update(failed("\n".join(map(str, problems)), cause))
+            outcome = {
+                **_told_of_person(event, subject.partner, parameters["user_data"]),
+                **_judged(event, weak, problems),
+            }
         return Draft(
             event,
-            columns,
+            {
+                **_place(arguments, settings, website, company),
+                "happens_once": is_natural or None,
+                **outcome,
+            },
             arguments.origin,
             is_natural=is_natural,
             is_recorded=subject.is_recorded,
@@ -227,6 +215,13 @@ class EventBuilder:
         message = _("The event could not be prepared; the server's log tells why.")
         return Draft(event, {"pixel_id": pixel_id, **failed(message, "unprepared")})
 
+    def _company_of(self, subject, website):
+        return (
+            subject.company
+            or (website and website.company_id)
+            or self.env["meta.capi.config"]._company()
+        )
+
     def _settings_of(self, website):
         key = website.id if website else None
         if key not in self._settings:
@@ -236,8 +231,8 @@ class EventBuilder:
                 extra_pixel_ids=config._extra_pixel_ids(website),
                 test_event_code=config._test_event_code(website),
                 withheld_user_data=config._withheld_user_data(),
-                limited_data_use=config._limited_data_use(),
-                sends_without_browser=config._sends_without_browser(),
+                limited_data_use=config._get(setting.LIMITED_DATA_USE),
+                sends_without_browser=config._get(setting.SEND_WITHOUT_BROWSER),
             )
         return self._settings[key]
 
@@ -252,7 +247,7 @@ class EventBuilder:
         was missing, or to take it back.
         """
         kept = subject.browser
-        at_hand = self.env["meta.capi.browser"]._of_request(subject.partner)
+        at_hand = self.env["meta.capi.visit"]._snapshot(subject.partner)
         if by_visitor or not kept or at_hand.get("consent") is False:
             return at_hand or kept
         if not kept.get("consent") and at_hand.get("consent"):
@@ -358,6 +353,31 @@ def failed(message, cause):
         "cause": cause,
         "error_message": message,
     }
+
+
+def _place(arguments, settings, website, company):
+    """Return where an event belongs: its pixel, website, company and record."""
+    origin = arguments.origin
+    return {
+        "pixel_id": settings.pixel_id,
+        "test_event_code": arguments.test_event_code
+        or settings.test_event_code
+        or None,
+        "website_id": website.id if website else None,
+        "company_id": company.id or None,
+        "res_model": origin._name if origin else None,
+        "res_id": origin.id if origin else None,
+    }
+
+
+def _judged(event, weak, problems):
+    """Return what is weak about an event, and the failure of one that has problems."""
+    weak = (*weak, *problems.left_out, *weaknesses(event))
+    columns = {"weakness": "\n".join(map(str, weak)) or None}
+    if problems:
+        cause = cause_of_field(problems[0].field)
+        columns.update(failed("\n".join(map(str, problems)), cause))
+    return columns
 
 
 def _cancelled(refusal):

@@ -12,7 +12,7 @@ from odoo import _
 
 from ...capi.event import ServerEvent
 from ..common.border import log_error
-from ..outbox.outbox import EventTable, to_datetime
+from ..outbox.event_table import EventTable, to_datetime
 from .event_builder import NOTHING_PERSONAL, failed
 
 _EVENT_FIELDS = tuple(field.name for field in dataclasses.fields(ServerEvent))

@@ -129,10 +129,10 @@ class MetaConversionsApi(models.AbstractModel):
             data use; it may limit more than the settings do, never less
         """
         events = self.env["meta.capi.event"]
-        browser = self.env["meta.capi.browser"]
+        visit = self.env["meta.capi.visit"]
         if not self.env["meta.capi.config"]._is_enabled():
             return events
-        if not browser._of_request().get("consent"):
+        if not visit._snapshot().get("consent"):
             return events
         draft = EventBuilder(self.env).build(arguments, by_visitor=True)
         if not draft:
@@ -141,7 +141,7 @@ class MetaConversionsApi(models.AbstractModel):
             draft.event = limited(draft.event, *page_limits)
         draft.columns["is_from_browser"] = True
         if draft.origin:
-            browser._keep_newer(draft.origin)
+            visit._keep_newer(draft.origin)
         return self._record([draft])
 
     @api.model
@@ -173,7 +173,7 @@ class MetaConversionsApi(models.AbstractModel):
             origins = self.env[model].sudo().browse(origin_ids)
             origins._meta_capi_set_recorded(event_name)
         for pixel_id in pixel_ids:
-            self.env["meta.capi.delivery"]._schedule(pixel_id)
+            self.env["meta.capi.job"]._schedule(pixel_id)
         return self.env["meta.capi.event"].browse(ids)
 
     # ------------------------------------------------------------------ over RPC

@@ -35,7 +35,7 @@ def ask(env, arguments, visited, problems):
     """
     if arguments.origin:
         return _ask_origin(env, arguments, problems)
-    visitor = env["meta.capi.browser"]._visitor() if visited else None
+    visitor = env["meta.capi.visit"]._visitor() if visited else None
     partner = visitor and visitor._meta_capi_somebody()
     if not partner:
         return Subject()

@@ -1,7 +1,5 @@
 from . import ir_config_parameter
 from . import meta_capi_config
 from . import meta_capi_purchase
-from . import res_config_settings
-from . import res_config_settings_health
 from . import res_groups
 from . import website

@@ -3,9 +3,7 @@ from odoo.exceptions import ValidationError
 
 from ...capi.errors import InvalidParameter
 from ..common.redaction import token_filter
-from . import meta_capi_config as config
-
-PREFIX = "meta_capi."
+from . import setting
 
 
 class IrConfigParameter(models.Model):
@@ -42,7 +40,7 @@ class IrConfigParameter(models.Model):
 
         A token that is saved anew may have been given its rights in the meantime.
         """
-        if str(key).startswith(PREFIX) and value not in (None, False):
+        if str(key).startswith(setting.PREFIX) and value not in (None, False):
             value = self._meta_capi_clean(key, {"value": value})["value"]
             if value == self.get_param(key):
                 self._meta_capi_follow([key])
@@ -53,22 +51,24 @@ class IrConfigParameter(models.Model):
     def _meta_capi_clean(self, key, vals):
         """Return ``vals`` with the value of one of our parameters stripped and checked."""
         value = vals.get("value")
-        if not key or not key.startswith(PREFIX) or value in (None, False):
+        if not key or not key.startswith(setting.PREFIX) or value in (None, False):
             return vals
+        declared = setting.BY_KEY.get(key)
         try:
-            value = self.env["meta.capi.config"]._check(key, str(value))
+            value = declared.check(str(value)) if declared else str(value).strip()
         except InvalidParameter as error:
             raise ValidationError(
                 _("%(key)s: %(reason)s", key=key, reason=error.reason)
             ) from error
-        if key in config.SECRETS:
+        if declared and declared.is_secret:
             token_filter.remember(value)
         return {**vals, "value": value}
 
     @api.model
     def _meta_capi_follow(self, keys):
         """Let the rest of the addon follow what was saved."""
-        if not config.RELEASING.isdisjoint(keys):
+        followed = [setting.BY_KEY[key] for key in keys if key in setting.BY_KEY]
+        if any(declared.resumes for declared in followed):
             self.env["meta.capi.pixel"].sudo()._follow_configuration()
-        if config.PURCHASE_TRIGGER in keys:
+        if setting.PURCHASE_TRIGGER in followed:
             self.env["meta.capi.purchase"].sudo()._arm()

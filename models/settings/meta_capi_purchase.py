@@ -2,9 +2,10 @@ from odoo import _, api, models
 from odoo.exceptions import UserError
 from odoo.tools import ormcache
 
-from . import meta_capi_config as config
+from . import setting
 
-# By which automations that are shipped a Purchase is sent.
+# By which automations that are shipped a Purchase is sent, in the order of an order's
+# life: of several triggers that are armed the first one counts.
 AUTOMATIONS = {
     "confirmed": ("automation_purchase",),
     "paid": ("automation_purchase_paid_online", "automation_purchase_paid_invoice"),
@@ -37,7 +38,7 @@ class MetaCapiPurchase(models.AbstractModel):
 
         Of several that are armed the first one in an order's life counts.
         """
-        for trigger in config.PURCHASE_TRIGGERS:
+        for trigger in AUTOMATIONS:
             is_armed = any(self._automations(trigger).mapped("active"))
             if is_armed and self._sends(trigger):
                 return trigger
@@ -51,7 +52,7 @@ class MetaCapiPurchase(models.AbstractModel):
             return own == trigger
         return trigger not in self._own_triggers() or trigger == self.env[
             "meta.capi.config"
-        ]._get(config.PURCHASE_TRIGGER)
+        ]._get(setting.PURCHASE_TRIGGER)
 
     @api.model
     @ormcache()
@@ -65,7 +66,7 @@ class MetaCapiPurchase(models.AbstractModel):
         """Keep what counts for all, whatever the websites have chosen of their own."""
         self.env.registry.clear_cache()
         parameters = self.env["ir.config_parameter"].sudo()
-        parameters.set_param(config.PURCHASE_TRIGGER, trigger)
+        parameters.set_param(setting.PURCHASE_TRIGGER.key, trigger)
 
     @api.model
     def _arm(self):
@@ -73,7 +74,7 @@ class MetaCapiPurchase(models.AbstractModel):
 
         Without a choice for all, what a person has armed is left as it is.
         """
-        chosen = self.env["meta.capi.config"]._get(config.PURCHASE_TRIGGER)
+        chosen = self.env["meta.capi.config"]._get(setting.PURCHASE_TRIGGER)
         if not chosen:
             return
         wanted = {chosen, *self._own_triggers()}

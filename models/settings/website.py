@@ -1,20 +1,11 @@
 from contextlib import contextmanager
 
-from odoo import _, api, fields, models
-from odoo.exceptions import ValidationError
+from odoo import api, fields, models
 
-from ...capi.errors import InvalidParameter
 from ..common.redaction import token_filter
-from . import meta_capi_config as config
+from . import setting
 
-_KEYS = {field: key for key, field in config.WEBSITE_FIELDS.items()}
-_RELEASING = {field for field, key in _KEYS.items() if key in config.RELEASING}
-_TRIGGER = config.WEBSITE_FIELDS[config.PURCHASE_TRIGGER]
-
-
-def _own(field_type, *args, **options):
-    """Return a field for a value of the website's own; empty, the common one counts."""
-    return field_type(*args, groups="base.group_system", copy=False, **options)
+_RESUMING = {declared.field_name for declared in setting.ALL if declared.resumes}
 
 
 class Website(models.Model):
@@ -26,46 +17,18 @@ class Website(models.Model):
 
     _inherit = "website"
 
-    meta_capi_pixel_id = _own(
-        fields.Char,
-        "Meta Pixel ID",
-        help="Events of this website go to this pixel instead of the common one.",
+    meta_capi_pixel_id = setting.PIXEL_ID.website_field()
+    meta_capi_extra_pixel_ids = setting.EXTRA_PIXEL_IDS.website_field()
+    meta_capi_access_token = setting.ACCESS_TOKEN.website_field()
+    meta_capi_test_event_code = setting.TEST_EVENT_CODE.website_field()
+    meta_capi_bridge_enabled = setting.BRIDGE_ENABLED.website_field()
+    meta_capi_pixel_mode = setting.PIXEL_MODE.website_field()
+    meta_capi_bridge_events = setting.BRIDGE_EVENTS.website_field()
+    meta_capi_purchase_trigger = setting.PURCHASE_TRIGGER.website_field()
+    meta_capi_purchase_trigger_since = fields.Datetime(
+        groups="base.group_system", copy=False, readonly=True
     )
-    meta_capi_extra_pixel_ids = _own(
-        fields.Char,
-        "Meta Pixels for Copies",
-        help="Pixel IDs, separated by commas, that get a copy of each event. The access"
-        " token has to have access to them, too.",
-    )
-    meta_capi_access_token = _own(fields.Char, "Meta Conversions API Access Token")
-    meta_capi_test_event_code = _own(fields.Char, "Meta Test Event Code")
-    meta_capi_bridge_enabled = _own(
-        fields.Selection,
-        [("True", "On"), ("False", "Off")],
-        "Meta Events of the Pages",
-    )
-    meta_capi_pixel_mode = _own(
-        fields.Selection,
-        lambda self: self._meta_capi_choices("meta_capi_pixel_mode"),
-        "Meta Pixel on the Pages",
-    )
-    meta_capi_bridge_events = _own(fields.Char, "Meta Events Taken From the Pages")
-    meta_capi_purchase_trigger = _own(
-        fields.Selection,
-        lambda self: self._meta_capi_choices("meta_capi_purchase_trigger"),
-        "Send Purchase to Meta When",
-    )
-    meta_capi_purchase_trigger_since = _own(fields.Datetime, readonly=True)
-    meta_capi_consent_source = _own(
-        fields.Selection,
-        lambda self: self._meta_capi_choices("meta_capi_consent_source"),
-        "Consent for Meta Asked By",
-    )
-
-    @api.model
-    def _meta_capi_choices(self, name):
-        """Return what there is to choose, as the settings have it."""
-        return self.env["res.config.settings"]._fields[name].selection
+    meta_capi_consent_source = setting.CONSENT_SOURCE.website_field()
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -78,16 +41,18 @@ class Website(models.Model):
             return super().write(self._meta_capi_clean(vals))
 
     def unlink(self):
-        with self._meta_capi_following(_KEYS):
+        with self._meta_capi_following(self._fields):
             return super().unlink()
 
     @contextmanager
     def _meta_capi_following(self, names):
         """Let the rest of the addon follow a change of these fields."""
         purchase = self.env["meta.capi.purchase"].sudo()
-        common = purchase._common() if _TRIGGER in names else None
+        common = (
+            purchase._common() if setting.PURCHASE_TRIGGER.field_name in names else None
+        )
         yield
-        if not _RELEASING.isdisjoint(names):
+        if not _RESUMING.isdisjoint(names):
             self.env["meta.capi.pixel"].sudo()._follow_configuration()
         if common:
             purchase._keep_common(common)
@@ -95,24 +60,12 @@ class Website(models.Model):
     @api.model
     def _meta_capi_clean(self, vals):
         """Return ``vals`` with our fields stripped and checked like the parameters."""
-        cleaned = dict(vals)
-        for field, key in _KEYS.items():
-            if not vals.get(field):
-                continue
-            try:
-                cleaned[field] = self.env["meta.capi.config"]._check(
-                    key, str(vals[field])
-                )
-            except InvalidParameter as error:
-                label = self._fields[field].get_description(self.env, ["string"])
-                raise ValidationError(
-                    _(
-                        "%(field)s: %(reason)s",
-                        field=label["string"],
-                        reason=error.reason,
-                    )
-                ) from error
-        if _TRIGGER in vals:
+        config, cleaned = self.env["meta.capi.config"], dict(vals)
+        for declared in setting.PER_WEBSITE:
+            field = declared.field_name
+            if vals.get(field):
+                cleaned[field] = config._check_field(self, declared, vals[field])
+        if setting.PURCHASE_TRIGGER.field_name in vals:
             cleaned["meta_capi_purchase_trigger_since"] = fields.Datetime.now()
         token_filter.remember(cleaned.get("meta_capi_access_token") or "")
         return cleaned

@@ -40,7 +40,7 @@ class IrHttp(models.AbstractModel):
         try:
             path = request.httprequest.path
             if not path.endswith(_BESIDE):
-                request.env["meta.capi.browser"]._follow()
+                request.env["meta.capi.visit"]._update_cookies()
             if path.endswith(_EXPRESS_CHECKOUT):
                 request.env["meta.capi.bridge"]._begin_express_checkout()
             request.env["meta.capi.bridge"]._hand_over(response)

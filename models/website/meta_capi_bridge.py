@@ -1,10 +1,8 @@
 import hashlib
 import json
 import time
-import uuid
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg2
 
@@ -12,11 +10,16 @@ from odoo import api, models
 from odoo.http import request
 from odoo.tools import SQL, file_path
 
-from ...capi.const import DAY, LDU_COUNTRY, LDU_STATES
-from ...capi.custom_data import read_custom_data
+from ...capi.beacon import (
+    is_derived,
+    read_limits,
+    read_page_data,
+    read_url,
+    to_header,
+)
+from ...capi.const import DAY
 from ...capi.privacy import limited_data_use
-from ...capi.reading import Problems, phone_like_count
-from ...capi.url import is_same_host, tellable_url
+from ...capi.url import is_same_host
 from ..common.border import border, log_error
 from ..common.standard_events import (
     CHECKOUT,
@@ -24,18 +27,10 @@ from ..common.standard_events import (
     ONCE_PER_ORDER,
     PURCHASE,
 )
-from ..outbox.outbox import EventTable
+from ..outbox.event_table import EventTable
+from ..settings import setting
 
 SCRIPT = "ih_meta_conversions_api/static/src/js/meta_capi.js"
-# https://developers.facebook.com/docs/meta-pixel/reference, "Object Properties". What a
-# browser may tell of an event; everything else stays out.
-PROPERTIES = (
-    *("content_category", "content_name", "content_type", "currency", "order_id"),
-    *("delivery_category", "num_items", "predicted_ltv", "search_string", "status"),
-    "value",
-)
-CONTENT_PROPERTIES = ("id", "quantity", "item_price", "delivery_category")
-_MAX_PHONES = 8
 # The states in which a transaction has placed its order.
 _PLACED = ("pending", "authorized", "done")
 # What the server has made of a page's request is told to the page with the answer, in
@@ -46,8 +41,6 @@ _HEADER = "Server-Timing"
 _MADE = "meta_capi.made"
 # Redirections may follow one another.
 _MAX_MADE = 20
-# A proxy may take no more than 4 KB of headers.
-_MAX_HEADER = 2048
 
 
 class MetaCapiBridge(models.AbstractModel):
@@ -67,7 +60,7 @@ class MetaCapiBridge(models.AbstractModel):
         config = self.env["meta.capi.config"]
         return bool(
             config._is_enabled()
-            and config._is_bridge_enabled(website)
+            and config._get(setting.BRIDGE_ENABLED, website)
             and config._pixel_id(website)
         )
 
@@ -76,8 +69,8 @@ class MetaCapiBridge(models.AbstractModel):
         """Tell whether it is us who make this event of the funnel, not the page."""
         config = self.env["meta.capi.config"]
         return (
-            config._pixel_mode(website) != "page"
-            and event_name in config._bridge_events(website)
+            config._get(setting.PIXEL_MODE, website) != "page"
+            and event_name in config._get(setting.BRIDGE_EVENTS, website)
             and self._is_active(website)
         )
 
@@ -86,10 +79,10 @@ class MetaCapiBridge(models.AbstractModel):
     @api.model
     def _script(self):
         """Return the attributes of the script's tag; none where it is left out."""
-        website = self.env["meta.capi.browser"]._website()
+        website = self.env["meta.capi.visit"]._website()
         if not (website and self._is_active(website)):
             return {}
-        if not self.env["meta.capi.browser"]._is_customer():
+        if not self.env["meta.capi.visit"]._is_customer():
             return {}
         config = self.env["meta.capi.config"]
         mode, limits = self._mode_and_limits()
@@ -97,8 +90,8 @@ class MetaCapiBridge(models.AbstractModel):
             "src": f"/{SCRIPT}?v={_script_version()}",
             "data-pixel": config._pixel_id(website),
             "data-mode": mode,
-            "data-events": ",".join(config._bridge_events(website)),
-            "data-consent": config._consent_source(website),
+            "data-events": ",".join(config._get(setting.BRIDGE_EVENTS, website)),
+            "data-consent": config._get(setting.CONSENT_SOURCE, website),
             "data-bar": "1" if website.cookies_bar else None,
             "data-ldu": limits,
             "data-collect": "/meta_capi/collect",
@@ -119,10 +112,10 @@ class MetaCapiBridge(models.AbstractModel):
         to have a public address, since pages are cached.
         """
         config = self.env["meta.capi.config"]
-        mode = config._pixel_mode(self.env["meta.capi.browser"]._website())
+        mode = config._get(setting.PIXEL_MODE, self.env["meta.capi.visit"]._website())
         if mode != "load":
             return mode, None
-        partner = self.env["meta.capi.browser"]._visitor()
+        partner = self.env["meta.capi.visit"]._visitor()
         try:
             known = {}
             if partner:
@@ -132,7 +125,7 @@ class MetaCapiBridge(models.AbstractModel):
                     return "server", None
                 known = partner._meta_capi_user_data()
             limits = limited_data_use(
-                config._limited_data_use(),
+                config._get(setting.LIMITED_DATA_USE),
                 known.get("country") or None,
                 known.get("st") or None,
                 has_address=True,
@@ -171,7 +164,7 @@ class MetaCapiBridge(models.AbstractModel):
         Its Purchase is for the script to make if we load the Pixel and the server has
         its own on record: what is not to be told of, or not yet, is told of by neither.
         """
-        website = self.env["meta.capi.browser"]._website()
+        website = self.env["meta.capi.visit"]._website()
         if not (website and self._is_active(website)) or self._mode() == "server":
             return {}
         try:
@@ -209,7 +202,7 @@ class MetaCapiBridge(models.AbstractModel):
 
     def _page(self, event_name, make_custom_data):
         """Return the attributes of the element that tells the script of an event."""
-        website = self.env["meta.capi.browser"]._website()
+        website = self.env["meta.capi.visit"]._website()
         if not (website and self._makes(event_name, website)):
             return {}
         try:
@@ -238,35 +231,35 @@ class MetaCapiBridge(models.AbstractModel):
         if (
             not self._is_active(website)
             or name == PURCHASE
-            or name not in config._bridge_events(website)
-            or not self.env["meta.capi.browser"]._is_customer()
+            or name not in config._get(setting.BRIDGE_EVENTS, website)
+            or not self.env["meta.capi.visit"]._is_customer()
         ):
             return
         pages = payload.get("event_source_url"), payload.get("referrer_url")
-        self.env["meta.capi.browser"]._note_pages(*pages)
+        self.env["meta.capi.visit"]._note_pages(*pages)
         cart = self._cart() if name in ONCE_PER_ORDER else None
         if self._is_taken(name, event_id, cart):
             return
-        url = _read_url(payload.get("event_source_url"))
+        url = read_url(payload.get("event_source_url"))
         self.env["meta.conversions.api"]._record_from_browser(
             {
                 "event_name": name,
                 "event_id": event_id,
                 "event_source_url": self._own_url(url),
-                "referrer_url": _read_url(payload.get("referrer_url")),
+                "referrer_url": read_url(payload.get("referrer_url")),
                 # What the cart is worth is ours to tell.
                 "custom_data": None
                 if cart
-                else _read_custom_data(payload.get("custom_data", {})),
+                else read_page_data(payload.get("custom_data", {})),
                 "origin": cart,
                 "website": website,
             },
-            page_limits=_read_limits(payload),
+            page_limits=read_limits(payload),
         )
 
     def _is_taken(self, event_name, event_id, cart):
         """Tell whether this id is not for the visitor's browser to give to an event."""
-        if event_name in ONCE_PER_ORDER and _is_derived(event_id):
+        if event_name in ONCE_PER_ORDER and is_derived(event_id):
             if not cart or event_id != cart._meta_capi_event_id(event_name):
                 return True
         # That of somebody's Purchase, or of an event that is on record.
@@ -287,7 +280,7 @@ class MetaCapiBridge(models.AbstractModel):
     def _own_url(self, url):
         """Return the page of this host that the event is from."""
         httprequest = request.httprequest
-        candidates = (url, _read_url(httprequest.referrer), httprequest.url_root)
+        candidates = (url, read_url(httprequest.referrer), httprequest.url_root)
         own = (url for url in candidates if is_same_host(url, httprequest.host))
         return next(own, None)
 
@@ -296,7 +289,7 @@ class MetaCapiBridge(models.AbstractModel):
         """Return the id of the visitor's own Purchase for the Pixel, or None."""
         if (
             not self._is_active(request.website)
-            or not self.env["meta.capi.browser"]._is_customer()
+            or not self.env["meta.capi.visit"]._is_customer()
         ):
             return None
         order = self._placed_order()
@@ -311,7 +304,7 @@ class MetaCapiBridge(models.AbstractModel):
         website = request.website
         if (
             not self._is_active(website)
-            or not self.env["meta.capi.browser"]._is_customer()
+            or not self.env["meta.capi.visit"]._is_customer()
         ):
             return
         if any(name == PURCHASE for name, _event_id in sent):
@@ -357,10 +350,10 @@ class MetaCapiBridge(models.AbstractModel):
 
         Not of an employee or a robot.
         """
-        browser = self.env["meta.capi.browser"]
-        website = browser._website()
+        visit = self.env["meta.capi.visit"]
+        website = visit._website()
         return bool(
-            website and self._makes(event_name, website) and browser._is_customer()
+            website and self._makes(event_name, website) and visit._is_customer()
         )
 
     @api.model
@@ -405,7 +398,7 @@ class MetaCapiBridge(models.AbstractModel):
                     "event_name": event_name,
                     "origin": origin,
                     "custom_data": custom_data,
-                    "website": self.env["meta.capi.browser"]._website(),
+                    "website": self.env["meta.capi.visit"]._website(),
                     **arguments,
                 }
             )
@@ -420,7 +413,7 @@ class MetaCapiBridge(models.AbstractModel):
             made = {"name": event_name, "id": event.event_id, "data": event.custom_data}
         elif (
             not event
-            and self.env["meta.capi.browser"]._of_request().get("consent", 0) is None
+            and self.env["meta.capi.visit"]._snapshot().get("consent", 0) is None
         ):
             made = {"name": event_name, "data": custom_data}
         else:
@@ -434,8 +427,8 @@ class MetaCapiBridge(models.AbstractModel):
     def _hand_over(self, response):
         """Tell the page by ``response`` what was made of its request."""
         made = request.httprequest.environ.get(_MADE, [])
-        browser = self.env["meta.capi.browser"]
-        is_page = response.mimetype == "text/html" and not browser._is_prefetch()
+        visit = self.env["meta.capi.visit"]
+        is_page = response.mimetype == "text/html" and not visit._is_prefetch()
         before = request.session.get(_MADE, [])
         if not made and not (before and is_page):
             return
@@ -455,10 +448,10 @@ class MetaCapiBridge(models.AbstractModel):
             told = [event for row_id, event in made if not row_id or row_id in there]
             if before and is_page:
                 request.session.pop(_MADE)
-                if browser._of_request().get("consent"):
+                if visit._snapshot().get("consent"):
                     told = [*before, *told]
             if told:
-                request.future_response.headers.add(_HEADER, _to_header(told))
+                request.future_response.headers.add(_HEADER, to_header(told))
 
 
 @lru_cache(maxsize=1)
@@ -466,89 +459,3 @@ def _script_version():
     """Return what changes with the script, so that browsers can keep it for long."""
     script = Path(file_path(SCRIPT)).read_bytes()
     return hashlib.sha256(script).hexdigest()[:8]
-
-
-def _to_header(made):
-    """Return what was made as a header that the script can read.
-
-    >>> _to_header([{"name": "Lead", "id": "1"}])
-    'meta_capi;desc="%5B%7B%22name%22%3A%22Lead%22%2C%22id%22%3A%221%22%7D%5D"'
-    """
-    text = quote(json.dumps(made, separators=(",", ":")), safe="")
-    if len(text) > _MAX_HEADER:
-        bare = [{**event, "data": None} for event in made[:10]]
-        text = quote(json.dumps(bare, separators=(",", ":")), safe="")
-    return f'meta_capi;desc="{text}"'
-
-
-def _read_limits(payload):
-    """Return options, country and state by which a page limits data use, or None.
-
-    >>> _read_limits({"data_processing_options": ["LDU"]})
-    (['LDU'], 0, 0)
-    >>> _read_limits({"data_processing_options": []}) is None
-    True
-    """
-    options = payload.get("data_processing_options")
-    if not isinstance(options, list) or "LDU" not in options:
-        return None
-    place = (
-        payload.get("data_processing_options_country"),
-        payload.get("data_processing_options_state"),
-    )
-    known = {(LDU_COUNTRY, state) for state in LDU_STATES.values()}
-    is_known = all(type(part) is int for part in place) and place in known
-    return ["LDU"], *(place if is_known else (0, 0))
-
-
-def _is_derived(event_id):
-    """Tell whether an id is of the kind that is made of an order's."""
-    try:
-        return uuid.UUID(event_id).version == 5
-    except ValueError:
-        return False
-
-
-def _read_url(url):
-    """Return a URL as it can be stored and told, or None."""
-    if not isinstance(url, str) or not url.isprintable():
-        return None
-    return tellable_url(url.partition("#")[0])
-
-
-def _read_custom_data(data):
-    """Return of a browser's ``custom_data`` what Meta has a use for.
-
-    What is of no use is left out: nobody could correct it.
-    """
-    contents, content_ids = data.get("contents"), data.get("content_ids")
-    kept = _pick(data, PROPERTIES)
-    if isinstance(contents, list):
-        items = [_pick(item, CONTENT_PROPERTIES) for item in contents]
-        kept["contents"] = [item for item in items if "id" in item]
-    if isinstance(content_ids, list):
-        kept["content_ids"] = list(filter(_is_scalar, content_ids))
-    if _is_crowded(kept):
-        return None
-    custom_data = read_custom_data("custom_data", kept, Problems()) or {}
-    if "currency" not in custom_data:
-        custom_data.pop("value", None)
-    return custom_data or None
-
-
-def _is_crowded(custom_data):
-    """Tell whether there are more phone numbers in it, or what looks like one, than to
-    look up for a stranger."""
-    text = json.dumps(custom_data, ensure_ascii=False)
-    return phone_like_count(text, _MAX_PHONES) == _MAX_PHONES
-
-
-def _pick(data, keys):
-    """Return those of ``keys`` that have a plain value."""
-    if not isinstance(data, dict):
-        return {}
-    return {key: data[key] for key in keys if _is_scalar(data.get(key))}
-
-
-def _is_scalar(value):
-    return isinstance(value, (str, int, float))

@@ -10,5 +10,5 @@ class WebsitePage(models.Model):
 
         Before, the place of the script is not cached.
         """
-        is_person = self.env["meta.capi.browser"]._is_person()
+        is_person = self.env["meta.capi.visit"]._is_person()
         return (*super()._get_cache_key(request), is_person)

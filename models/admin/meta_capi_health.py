@@ -2,24 +2,13 @@ import re
 from datetime import date, timedelta
 
 from odoo import _, api, fields, models
-from odoo.exceptions import ValidationError
 
-from ...capi import const
-from ...capi.errors import InvalidParameter
 from ...capi.versions import end_of_life
+from ..common.age import age_of
+from ..outbox.cause_words import CauseWords
 from ..outbox.meta_capi_pixel import EVENTS_MANAGER
-from . import meta_capi_config as config
+from ..settings import setting
 
-# What is checked before it is stored, so that the message can name the field.
-_CHECKED = {
-    "meta_capi_pixel_id": config.PIXEL_ID,
-    "meta_capi_access_token": config.ACCESS_TOKEN,
-    "meta_capi_app_secret": config.APP_SECRET,
-    "meta_capi_test_event_code": config.TEST_EVENT_CODE,
-    "meta_capi_extra_pixel_ids": config.EXTRA_PIXEL_IDS,
-    "meta_capi_bridge_events": config.BRIDGE_EVENTS,
-}
-_TEST_CODE = re.compile(r"TEST\d+")
 # Every token of Meta's begins so.
 _TOKEN_PREFIX = "EAA"
 # Days before its end in which a version of the API is a matter of warning.
@@ -28,101 +17,35 @@ _VERSION_NOTICE_DAYS = 90
 _PIXEL_ON_PAGE = re.compile(r"""fbq\(\s*['"]init['"]\s*,\s*['"](\d{5,})['"]""")
 
 
-class ResConfigSettings(models.TransientModel):
-    _inherit = "res.config.settings"
+class MetaCapiHealth(models.AbstractModel):
+    """What the settings page tells of delivery and of what a website lacks."""
 
-    meta_capi_pixel_problem = fields.Char(
-        "Problem of the Pixel ID", compute="_compute_meta_capi_problems"
-    )
-    meta_capi_test_code_problem = fields.Char(
-        "Problem of the Test Event Code", compute="_compute_meta_capi_problems"
-    )
-    meta_capi_movable_count = fields.Integer(
-        "Meta Events to Move", compute="_compute_meta_capi_health"
-    )
-    meta_capi_health = fields.Html(
-        "Health of the Meta Conversions API",
-        compute="_compute_meta_capi_health",
-        sanitize=False,
-        groups="base.group_system",
-    )
-
-    @api.depends("meta_capi_pixel_id", "meta_capi_test_event_code")
-    def _compute_meta_capi_problems(self):
-        for settings in self:
-            code = (settings.meta_capi_test_event_code or "").strip()
-            problem = self._meta_capi_problem("meta_capi_test_event_code", code)
-            if code and not problem and not _TEST_CODE.fullmatch(code):
-                problem = _("Meta's codes are TEST and a number, such as TEST12345.")
-            settings.meta_capi_test_code_problem = problem
-            settings.meta_capi_pixel_problem = self._meta_capi_problem(
-                "meta_capi_pixel_id", settings.meta_capi_pixel_id
-            )
+    _name = "meta.capi.health"
+    _description = "Health of the Meta Conversions API"
 
     @api.model
-    def _meta_capi_problem(self, field, value):
-        """Return what is wrong with the value of a field, or False."""
-        try:
-            self.env["meta.capi.config"]._check(_CHECKED[field], value or "")
-        except InvalidParameter as error:
-            return error.reason
-        return False
+    def _render(self, tells_websites):
+        """Return what there is to tell as HTML.
 
-    def _meta_capi_check(self, *names):
-        """Raise ``ValidationError`` that names the field, where a value is unusable."""
-        for settings in self:
-            for name in names:
-                problem = self._meta_capi_problem(name, settings[name])
-                if problem:
-                    field = self._fields[name].get_description(self.env, ["string"])
-                    raise ValidationError(
-                        _(
-                            "%(field)s: %(problem)s",
-                            field=field["string"],
-                            problem=problem,
-                        )
-                    )
-
-    def _inverse_meta_capi_access_token(self):
-        self._meta_capi_check("meta_capi_access_token")
-        return super()._inverse_meta_capi_access_token()
-
-    def _inverse_meta_capi_app_secret(self):
-        self._meta_capi_check("meta_capi_app_secret")
-        return super()._inverse_meta_capi_app_secret()
-
-    def set_values(self):
-        self._meta_capi_check(
-            *("meta_capi_pixel_id", "meta_capi_test_event_code"),
-            *("meta_capi_extra_pixel_ids", "meta_capi_bridge_events"),
+        :param tells_websites: whether each line names its website
+        """
+        lines = [
+            self._runner_line(),
+            self._version_line(),
+            *self._website_lines(tells_websites),
+            *self._moved_lines(),
+            *self._other_pixel_lines(),
+        ]
+        return self.env["ir.qweb"]._render(
+            "ih_meta_conversions_api.meta_capi_settings_health",
+            {
+                "pixels": self._pixel_rows(tells_websites),
+                "lines": list(filter(None, lines)),
+            },
         )
-        return super().set_values()
 
-    # ------------------------------------------------------------------- the health
-
-    @api.depends("website_id")
-    @api.depends_context("lang")
-    def _compute_meta_capi_health(self):
-        pixels = self.env["meta.capi.pixel"].with_context(active_test=False).search([])
-        unused = pixels.filtered(lambda pixel: not pixel.active)
-        for settings in self:
-            settings.meta_capi_movable_count = sum(unused.mapped("movable_count"))
-            lines = [
-                settings._meta_capi_runner_line(),
-                settings._meta_capi_version_line(),
-                *settings._meta_capi_website_lines(),
-                *settings._meta_capi_moved_lines(),
-                *settings._meta_capi_other_pixel_lines(),
-            ]
-            settings.meta_capi_health = self.env["ir.qweb"]._render(
-                "ih_meta_conversions_api.meta_capi_settings_health",
-                {
-                    "pixels": settings._meta_capi_pixel_rows(),
-                    "lines": list(filter(None, lines)),
-                },
-            )
-
-    def _meta_capi_pixel_rows(self):
+    @api.model
+    def _pixel_rows(self, tells_websites):
         """Tell of each pixel that events go to how it does."""
         capi_config = self.env["meta.capi.config"]
         ids = dict.fromkeys(
@@ -140,7 +63,7 @@ class ResConfigSettings(models.TransientModel):
                 [("pixel_id", "in", list(ids))]
             )
         }
-        causes = self.env["meta.capi.cause"]
+        words = CauseWords(self.env)
         rows = []
         for pixel_id in ids:
             pixel = known.get(pixel_id, self.env["meta.capi.pixel"])
@@ -148,21 +71,22 @@ class ResConfigSettings(models.TransientModel):
             rows.append(
                 {
                     "pixel_id": pixel_id,
-                    "websites": self.meta_capi_many_websites
+                    "websites": tells_websites
                     and ", ".join(capi_config._websites_of(pixel_id).mapped("name")),
                     "url": EVENTS_MANAGER.format(pixel_id),
                     "stopped": pixel.state == "stopped",
-                    "cause": causes._label(pixel.cause),
+                    "cause": words.label(pixel.cause),
                     "cure": pixel.cure,
                     "waiting": pixel.pending_count,
-                    "success": success and self.env["meta.capi.event"]._age_of(success),
+                    "success": success and age_of(self.env, success),
                 }
             )
         return rows
 
-    def _meta_capi_runner_line(self):
+    @api.model
+    def _runner_line(self):
         """Tell whether jobs are run, by what became of the last ones."""
-        delivery = self.env["meta.capi.delivery"].sudo()
+        jobs = self.env["meta.capi.job"].sudo()
         pixels = self.env["meta.capi.pixel"].search([]).mapped("pixel_id")
         pixels += filter(None, [self.env["meta.capi.config"]._pixel_id()])
         cron = self.env.ref(
@@ -174,7 +98,7 @@ class ResConfigSettings(models.TransientModel):
             and cron.sudo().active
             and cron.sudo().nextcall > now - timedelta(minutes=30)
         )
-        if any(map(delivery._is_runner_absent, set(pixels))):
+        if any(map(jobs._is_runner_absent, set(pixels))):
             if sweeps:
                 return "warning", _(
                     "No job runner: our jobs wait. The scheduled action delivers instead,"
@@ -205,14 +129,13 @@ class ResConfigSettings(models.TransientModel):
         if done:
             return "success", _(
                 "The job runner works: its last job ended %s.",
-                self.env["meta.capi.event"]._age_of(done.date_done),
+                age_of(self.env, done.date_done),
             )
         return None
 
-    def _meta_capi_version_line(self):
-        version = self.env["meta.capi.config"]._get(
-            config.API_VERSION, const.API_VERSION
-        )
+    @api.model
+    def _version_line(self):
+        version = self.env["meta.capi.config"]._get(setting.API_VERSION)
         end = end_of_life(version)
         if not end:
             return "muted", _("API version %s.", version)
@@ -231,12 +154,13 @@ class ResConfigSettings(models.TransientModel):
             )
         return "muted", _("API version %(version)s, good until %(date)s.", **values)
 
-    def _meta_capi_website_lines(self):
+    @api.model
+    def _website_lines(self, tells_websites):
         """Tell what each website lacks, by its name where there are several."""
         capi_config = self.env["meta.capi.config"]
         for website in self.env["website"].sudo().search([]):
-            name = f"{website.name}: " if self.meta_capi_many_websites else ""
-            token = capi_config._get(config.ACCESS_TOKEN, website=website)
+            name = f"{website.name}: " if tells_websites else ""
+            token = capi_config._get(setting.ACCESS_TOKEN, website)
             if name and not capi_config._pixel_id(website):
                 yield "warning", name + _("No pixel is set, so nothing is recorded.")
             elif name and not token:
@@ -254,10 +178,10 @@ class ResConfigSettings(models.TransientModel):
                     ),
                 )
 
-    def _meta_capi_moved_lines(self):
+    @api.model
+    def _moved_lines(self):
         """Tell of what waits for pixels that no website sends to any more."""
-        unused = self.env["meta.capi.pixel"].with_context(active_test=False).search([])
-        for pixel in unused.filtered(lambda pixel: not pixel.active):
+        for pixel in self.env["meta.capi.pixel"]._unused():
             if pixel.pending_count:
                 yield (
                     "warning",
@@ -269,14 +193,8 @@ class ResConfigSettings(models.TransientModel):
                     ),
                 )
 
-    def action_meta_capi_move_events(self):
-        """Move what was never sent to the pixels that its websites have now."""
-        self._meta_capi_check_admin()
-        pixels = self.env["meta.capi.pixel"].with_context(active_test=False).search([])
-        unused = pixels.filtered(lambda pixel: not pixel.active)
-        return self._meta_capi_stay_here(unused.action_move_events())
-
-    def _meta_capi_other_pixel_lines(self):
+    @api.model
+    def _other_pixel_lines(self):
         """Tell of Pixels in the shop's pages that are not those the events go to."""
         capi_config = self.env["meta.capi.config"]
         for website in self.env["website"].sudo().search([]):
@@ -284,7 +202,7 @@ class ResConfigSettings(models.TransientModel):
             ours.update(capi_config._extra_pixel_ids(website))
             if not ours:
                 continue
-            for other in sorted(self._meta_capi_pixels_of_pages(website) - ours):
+            for other in sorted(self._pixels_of_pages(website) - ours):
                 yield (
                     "warning",
                     _(
@@ -297,7 +215,7 @@ class ResConfigSettings(models.TransientModel):
                 )
 
     @api.model
-    def _meta_capi_pixels_of_pages(self, website):
+    def _pixels_of_pages(self, website):
         """Return the Pixels that other modules or pasted code load, as far as known."""
         code = f"{website.custom_code_head or ''} {website.custom_code_footer or ''}"
         found = set(_PIXEL_ON_PAGE.findall(code))

@@ -1,4 +1,4 @@
-from odoo import _, api, fields, models
+from odoo import _
 
 # Why an event is not with Meta, in a few words: they have to fit a line of a list.
 CAUSES = [
@@ -55,89 +55,25 @@ CAUSES = [
 ]
 
 
-class MetaCapiCause(models.Model):
-    """What keeps events from Meta, and what to do about it: the words, in one place.
+class CauseWords:
+    """The words for what keeps an event from Meta, in the reader's language."""
 
-    There is one row for each key of ``CAUSES``. Which of them an event has is kept with
-    the event by whatever learns it: an answer of Meta (``capi.answer``), a refusal of
-    ours (``capi.causes``, ``refusal``) or a person's click.
-    """
+    def __init__(self, env):
+        self.env = env
 
-    _name = "meta.capi.cause"
-    _description = "Cause of a Meta Event's Failure"
-    _auto = False
-    _order = "id"
-    _rec_name = "name"
-
-    key = fields.Char(readonly=True)
-    name = fields.Char("Cause", compute="_compute_name")
-    cure = fields.Text("What to Do", compute="_compute_name")
-    failed_count = fields.Integer(
-        "Failed in the Last 7 Days",
-        compute="_compute_failed_count",
-        help="Events of the last 7 days that have failed for this.",
-    )
-
-    @property
-    def _table_query(self):
-        rows = ", ".join(
-            f"({number}, '{key}'::varchar)"
-            for number, (key, _label) in enumerate(CAUSES, 1)
-        )
-        return f"SELECT * FROM (VALUES {rows}) AS cause (id, key)"
-
-    @api.depends_context("lang")
-    def _compute_name(self):
-        for cause in self:
-            cause.name = self._label(cause.key)
-            cause.cure = self._cure(cause.key)
-
-    def _compute_failed_count(self):
-        counts = self._failed_counts()
-        for cause in self:
-            cause.failed_count = counts.get(cause.key, 0)
-
-    @api.model
-    def _failed_domain(self):
-        since = self.env["meta.capi.overview"]._week_start()
-        return [("state", "=", "failed"), ("event_time", ">=", since)]
-
-    @api.model
-    def _failed_counts(self):
-        """Return the number of failed events by cause, those the user may see."""
-        events = self.env["meta.capi.event"]
-        return dict(
-            events._read_group(self._failed_domain(), ["cause"], ["__count"]),
-        )
-
-    def action_open_events(self):
-        """Open the events that have failed for this."""
-        self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "ih_meta_conversions_api.meta_capi_event_action"
-        )
-        action.update(
-            display_name=self.name,
-            domain=[("state", "=", "failed"), ("cause", "=", self.key)],
-            context={"search_default_week": 1},
-        )
-        return action
-
-    # -------------------------------------------------------------------- the words
-
-    @api.model
-    def _label(self, key):
+    def label(self, key):
         """Return a cause in a few words."""
-        field = self.env["meta.capi.event"]._fields["cause"]
-        return dict(field._description_selection(self.env)).get(key, "")
+        labels = self.env["ir.model.fields"].get_field_selection(
+            "meta.capi.event", "cause"
+        )
+        return dict(labels).get(key, "")
 
-    @api.model
-    def _cure(self, key):
+    def cure(self, key):
         """Return what to do about a cause, in a sentence or two."""
-        return self._cures().get(key, "")
+        return self.cures().get(key, "")
 
-    @api.model
-    def _cures(self):
+    def cures(self):
+        """Return all of them by their keys: one function, as each text is one literal."""
         no_consent = _(
             "Nothing to do: it is the visitor's choice in the cookies bar. Consent given"
             " later counts from then on."

@@ -1,0 +1,425 @@
+"""Which events each statement of the outbox takes, and what it leaves on them."""
+
+import json
+import threading
+import time
+
+from psycopg2.errors import LockNotAvailable
+
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import SQL, mute_logger
+
+from ..capi.const import DAY
+from ..capi.schedule import window_closes_at
+from ..capi.states import CANCELLED, FAILED, PENDING, SENT, Order, Plan
+from ..models.outbox.event_table import EventTable, to_datetime
+from .common import FBC, FBP, MetaCapiCase, set_values
+from .test_outbox import PREFIX, PostgresStore
+
+NOW = int(time.time())
+STATES = (PENDING, SENT, FAILED, CANCELLED)
+OTHER = "2222222222"
+# What deliveries have left on an event, none of it what a new one begins with.
+FORMER = {
+    **{"attempt_count": 7, "unknown_count": 3, "isolation_part": 5},
+    **{"first_refusal_id": 6, "cause": "value", "error_message": "No"},
+    **{"http_status": 400, "fbtrace_id": "A", "error_code": 100, "error_subcode": 1},
+    "next_attempt_at": to_datetime(NOW + DAY),
+}
+
+
+class TableCase(MetaCapiCase):
+    def setUp(self):
+        super().setUp()
+        self.table = EventTable(self.env)
+
+    def event(self, **values):
+        event = self.record()
+        set_values(event, **values)
+        return event
+
+    def in_each_state(self, **values):
+        """Return an event in each state, by state."""
+        return {state: self.event(state=state, **values) for state in STATES}
+
+
+@tagged("post_install", "-at_install")
+class TestTaken(TableCase):
+    """Which events are taken."""
+
+    def test_only_what_is_in_a_wanted_state_is_locked(self):
+        events = self.in_each_state()
+        ids = [event.id for event in events.values()]
+        for wanted in ((PENDING,), (FAILED,), (PENDING, FAILED)):
+            with self.subTest(wanted):
+                locked = self.table.lock(ids, *wanted)
+                self.assertEqual(set(locked), {events[state].id for state in wanted})
+
+    def test_what_could_be_sent_is_found_by_each_cookie_and_by_who_is_logged_in(self):
+        someone = self.customer.copy()
+        website = {"action_source": "website", "partner_id": someone.id}
+        for name, values, cookies in (
+            ("fbp", {"user_data": {"fbp": FBP}}, (FBP, None, None)),
+            ("fbc", {"user_data": {"fbc": FBC}}, (None, FBC, None)),
+            ("customer", website, (None, None, someone.id)),
+        ):
+            given = {
+                key: json.dumps(value) if key == "user_data" else value
+                for key, value in values.items()
+            }
+            events = self.in_each_state(**given)
+            with self.subTest(name):
+                expected = [events[state].id for state in (PENDING, FAILED)]
+                self.assertEqual(self.table.lock_of_visitor(*cookies), expected)
+
+    def test_nothing_of_another_visitor_or_from_elsewhere_is_found(self):
+        set_values(self.record(), user_data=json.dumps({"fbp": FBC, "fbc": FBP}))
+        self.event(action_source="physical_store", partner_id=self.customer.id)
+        self.event(action_source="website")
+        found = self.table.lock_of_visitor(FBP, FBC, self.customer.id)
+        self.assertEqual(found, [])
+        self.assertEqual(self.table.lock_of_visitor(None, None, None), [])
+
+    def test_the_browser_is_noted_to_have_sent_what_waits_for_its_pixel(self):
+        events = self.in_each_state(event_name="AddToCart")
+        for state, event in events.items():
+            set_values(event, event_id=state)
+        others = (
+            self.event(event_name="AddToCart", event_id=PENDING, pixel_id=OTHER),
+            self.event(event_name="ViewContent", event_id=PENDING),
+            self.event(event_name="AddToCart", event_id="another"),
+        )
+        self.table.note_twins(self.pixel_id, [("AddToCart", id_) for id_ in STATES])
+        noted = [event.browser_twin for event in (*events.values(), *others)]
+        self.assertEqual(noted, [True, False, False, False, False, False, False])
+
+    def test_the_one_event_of_a_record_is_found_wherever_it_went(self):
+        natural = {"res_model": "sale.order", "res_id": 7, "event_id": "natural"}
+        for number, others in enumerate(
+            (
+                {"res_model": "account.move"},
+                {"res_id": 8},
+                {"event_id": "another"},
+                {"event_name": "Contact"},
+                {"is_copy": True},
+            )
+        ):
+            self.event(**{**natural, "pixel_id": f"333333333{number}", **others})
+        key = ("sale.order", 7, "Lead", "natural")
+        self.assertIsNone(self.table.pixel_of_natural(*key, self.pixel_id))
+        self.event(**natural, pixel_id=OTHER)
+        self.assertEqual(self.table.pixel_of_natural(*key, self.pixel_id), OTHER)
+        # Copies were not marked at first: they have come after what they are copies of.
+        self.event(**natural, pixel_id="1111111111")
+        self.env.cr.execute(
+            "UPDATE meta_capi_event SET cause = 'off' WHERE pixel_id = %s", [OTHER]
+        )
+        self.assertEqual(self.table.pixel_of_natural(*key, self.pixel_id), OTHER)
+        self.assertEqual(self.table.pixel_of_natural(*key, "1111111111"), "1111111111")
+
+    def test_only_an_event_of_the_same_name_and_id_is_there_already(self):
+        wanted = self.event(event_id="wanted")
+        moved = (wanted, self.event(), self.event())
+        self.event(pixel_id=OTHER, event_name="Contact", event_id="wanted")
+        movable = self.table.movable([event.id for event in moved], OTHER)
+        self.assertEqual(set(movable), {event.id for event in moved})
+        self.event(pixel_id=OTHER, event_id="wanted")
+        movable = self.table.movable([event.id for event in moved], OTHER)
+        self.assertEqual(set(movable), {event.id for event in moved[1:]})
+
+    def test_a_copy_and_what_is_over_are_not_moved(self):
+        self.assertFalse(self.table.movable(self.event(is_copy=True).ids, OTHER))
+        events = self.in_each_state()
+        ids = [event.id for event in events.values()]
+        self.assertEqual(self.table.movable(ids, OTHER), events[PENDING].ids)
+
+    def test_an_event_of_a_store_has_longer(self):
+        age = to_datetime(NOW - 8 * DAY)
+        store = self.event(event_time=age, action_source="physical_store")
+        website = self.event(event_time=age, action_source="website")
+        self.table.expire_overdue(NOW)
+        self.assertEqual((store.state, website.state), (PENDING, FAILED))
+        self.table.expire_overdue(NOW + 54 * DAY)
+        self.assertEqual(store.state, FAILED)
+
+    def test_an_event_expires_in_the_second_in_which_its_window_closes(self):
+        event = self.event(event_time=to_datetime(NOW))
+        closes_at = window_closes_at(NOW, "website")
+        self.table.expire_overdue(closes_at - 1)
+        self.assertEqual(event.state, PENDING)
+        self.table.expire_overdue(closes_at)
+        self.assertEqual(event.state, FAILED)
+
+    def test_somebody_is_forgotten_with_what_is_about_him_and_nothing_else(self):
+        partner_id = self.customer.id
+        carrying = self.event(
+            partner_id=partner_id, res_model="sale.order", res_id=partner_id
+        )
+        about = self.event(res_model="res.partner", res_id=partner_id)
+        others = (
+            self.event(res_model="sale.order", res_id=partner_id),
+            self.event(res_model="res.partner", res_id=partner_id + 1),
+        )
+        documents = self.table.forget_partners([partner_id], "deleted", "Deleted")
+        self.assertEqual(
+            documents, {("sale.order", partner_id), ("res.partner", partner_id)}
+        )
+        for event, res_id in ((carrying, partner_id), (about, 0)):
+            self.assertEqual((event.state, event.res_id), (CANCELLED, res_id))
+            self.assertFalse(event.user_data or event.partner_id)
+        for event in others:
+            self.assertEqual(event.state, PENDING)
+            self.assertTrue(event.user_data and event.res_id)
+
+    def test_no_event_is_counted_twice_when_some_are_named_twice(self):
+        event = self.event()
+        with self.assertNoLogs("meta.conversions.api"):
+            self.table.transition(event.ids * 2, SENT)
+
+
+@tagged("post_install", "-at_install")
+class TestRetentionSlices(TableCase):
+    """A run of the retention takes so many, and the next one goes on."""
+
+    def setUp(self):
+        super().setUp()
+        ages = (300, 500, 400)
+        self.events = [
+            self.event(state=SENT, create_date=to_datetime(NOW - age * DAY))
+            for age in ages
+        ]
+        self.before = to_datetime(NOW - 200 * DAY)
+
+    def test_personal_data_is_deleted_slice_by_slice(self):
+        for left in (1, 0):
+            self.table.forget_old(self.before, 2)
+            with_data = [event for event in self.events if event.user_data]
+            self.assertEqual(len(with_data), left)
+
+    def test_nothing_that_leads_to_a_person_is_left(self):
+        event = self.events[0]
+        personal = {
+            "user_data": json.dumps({"em": "a" * 64}),
+            "event_source_url": "https://shop.example.com/jane",
+            "referrer_url": "https://shop.example.com/jane",
+            "app_data": json.dumps({"extinfo": ["a2"]}),
+            "attribution_data": json.dumps({"ad_id": "1"}),
+            "partner_id": self.customer.id,
+        }
+        set_values(event, **personal)
+        self.assertTrue(all(event[name] for name in personal))
+        self.table.forget_old(self.before, 10)
+        self.assertFalse(any(event[name] for name in personal))
+
+    def test_the_oldest_are_purged_first(self):
+        young, oldest, old = self.events
+        # An index would bring them in this order unasked.
+        self.env.cr.execute(
+            "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"
+        )
+        for left in ([young, old], [young], []):
+            self.table.purge(self.before, 1)
+            self.assertEqual([e for e in self.events if e.exists()], left)
+
+
+@tagged("post_install", "-at_install")
+class TestLeft(TableCase):
+    """What is left on an event."""
+
+    def assert_fresh(self, event, due_at):
+        told = {name: event[name] for name in FORMER}
+        expected = dict.fromkeys(FORMER, False)
+        expected.update({name: 0 for name, old in FORMER.items() if type(old) is int})
+        expected["next_attempt_at"] = to_datetime(due_at)
+        self.assertEqual(told, expected)
+
+    def test_nothing_of_the_former_life_counts_for_a_retried_one(self):
+        event = self.event(state=FAILED, failure_reason="invalid", **FORMER)
+        self.table.retry(event.ids, NOW)
+        self.assertFalse(event.failure_reason)
+        self.assert_fresh(event, NOW)
+
+    def test_what_another_pixel_was_answered_does_not_count_for_a_moved_one(self):
+        event = self.event(**FORMER)
+        self.assertEqual(self.table.move(event.ids, OTHER, NOW), event.ids)
+        self.assertEqual(event.pixel_id, OTHER)
+        self.assert_fresh(event, NOW)
+
+    def test_a_row_tells_who_changed_it_last_and_when(self):
+        user = self.env.ref("base.user_admin")
+        event = self.event(write_date="2020-01-01")
+        EventTable(self.env(user=user)).cancel(event.ids, "cancelled_by_hand", "No")
+        event.invalidate_recordset()
+        self.assertEqual(event.write_uid, user)
+        self.assertGreater(event.write_date, to_datetime(NOW - DAY))
+
+    def test_what_is_over_waits_for_nothing_and_belongs_to_no_part(self):
+        for name, values, end in (
+            (
+                "cancelled",
+                {"state": FAILED, "failure_reason": "exhausted"},
+                lambda event: self.table.cancel(event.ids, "objection", "No"),
+            ),
+            (
+                "expired",
+                {"event_time": to_datetime(NOW - 400 * DAY)},
+                lambda event: self.table.expire_overdue(NOW),
+            ),
+        ):
+            event = self.event(**{**FORMER, **values})
+            with self.subTest(name):
+                end(event)
+                self.assertFalse(event.next_attempt_at or event.isolation_part)
+        self.assertEqual((event.failure_reason, event.cause), ("expired", "expired"))
+
+
+@tagged("post_install", "-at_install")
+class TestLocks(TransactionCase):
+    """What transactions that go on at once do to each other's events."""
+
+    def setUp(self):
+        super().setUp()
+        self.store = PostgresStore(self.registry)
+        self.addCleanup(self.store.clear)
+        for key in ("held", "free"):
+            self.store.add(key, "1", None, NOW, "website", NOW, None, 400)
+        rows = self.store.pending()
+        self.held, self.free = ids = [row.id for row in rows]
+        with self.store.table() as table:
+            # Of a visitor, told of by the browser alone.
+            user_data = json.dumps({"fbp": PREFIX})
+            table.set_values(ids, user_data=user_data, is_from_browser=True)
+        keys = [("Lead", row.key) for row in rows]
+        self.ways = {
+            "lock": lambda table: table.lock(ids, PENDING),
+            "lock_replaceable": lambda table: [
+                id_ for id_ in ids if table.lock_replaceable(id_, by_browser=False)
+            ],
+            "lock_of_visitor": lambda table: table.lock_of_visitor(PREFIX, None, None),
+            "movable": lambda table: table.movable(ids, PREFIX + "2", lock=True),
+            "note_twins": lambda table: table.note_twins(PREFIX + "1", keys),
+            "expire_overdue": lambda table: table.expire_overdue(NOW + 8 * DAY),
+        }
+
+    def table(self):
+        return self.store.table()
+
+    def hurry(self, table):
+        """Have a statement fail that would wait for another transaction."""
+        table.cr.execute("SET LOCAL lock_timeout = '1s'")
+
+    def test_what_one_holds_the_others_pass_over(self):
+        for name, way in self.ways.items():
+            with self.subTest(name), self.table() as first:
+                self.assertEqual(first.lock([self.held], PENDING), [self.held])
+                with self.table() as second:
+                    self.hurry(second)
+                    taken = way(second)
+                    if taken is not None:
+                        self.assertEqual(taken, [self.free])
+                    with self.table() as third:
+                        self.assertEqual(third.lock([self.free], PENDING), [])
+                    second.cr.rollback()
+
+    def test_to_forget_somebody_waits_for_what_is_being_sent(self):
+        partner = self.env.ref("base.partner_admin")
+        with self.table() as table:
+            table.set_values([self.held], res_model="res.partner", res_id=partner.id)
+        with self.table() as first:
+            first.lock([self.held], PENDING)
+            with self.table() as second, mute_logger("odoo.sql_db"):
+                self.hurry(second)
+                with self.assertRaises(LockNotAvailable):
+                    second.forget_partners(partner.ids, "deleted", "Deleted")
+                second.cr.rollback()
+
+    def test_what_is_sent_just_then_stays_sent_when_its_person_is_forgotten(self):
+        partner_id = self.env.ref("base.partner_admin").id
+        with self.table() as table:
+            table.set_values([self.held], partner_id=partner_id)
+
+        def forget():
+            with self.table() as table:
+                pids.append(table.cr.connection.get_backend_pid())
+                table.forget_partners([partner_id], "deleted", "Deleted")
+
+        pids, thread = [], threading.Thread(target=forget)
+        with self.assertNoLogs("meta.conversions.api"):
+            with self.table() as first:
+                first.lock([self.held], PENDING)
+                thread.start()
+                self.until_waiting(pids)
+                first.transition([self.held], SENT)
+            thread.join()
+        row, _free = self.store.rows(SQL("id IN %s", (self.held, self.free)))
+        self.assertEqual(row.state, SENT)
+
+    def until_waiting(self, pids):
+        """Return once a backend waits for a lock."""
+        for _try in range(100):
+            time.sleep(0.05)
+            with self.store.cursor() as cr:
+                cr.execute(
+                    "SELECT FROM pg_stat_activity"
+                    " WHERE wait_event_type = 'Lock' AND pid = ANY(%s)",
+                    [pids],
+                )
+                if cr.rowcount:
+                    return
+        self.fail("it does not wait")
+
+    def test_a_claimed_event_may_be_written_about_meanwhile(self):
+        with self.store.outbox("1") as outbox:
+            batch, _more = outbox.claim(Plan(10, Order.OLDEST), NOW, None)
+            with self.store.cursor() as cr:
+                cr.execute("SET LOCAL lock_timeout = '1s'")
+                attempts = self.env["meta.capi.attempt"].with_env(self.env(cr=cr))
+                attempts._begin(PREFIX + "1", [c.id for c in batch], to_datetime(NOW))
+
+    def test_two_deliveries_decide_about_a_pixel_one_after_the_other(self):
+        with self.store.outbox("1") as outbox:
+            outbox.pixel()
+            outbox.lock_pixel()
+            with self.store.outbox("1") as second, mute_logger("odoo.sql_db"):
+                self.hurry(second)
+                with self.assertRaises(LockNotAvailable):
+                    second.lock_pixel()
+                second.cr.rollback()
+
+    def test_a_pixel_seen_for_the_first_time_keeps_no_other_worker_waiting(self):
+        with self.store.outbox("2") as first:
+            first.pixel()
+            with self.store.outbox("2") as second:
+                self.hurry(second)
+                second.pixel()
+                second.lock_pixel()
+        with self.store.cursor() as cr:
+            cr.execute(
+                SQL(
+                    "SELECT count(*) FROM meta_capi_pixel WHERE pixel_id = %s",
+                    PREFIX + "2",
+                )
+            )
+            self.assertEqual(cr.fetchone(), (1,))
+
+    def test_of_two_workers_one_makes_the_probe(self):
+        with self.store.outbox("1") as outbox:
+            pixel = outbox.pixel()
+        with self.store.cursor() as cr:
+            cr.execute(
+                SQL(
+                    "UPDATE meta_capi_pixel SET state = 'stopped', stopped_at = %s,"
+                    " next_probe_at = %s WHERE pixel_id = %s",
+                    to_datetime(NOW - DAY),
+                    to_datetime(NOW),
+                    PREFIX + "1",
+                )
+            )
+        self.assertFalse(pixel.is_stopped)
+        with self.store.outbox("1") as first, self.store.outbox("1") as second:
+            self.hurry(second)
+            self.assertTrue(first.take_probe(NOW))
+            self.assertFalse(second.take_probe(NOW))
+            self.assertFalse(second.take_probe(NOW + 3599))
+        with self.store.outbox("1") as third:
+            self.assertTrue(third.take_probe(NOW + 3600))
