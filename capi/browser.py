@@ -13,7 +13,12 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from random import SystemRandom
 from urllib.parse import unquote
 
-from .const import FLAT_COUNTRIES, MAX_FBCLID_LENGTH, SHARED_DOMAINS, SHARED_LABELS
+from .const import (
+    FLAT_COUNTRIES,
+    MAX_FBCLID_LENGTH,
+    PUBLIC_SUFFIXES,
+    SECOND_LEVEL_LABELS,
+)
 from .normalize import APPENDIX
 
 # {DOCS}/parameters/fbp-and-fbc: "90 days", for both cookies; seconds.
@@ -159,7 +164,7 @@ def _labels_of(host: object) -> list[str]:
 def _is_shared(labels: list[str]) -> bool:
     """Tell whether strangers have the neighbouring names of a host."""
     return any(
-        ".".join(labels[start:]) in SHARED_DOMAINS for start in range(len(labels))
+        ".".join(labels[start:]) in PUBLIC_SUFFIXES for start in range(len(labels))
     )
 
 
@@ -168,7 +173,7 @@ def _registrable_count(labels: list[str]) -> int:
     top, second = labels[-1], labels[-2] if len(labels) > 1 else ""
     if len(top) > 2 and not top.startswith("xn--"):
         return 3 if len(second) <= 2 else 2  # uk.com
-    count = 3 if len(second) <= 3 or second in SHARED_LABELS else 2
+    count = 3 if len(second) <= 3 or second in SECOND_LEVEL_LABELS else 2
     if top in FLAT_COUNTRIES:
         return count
     return max(count, len(labels) - (labels[0] == "www"))
