@@ -139,7 +139,7 @@ def send_batch(
 def _ask(
     outbox: Outbox, sender: Sender | Answer, batch: Sequence[Claimed], clock: Clock
 ) -> tuple[int, Answer]:
-    """Make the request, the log told before and after; return its number and answer."""
+    """Make the request, logged before and after; return its number and its answer."""
     if isinstance(sender, Answer):
         return 0, sender
     attempt_id = outbox.announce(batch, clock())
