@@ -76,7 +76,7 @@ def read_answer(
     Meta quotes a malformed one.
     """
 
-    def objection(content: dict[str, Any]) -> str | None:
+    def validate(content: dict[str, Any]) -> str | None:
         received = parse_integer(content.get("events_received"))
         if received is None:
             return "Meta did not say how many events it received"
@@ -84,7 +84,7 @@ def read_answer(
             return f"Meta counted {received} of {sent} events"
         return None
 
-    return _read(http_status, headers, body, objection, token, duration_ms)
+    return _read(http_status, headers, body, validate, token, duration_ms)
 
 
 def read_pixel(
@@ -98,12 +98,12 @@ def read_pixel(
 ) -> Answer:
     """Return the meaning of Meta's answer to a question for the pixel itself."""
 
-    def objection(content: dict[str, Any]) -> str | None:
+    def validate(content: dict[str, Any]) -> str | None:
         if str(content.get("id")) != pixel_id:
             return "Meta did not answer for this pixel"
         return None
 
-    answer = _read(http_status, headers, body, objection, token, duration_ms)
+    answer = _read(http_status, headers, body, validate, token, duration_ms)
     return replace(answer, arrived=False)  # there was nothing to take
 
 
@@ -111,11 +111,11 @@ def _read(
     http_status: int,
     headers: Mapping[str, str],
     body: str,
-    objection: Callable[[dict[str, Any]], str | None],
+    validate: Callable[[dict[str, Any]], str | None],
     token: str,
     duration_ms: int,
 ) -> Answer:
-    """Read an answer; ``objection`` says what a success lacks, or None."""
+    """Read an answer; ``validate`` says what a success lacks, or None."""
     is_json, value = parse_json(body)
     content = value if isinstance(value, dict) else {}
     error = content.get("error")
@@ -124,7 +124,7 @@ def _read(
     if code is not None:  # also inside a 2xx
         answer = _read_error(code, fields)
     elif 200 <= http_status < 300 and is_json and not error:
-        answer = _read_success(objection(content))
+        answer = _read_success(validate(content))
     else:
         answer = _read_status(http_status, is_json, is_json or not body.strip(), error)
     is_accepted = answer.outcome is Outcome.ACCEPTED
@@ -148,10 +148,10 @@ def _read(
     )
 
 
-def _read_success(objection: str | None) -> Answer:
-    if not objection:
+def _read_success(error: str | None) -> Answer:
+    if not error:
         return Answer(Outcome.ACCEPTED)
-    return Answer(Outcome.TRANSIENT, "meta_down", error_message=objection, arrived=True)
+    return Answer(Outcome.TRANSIENT, "meta_down", error_message=error, arrived=True)
 
 
 def _read_error(code: int, fields: dict[str, Any]) -> Answer:
@@ -178,13 +178,13 @@ def _read_status(http_status: int, is_json: bool, is_bare: bool, error: Any) -> 
     outcome, cause = classify_status(
         http_status, is_json, is_bare=is_bare, is_oauth=is_oauth
     )
-    lack = " without an error code" if is_json else ", but not with readable JSON"
+    detail = " without an error code" if is_json else ", but not with readable JSON"
     return Answer(
         outcome,
         cause,
         error_message=_words(fields)
         or parse_text(error)
-        or f"Meta answered HTTP {http_status}{lack}",
+        or f"Meta answered HTTP {http_status}{detail}",
         # Whoever answers 3xx or 4xx did not take the request.
         arrived=not 300 <= http_status < 500,
     )

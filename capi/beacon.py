@@ -8,7 +8,7 @@ from urllib.parse import quote
 from .const import LDU_COUNTRY, LDU_STATES
 from .custom_data import read_custom_data
 from .reading import Problems, phone_like_count
-from .url import tellable_url
+from .url import sanitized_url
 
 # https://developers.facebook.com/docs/meta-pixel/reference, "Object Properties". What a
 # browser may tell of an event; everything else stays out.
@@ -48,7 +48,7 @@ def read_url(url: object) -> str | None:
     """Return a URL as it can be stored and told, or None."""
     if not isinstance(url, str) or not url.isprintable():
         return None
-    return tellable_url(url.partition("#")[0])
+    return sanitized_url(url.partition("#")[0])
 
 
 def read_page_data(data: dict[str, object]) -> dict[str, object] | None:

@@ -13,7 +13,12 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from random import SystemRandom
 from urllib.parse import unquote
 
-from .const import FLAT_COUNTRIES, MAX_FBCLID_LENGTH, SHARED_DOMAINS, SHARED_LABELS
+from .const import (
+    FLAT_COUNTRIES,
+    MAX_FBCLID_LENGTH,
+    PUBLIC_SUFFIXES,
+    SECOND_LEVEL_LABELS,
+)
 from .normalize import APPENDIX
 
 # {DOCS}/parameters/fbp-and-fbc: "90 days", for both cookies; seconds.
@@ -111,12 +116,13 @@ def cookie_domain(host: str) -> tuple[str | None, int]:
     the host's own, and 1 at least, also for an IP address: 1 is what Meta wants of a
     server that cannot tell.
 
-    Which domains are shared by strangers is known to long lists only. Here, a label
-    right below the top that is short, or a word such as ``info`` below a country's, is
-    taken for such a domain; and in most countries, where towns can be such domains,
-    nothing but ``www`` is cut off a host. A domain thus comes out too narrow now and
-    then, and its cookie still serves the host. Too broad a one would be refused by
-    browsers, or shared with strangers.
+    Which domains are shared by strangers is known to long lists only, such as the Public
+    Suffix List. Neither Python nor a library that the addon requires brings one, so the
+    rule is our own: a label right below the top that is short, or a word such as
+    ``info`` below a country's, is taken for such a domain; and in most countries, where
+    towns can be such domains, nothing but ``www`` is cut off a host. A domain thus comes
+    out too narrow now and then, and its cookie still serves the host. Too broad a one
+    would be refused by browsers, or shared with strangers.
 
     >>> cookie_domain("www.example.com"), cookie_domain("shop.example.co.uk:8069")
     (('example.com', 1), ('example.co.uk', 2))
@@ -158,7 +164,7 @@ def _labels_of(host: object) -> list[str]:
 def _is_shared(labels: list[str]) -> bool:
     """Tell whether strangers have the neighbouring names of a host."""
     return any(
-        ".".join(labels[start:]) in SHARED_DOMAINS for start in range(len(labels))
+        ".".join(labels[start:]) in PUBLIC_SUFFIXES for start in range(len(labels))
     )
 
 
@@ -167,7 +173,7 @@ def _registrable_count(labels: list[str]) -> int:
     top, second = labels[-1], labels[-2] if len(labels) > 1 else ""
     if len(top) > 2 and not top.startswith("xn--"):
         return 3 if len(second) <= 2 else 2  # uk.com
-    count = 3 if len(second) <= 3 or second in SHARED_LABELS else 2
+    count = 3 if len(second) <= 3 or second in SECOND_LEVEL_LABELS else 2
     if top in FLAT_COUNTRIES:
         return count
     return max(count, len(labels) - (labels[0] == "www"))

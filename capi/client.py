@@ -205,9 +205,8 @@ class GraphClient:
         **content: Any,
     ) -> Answer:
         """Perform one request; ``read`` makes an ``Answer`` of what comes back."""
-        objection = _object_to(pixel_id, token)
-        if objection:
-            cause, message = objection
+        if refusal := _check_credentials(pixel_id, token):
+            cause, message = refusal
             return Answer(Outcome.STOPPED, cause, error_message=message)
         started = time.monotonic()
         try:
@@ -331,7 +330,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _object_to(pixel_id: str, token: str) -> tuple[str, str] | None:
+def _check_credentials(pixel_id: str, token: str) -> tuple[str, str] | None:
     """Return the cause and the words of why no request can be made, or None."""
     if not re.fullmatch(r"[0-9]+", pixel_id or ""):
         return "pixel_id", "The pixel id is not a number"

@@ -89,7 +89,7 @@ FLAT_COUNTRIES = frozenset(
     "ae at au be ca ch cl cn cz de dk ee es eu fi fr gr ie io li lt lu lv me mx nl nz pt"
     " se sg si sk tr uk za".split()
 )
-SHARED_LABELS = frozenset(
+SECOND_LEVEL_LABELS = frozenset(
     """
     agric aland asso avoues brand conf fhsk geek gouv govt greta grondar health
     huissier-justice info kiwi komforb kommunalforbund komvux lanbib maori name
@@ -98,7 +98,7 @@ SHARED_LABELS = frozenset(
 )
 # Domains of companies that give each customer a name below them, and some that are
 # divided once more.
-SHARED_DOMAINS = frozenset(
+PUBLIC_SUFFIXES = frozenset(
     """
     africa.com amazonaws.com app.github.dev appspot.com awsapprunner.com azurefd.net
     azurewebsites.net blogspot.com cleverapps.io cloudapp.azure.com cloudapp.net

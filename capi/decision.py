@@ -143,7 +143,7 @@ class _Case:
 
     def _stopped(self) -> Decision:
         """The cause is not in the events: they are held."""
-        return Decision(self._all_due(self.now), self._stop())
+        return Decision(self._all_due(self.now), self._stopped_pixel())
 
     def _still_stopped(self) -> Decision:
         """What is said while the pixel is stopped tells nothing of the events.
@@ -159,7 +159,7 @@ class _Case:
         seconds = self.answer.retry_after or min(default, MAX_DEFAULT_WAIT)
         until = self.now + math.ceil(seconds)
         cause = self.pixel.cause if self.pixel.is_stopped else self.answer.cause
-        pixel = replace(self._fail(), wait_until=until, cause=cause)
+        pixel = replace(self._failing(), wait_until=until, cause=cause)
         return Decision(self._all_due(until), pixel)
 
     def _refused(self) -> Decision:
@@ -181,7 +181,7 @@ class _Case:
         if not coming:
             return self._postpone_alone() if self.is_alone else self._split()
         due = {change.ids[0]: change.next_attempt_at or 0 for change in coming}
-        changes = self._same(
+        changes = self._grouped(
             lambda event: event.due_at(due.get(event.id, self.now), self.answer.cause)
         )
         return Decision(changes, pixel, more=len(due) < len(self.batch))
@@ -204,7 +204,9 @@ class _Case:
         first = event.first_refusal_id or self.attempt_id
         if self._confirms_doubt():
             change = event.due_at(self.now, self.answer.cause, counts=True)
-            return Decision((replace(change, first_refusal_id=first),), self._stop())
+            return Decision(
+                (replace(change, first_refusal_id=first),), self._stopped_pixel()
+            )
         return self._doubt(first_refusal_id=first)
 
     def _unknown(self) -> Decision:
@@ -221,7 +223,7 @@ class _Case:
             return Decision((change,), self.pixel, more=True)
         if self._confirms_doubt() or self.pixel.is_failing:
             change = replace(self._retry(event), is_unknown=True)
-            return Decision((change,), replace(self._fail(), doubt=None))
+            return Decision((change,), replace(self._failing(), doubt=None))
         return self._doubt(is_unknown=True)
 
     def _transient(self) -> Decision:
@@ -231,12 +233,14 @@ class _Case:
         )
         if not self.is_alone:
             if is_again:
-                return replace(self._split(), pixel=self._fail())
+                return replace(self._split(), pixel=self._failing())
             return self._postpone()
         if is_again:
             return self._postpone_alone()
         (event,) = self.batch
-        return Decision((self._retry(event),), self._fail(), more=self._begins())
+        # Trouble may begin here: one other request tells whose it is.
+        more = not self.pixel.is_failing
+        return Decision((self._retry(event),), self._failing(), more=more)
 
     # ----------------------------------------------------------- what can be done
 
@@ -246,7 +250,7 @@ class _Case:
         The mark is on the rows, so that a worker that dies takes no knowledge along.
         """
         part_of = {id_: min(half) for half in halves(self.ids) for id_ in half}
-        changes = self._same(
+        changes = self._grouped(
             lambda event: Change(
                 (event.id,),
                 cause=self.answer.cause,
@@ -266,11 +270,12 @@ class _Case:
         """Send the batch again, as it is, in a while."""
         is_part = any(event.isolation_part is not None for event in self.batch)
         least = self.now - self.failing_since if is_part else 0
-        changes = self._same(
+        changes = self._grouped(
             lambda event: self._retry(event, counts=not is_part, least=least)
         )
         # If the other part is taken, this one is known to be the bad one.
-        return Decision(changes, self._fail(), more=is_part or self._begins())
+        more = is_part or not self.pixel.is_failing
+        return Decision(changes, self._failing(), more=more)
 
     def _postpone_alone(self) -> Decision:
         """Let this event wait by itself: the others are taken."""
@@ -302,7 +307,7 @@ class _Case:
             and (doubt.error_subcode or 0) == (self.answer.error_subcode or 0)
         )
 
-    def _stop(self) -> Pixel:
+    def _stopped_pixel(self) -> Pixel:
         stopped_at = self.pixel.stopped_at
         return Pixel(
             stopped_at=self.now if stopped_at is None else stopped_at,
@@ -312,11 +317,7 @@ class _Case:
             cause=self.answer.cause,
         )
 
-    def _begins(self) -> bool:
-        """Tell whether trouble begins here: one other request tells whose it is."""
-        return not self.pixel.is_failing
-
-    def _fail(self) -> Pixel:
+    def _failing(self) -> Pixel:
         """Return the pixel with the trouble that began now, or goes on."""
         return replace(
             self.pixel, failing_since=self.failing_since, cause=self.answer.cause
@@ -335,9 +336,9 @@ class _Case:
         return event.due_at(due, self.answer.cause, counts=counts)
 
     def _all_due(self, at: int) -> tuple[Change, ...]:
-        return self._same(lambda event: event.due_at(at, self.answer.cause))
+        return self._grouped(lambda event: event.due_at(at, self.answer.cause))
 
-    def _same(self, change: Callable[[Claimed], Change]) -> tuple[Change, ...]:
+    def _grouped(self, change: Callable[[Claimed], Change]) -> tuple[Change, ...]:
         """Return the events' changes, the like ones together."""
         ids: dict[Change, list[int]] = {}
         for event in self.batch:

@@ -100,7 +100,7 @@ class Run:
     sent: int
     retry_at: int | None = None
     # Time ran out while others were due.
-    is_cut: bool = False
+    is_interrupted: bool = False
     answers: tuple[Answer, ...] = ()
 
 
@@ -139,7 +139,7 @@ def send_batch(
 def _ask(
     outbox: Outbox, sender: Sender | Answer, batch: Sequence[Claimed], clock: Clock
 ) -> tuple[int, Answer]:
-    """Make the request, the log told before and after; return its number and answer."""
+    """Make the request, logged before and after; return its number and its answer."""
     if isinstance(sender, Answer):
         return 0, sender
     attempt_id = outbox.announce(batch, clock())
@@ -228,7 +228,7 @@ def deliver(
         return runs[-1]
 
     def is_due_soon(run: Run) -> bool:
-        if run.is_cut or run.retry_at is None:
+        if run.is_interrupted or run.retry_at is None:
             return False
         return run.retry_at - clock() <= _MAX_SLEEP
 
@@ -248,7 +248,7 @@ def deliver(
     )
     retrying(drain)
     last = runs[-1]
-    return Run(sum(run.sent for run in runs), last.retry_at, last.is_cut)
+    return Run(sum(run.sent for run in runs), last.retry_at, last.is_interrupted)
 
 
 def _drain(send: Callable[[], Step], should_stop: Callable[[], bool]) -> Run:
@@ -257,7 +257,7 @@ def _drain(send: Callable[[], Step], should_stop: Callable[[], bool]) -> Run:
     step = Step(more=True)
     while step.more:
         if should_stop():
-            return Run(sent, retry_at, is_cut=True)
+            return Run(sent, retry_at, is_interrupted=True)
         step = send()
         sent += step.sent
         if step.retry_at is not None:

@@ -58,15 +58,17 @@ _CAPTIONS = frozenset(
 _MAX_ADDRESSES = 20
 
 
-def read_emails(value: object) -> list[str]:
-    """Return the addresses of a text in lower case.
+def normalize_emails(value: object) -> list[str]:
+    """Return the addresses of a text, each trimmed and in lower case.
 
-    None if an address may have been torn apart, or the text holds something that looks
-    like an address and is none.
+    Dots and ``+tags`` stay, also for Gmail, and so do international domains. What people
+    and programs put around addresses is left out: ``mailto:``, a display name with the
+    address in angle brackets, the comma after it. There are none if an address may have
+    been torn apart, or the text holds something that looks like an address and is none.
 
-    >>> read_emails("E-Mail: jane@example.com (privat) oder joe@example.com")
+    >>> normalize_emails("E-Mail: Jane@Example.com (privat) oder joe@example.com,")
     ['jane@example.com', 'joe@example.com']
-    >>> read_emails("ja ne@example.com"), read_emails("jane@127.0.0.1")
+    >>> normalize_emails("ja ne@example.com"), normalize_emails("jane@127.0.0.1")
     ([], [])
     """
     text = compatible(value)

@@ -20,9 +20,9 @@ from .const import (
     MAX_NAME_LENGTH,
     MESSAGING_CHANNELS,
 )
+from .countries import normalize_country
 from .custom_data import read_custom_data, read_json
 from .errors import InvalidParameter
-from .normalize import normalize_country
 from .reading import (
     Problems,
     has_email,

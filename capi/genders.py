@@ -31,11 +31,13 @@ _GENDERS = dict.fromkeys(_FEMALE.split(), "f") | dict.fromkeys(_MALE.split(), "m
 _AROUND = " .,:;!()[]\"'"
 
 
-def gender_of(value: object) -> str | None:
-    """Return ``f`` or ``m``; None for all else, such as a title for either.
+def normalize_gender(value: object) -> str | None:
+    """Return ``f`` or ``m``, from the initial, the word or a title; None for all else.
 
-    >>> gender_of("Frau"), gender_of("Sr.ª"), gender_of("Sr(a)."), gender_of("Mr/Mrs")
-    ('f', 'f', None, None)
+    A title for either, such as ``Mr/Mrs`` or ``Sr(a)``, is neither.
+
+    >>> normalize_gender("Frau"), normalize_gender("Sr.ª"), normalize_gender("Mr/Mrs")
+    ('f', 'f', None)
     """
     # Arabic words can be stretched.
     words = compatible(value).replace("\u0640", "").strip(_AROUND).split()

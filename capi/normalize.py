@@ -15,13 +15,8 @@ import hashlib
 import re
 from datetime import date, datetime
 
-from .countries import country_code
 from .dates import read_day
-from .emails import read_emails
-from .genders import gender_of
-from .phone import read_phones
 from .places import state_code
-from .postcodes import national_code
 from .text import clean, compatible, squeeze
 
 EMPTY_DIGEST = hashlib.sha256(b"").hexdigest()
@@ -75,63 +70,6 @@ def normalize_digest(text: str) -> str | None:
     if not match or match[1].lower() == EMPTY_DIGEST:
         return None
     return match[1].lower() + (match[2] or "")
-
-
-def normalize_emails(value: str) -> list[str]:
-    """Return the addresses of a text, each trimmed and in lower case.
-
-    Dots and ``+tags`` stay, also for Gmail, and so do international domains. What people
-    and programs put around addresses is left out: ``mailto:``, a display name with the
-    address in angle brackets, the comma after it. Whatever else is no list of
-    addresses is dropped, not repaired.
-
-    >>> normalize_emails("  John_Smith@Gmail.com ")
-    ['john_smith@gmail.com']
-    >>> normalize_emails("Jane <jane@example.com>; joe@example.com,")
-    ['jane@example.com', 'joe@example.com']
-    >>> normalize_emails("jane@@example.com")
-    []
-    """
-    return read_emails(value)
-
-
-def normalize_email(value: str) -> str | None:
-    """Return the first address of a text; see ``normalize_emails``."""
-    return next(iter(normalize_emails(value)), None)
-
-
-def normalize_phones(value: str, country: str | None = None) -> list[str]:
-    """Return the numbers of a text, each the digits of its international form.
-
-    :param country: ISO 3166-1 alpha-2 of the country to read a national number in.
-        Without one, only a number that tells its country is readable.
-
-    The trunk zero, the extension and the words around a number are no part of it. A
-    number that begins with ``+`` or ``00`` and stands alone need only be of a possible
-    length, because the library may not yet know a new range; any other has to be valid.
-
-    Digits that are a valid number when a country code is read into them are read so,
-    where people would dial a zero before a national number. Where they would not, as in
-    the US, such digits are dropped unless they are grouped as one of the two is: a guess
-    would give a hash that looks right and matches somebody else.
-
-    >>> normalize_phones("+1 (650) 555-1212")
-    ['16505551212']
-    >>> normalize_phones("030 901820 Apparat 15, mobil 0171 1234567", "DE")
-    ['4930901820', '491711234567']
-    >>> normalize_phones("030 901820")
-    []
-    """
-    return read_phones(value, country)
-
-
-def normalize_phone(value: str, country: str | None = None) -> str | None:
-    """Return the first number of a text; see ``normalize_phones``.
-
-    >>> normalize_phone("+49 (0)30 901820") == normalize_phone("030 / 901820", "DE")
-    True
-    """
-    return next(iter(normalize_phones(value, country)), None)
 
 
 def normalize_name(value: str) -> str | None:
@@ -191,39 +129,6 @@ def normalize_state(value: str, country: str | None = None) -> str | None:
     return normalize_name(_STATE_PREFIX.sub("", text))
 
 
-def normalize_zip(value: str, country: str | None = None) -> str | None:
-    """Return a postal code in lower case, its letters and digits only.
-
-    :param country: ISO 3166-1 alpha-2, in any case. A US code is cut to five digits;
-        without a country, only one of five and four digits is taken for a US one. A
-        country's prefix (``D-``) is left out unless it is official, and a zero that a
-        spreadsheet has taken from the front is put back.
-
-    Meta's libraries cut every country's code at its dash, which leaves ``00`` of the
-    Polish ``00-950``; its document says to leave the dash out.
-
-    >>> normalize_zip("94035-1234", "US"), normalize_zip("00-950", "PL")
-    ('94035', '00950')
-    >>> normalize_zip("M1 1AE"), normalize_zip("D-10115", "DE")
-    ('m11ae', '10115')
-    """
-    code = country.strip().lower() if country else None
-    return national_code(compatible(value), code)
-
-
-def normalize_country(value: str | None) -> str | None:
-    """Return the ISO 3166-1 alpha-2 code of a country in lower case.
-
-    It may be given as that, as alpha-3, or by its name in one of some fifty languages.
-
-    >>> normalize_country(" US "), normalize_country("United States")
-    ('us', 'us')
-    >>> normalize_country("Deutschland"), normalize_country("Narnia")
-    ('de', None)
-    """
-    return country_code(value)
-
-
 def normalize_birth_date(value: str | date, country: str | None = None) -> str | None:
     """Return a birthday as ``YYYYMMDD``, between 1900 and today.
 
@@ -245,17 +150,6 @@ def normalize_birth_date(value: str | date, country: str | None = None) -> str |
     if born is None or not date(1900, 1, 1) <= born <= date.today():
         return None
     return f"{born:%Y%m%d}"
-
-
-def normalize_gender(value: str) -> str | None:
-    """Return ``f`` or ``m``, from the initial, the word or a title.
-
-    A title for either, such as ``Mr/Mrs`` or ``Sr(a)``, is neither.
-
-    >>> normalize_gender("Female"), normalize_gender("Mr."), normalize_gender("other")
-    ('f', 'm', None)
-    """
-    return gender_of(value)
 
 
 def normalize_external_id(value: str) -> str | None:

@@ -51,12 +51,24 @@ _MEXICAN_MOBILE = re.compile(r"521([0-9]{10})")
 _MEXICAN_DIALLED = re.compile(r"(?:01|04[45])([0-9]{10})")
 
 
-def read_phones(value: object, country: str | None = None) -> list[str]:
-    """Return the numbers that a text tells, in order, each as digits with country code.
+def normalize_phones(value: object, country: str | None = None) -> list[str]:
+    """Return the numbers of a text, each the digits of its international form.
 
-    :param country: ISO 3166-1 alpha-2 of the country to read a national number in
+    :param country: ISO 3166-1 alpha-2 of the country to read a national number in.
+        Without one, only a number that tells its country is readable.
 
-    >>> read_phones("030 901820 App. 15 / +44 7911 123456 (mobile)", "DE")
+    The trunk zero, the extension and the words around a number are no part of it. A
+    number that begins with ``+`` or ``00`` and stands alone need only be of a possible
+    length, because the library may not yet know a new range; any other has to be valid.
+
+    Digits that are a valid number when a country code is read into them are read so,
+    where people would dial a zero before a national number. Where they would not, as in
+    the US, such digits are dropped unless they are grouped as one of the two is: a guess
+    would give a hash that looks right and matches somebody else.
+
+    >>> normalize_phones("+1 (650) 555-1212"), normalize_phones("030 901820")
+    (['16505551212'], [])
+    >>> normalize_phones("030 901820 App. 15 / +44 7911 123456 (mobile)", "DE")
     ['4930901820', '447911123456']
     """
     text = _EXPORTED.sub("", compatible(value))

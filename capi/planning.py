@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from .const import MAX_EVENTS
 from .schedule import window_closes_at
@@ -26,7 +25,7 @@ def plan(pixel: Pixel, now: int, *, by_hand: bool = False) -> Plan | None:
         return None
     if pixel.is_stopped:
         is_time = pixel.next_probe_at is not None and pixel.next_probe_at <= now
-        return replace(one, order=Order.LONGEST_DUE, is_probe=True) if is_time else None
+        return Plan(1, Order.LONGEST_DUE, is_probe=True) if is_time else None
     since = pixel.failing_since
     if pixel.doubt or (since is not None and since <= now - FAILING_LONG):
         return one

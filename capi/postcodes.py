@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .text import compatible
+
 _NO_CODE = re.compile(r"[^0-9a-z]")
 _FIVE = re.compile(r"[0-9]{5}")
 _ZIP_PLUS_4 = re.compile(r"[0-9]{9}")
@@ -106,20 +108,26 @@ _FORMS = {
 }
 
 
-def national_code(text: str, country: str | None) -> str | None:
-    """Return a code as letters and digits, or None.
+def normalize_zip(value: str, country: str | None = None) -> str | None:
+    """Return a postal code in lower case, its letters and digits only, or None.
 
-    :param text: in lower case, its digits those of ASCII
-    :param country: in lower case
+    :param country: ISO 3166-1 alpha-2, in any case. A US code is cut to five digits;
+        without a country, only one of five and four digits is taken for a US one. A
+        country's prefix (``D-``) is left out unless it is official, and a zero that a
+        spreadsheet has taken from the front is put back.
 
-    >>> national_code("se-111 22", "se"), national_code("lv-1010", "lv")
+    Meta's libraries cut every country's code at its dash, which leaves ``00`` of the
+    Polish ``00-950``; its document says to leave the dash out.
+
+    >>> normalize_zip("SE-111 22", "SE"), normalize_zip("lv-1010", "LV")
     ('11122', 'lv1010')
-    >>> national_code("2134", "us"), national_code("00901-1234", "pr")
+    >>> normalize_zip("2134", "US"), normalize_zip("00901-1234", "pr")
     ('02134', '00901')
-    >>> national_code("75001 paris cedex 08", "fr"), national_code("keine", "de")
+    >>> normalize_zip("75001 Paris Cedex 08", "FR"), normalize_zip("keine", "de")
     ('75001', None)
     """
-    text = _REMARK.sub("", text)
+    country = country.strip().lower() if country else None
+    text = _REMARK.sub("", compatible(value))
     text = _LABEL.sub("", _EXPORTED.sub("", text.strip()))
     text = _of_place(_without_prefix(text, country), country)
     code = _NO_CODE.sub("", text)

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from .const import LDU_COUNTRY, LDU_STATES
+from .countries import normalize_country
 from .event import ServerEvent
-from .normalize import normalize_country, normalize_name, normalize_state
+from .normalize import normalize_name, normalize_state
 from .places import US_STATES
 
 Mode = Literal["off", "always", "state"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 # What people and programs write into a field that they have to fill in.
 EMPTY_WORDS = frozenset(
@@ -89,6 +90,15 @@ def _only_letters(text: str, digits: bool) -> str:
     return "".join(
         char for char in text if is_letter(char) or (digits and char.isnumeric())
     )
+
+
+def codes_by_name(names: Mapping[str, str]) -> dict[str, str]:
+    """Return a code for each name, of the names for each code, separated by spaces.
+
+    >>> codes_by_name({"gb": "uk britain", "nl": "holland"})
+    {'uk': 'gb', 'britain': 'gb', 'holland': 'nl'}
+    """
+    return {name: code for code, alike in names.items() for name in alike.split()}
 
 
 def fold(text: str) -> str:

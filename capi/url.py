@@ -55,14 +55,14 @@ _PERSONAL_ALONE = frozenset("city name".split())
 _PERSONAL_ENDS = ("email", "password", "token")
 
 
-def tellable_url(url: object) -> str | None:
+def sanitized_url(url: object) -> str | None:
     """Return what can be told of a URL that nobody has given on purpose, or None.
 
     It is no longer than Meta's parameters may be here, and names nobody.
 
-    >>> tellable_url("https://shop.example/my/orders/7?access_token=x&page=2")
+    >>> sanitized_url("https://shop.example/my/orders/7?access_token=x&page=2")
     'https://shop.example/my/orders/7?page=2'
-    >>> tellable_url("android-app://com.instagram.android") is None
+    >>> sanitized_url("android-app://com.instagram.android") is None
     True
     """
     if not isinstance(url, str) or not _PAGE.match(url) or _CONTROL.search(url):

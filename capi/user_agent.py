@@ -30,72 +30,34 @@ _BROWSER = (
 )
 # Of the browser inside an app; "; wv)" is said by those of Android, whatever the app.
 _IN_APP = (
-    *(
-        "fban/",
-        "fbav/",
-        "fb_iab/",
-        "instagram ",
-        "barcelona ",
-        "whatsapp/",
-        "[pinterest/",
-    ),
-    *(
-        "musical_ly",
-        "trill_",
-        "bytedancewebview",
-        "snapchat/",
-        "[linkedinapp]",
-        "line/",
-    ),
-    *("twitter for ", "micromessenger/", "telegram-", "(inapp;", "gsa/", "; wv)"),
+    *("fban/", "fbav/", "fb_iab/", "instagram ", "barcelona ", "whatsapp/"),
+    *("[pinterest/", "musical_ly", "trill_", "bytedancewebview", "snapchat/"),
+    *("[linkedinapp]", "line/", "twitter for ", "micromessenger/", "telegram-"),
+    *("(inapp;", "gsa/", "; wv)"),
 )
 _MOBILE = ("mobile", "android", "iphone", "ipad", "midp", "opera mini", "blackberry")
 _PROGRAM = (
     # What such a program does.
-    *(
-        "analyz",
-        "analyser",
-        "archiver",
-        "audit",
-        "crawl",
-        "diagnos",
-        "expand",
-        "extract",
-    ),
-    *("feedfetch", "feedly", "fetch", "harvest", "httrack", "inspect", "insights"),
-    *("lighthouse", "linkcheck", "measurement", "mediapartners", "mixnode", "monitor"),
-    *("parser", "preview", "research", "resolver", "scrape", "scraping", "screenshot"),
-    *("slurp", "snippet", "spider", "synthetic", "transcoder", "uptime", "validat"),
-    *("watcher", "webthumb"),
+    *("analyz", "analyser", "archiver", "audit", "crawl", "diagnos", "expand"),
+    *("extract", "feedfetch", "feedly", "fetch", "harvest", "httrack", "inspect"),
+    *("insights", "lighthouse", "linkcheck", "measurement", "mediapartners", "mixnode"),
+    *("monitor", "parser", "preview", "research", "resolver", "scrape", "scraping"),
+    *("screenshot", "slurp", "snippet", "spider", "synthetic", "transcoder", "uptime"),
+    *("validat", "watcher", "webthumb"),
     # How it is made.
-    *(
-        "aiohttp",
-        "axios/",
-        "curl/",
-        "cypress/",
-        "electron-fetch",
-        "go-http",
-        "headless",
-    ),
-    *("http-client", "httpclient", "httpx/", "libwww-perl", "node-", "okhttp"),
-    *("phantomjs", "playwright", "puppeteer", "python", "scrapy", "selenium"),
+    *("aiohttp", "axios/", "curl/", "cypress/", "electron-fetch", "go-http"),
+    *("headless", "http-client", "httpclient", "httpx/", "libwww-perl", "node-"),
+    *("okhttp", "phantomjs", "playwright", "puppeteer", "python", "scrapy", "selenium"),
     *("webdriver", "wget", "winhttp", "wkhtmlto"),
     # Meta's own; and services that say nothing else.
     *("externalhit", "facebookcatalog", "meta-external", "meta-webindexer"),
     *("bytespider", "catchpoint", "dareboost", "datadog", "datanyze", "debugbear"),
-    *(
-        "ghost inspector",
-        "gomez",
-        "gtmetrix",
-        "iplabel",
-        "mshots",
-        "neustar",
-        "pingdom",
-    ),
-    *("ptst", "site24x7", "siteimprove", "skypeuripreview", "statuscake", "whatweb"),
-    *("adsense", "google favicon", "google search console", "google web", "googledocs"),
-    *("googleimageproxy", "googlemessages", "googleother", "googlesites", "googleweb"),
-    *("claude-", "claude/", "chatgpt", "gptbot", "manus-user", "perplexity"),
+    *("ghost inspector", "gomez", "gtmetrix", "iplabel", "mshots", "neustar"),
+    *("pingdom", "ptst", "site24x7", "siteimprove", "skypeuripreview", "statuscake"),
+    *("whatweb", "adsense", "google favicon", "google search console", "google web"),
+    *("googledocs", "googleimageproxy", "googlemessages", "googleother", "googlesites"),
+    *("googleweb", "claude-", "claude/", "chatgpt", "gptbot", "manus-user"),
+    *("perplexity",),
 )
 # What a phone or tablet is called can be any word: "Android 6.0; POWER BOT Build/MRA58K".
 _MODEL = re.compile(

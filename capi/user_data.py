@@ -16,19 +16,24 @@ from typing import Any
 from . import normalize
 from .browser import is_browser_id
 from .const import BROAD_USER_DATA, MAX_VALUES
-from .countries import COUNTRIES
+from .countries import COUNTRIES, normalize_country
+from .emails import normalize_emails
 from .errors import InvalidParameter
+from .genders import normalize_gender
+from .phone import normalize_phones
+from .postcodes import normalize_zip
 from .reading import Problems, is_absent, read_mapping, read_number, read_text, shown
+from .text import codes_by_name
 
 Normalizer = Callable[[Any], str | list[str] | None]
 
 _NORMALIZERS: dict[str, Normalizer] = {
-    "em": normalize.normalize_emails,
+    "em": normalize_emails,
     "fn": normalize.normalize_name,
     "ln": normalize.normalize_name,
-    "ge": normalize.normalize_gender,
+    "ge": normalize_gender,
     "ct": normalize.normalize_city,
-    "country": normalize.normalize_country,
+    "country": normalize_country,
     "external_id": normalize.normalize_external_id,
     # Not documented, but hashed like this by Meta's own libraries.
     "dobd": partial(normalize.normalize_number, least=1, most=31, digits=2),
@@ -41,33 +46,23 @@ _NORMALIZERS: dict[str, Normalizer] = {
 _COUNTRY_OF_DIGEST = {normalize.sha256(country): country for country in COUNTRIES}
 
 # What Meta's libraries and its Pixel call some of the keys.
-_OTHER_NAMES = {
-    "browser_id": "fbp",
-    "click_id": "fbc",
-    "cities": "ct",
-    "city": "ct",
-    "country_code": "country",
-    "country_codes": "country",
-    "date_of_birth": "db",
-    "dates_of_birth": "db",
-    "email": "em",
-    "emails": "em",
-    "external_ids": "external_id",
-    "first_name": "fn",
-    "first_names": "fn",
-    "gen": "ge",
-    "gender": "ge",
-    "genders": "ge",
-    "last_name": "ln",
-    "last_names": "ln",
-    "phone": "ph",
-    "phones": "ph",
-    "state": "st",
-    "states": "st",
-    "zip": "zp",
-    "zip_code": "zp",
-    "zip_codes": "zp",
-}
+_OTHER_NAMES = codes_by_name(
+    {
+        "fbp": "browser_id",
+        "fbc": "click_id",
+        "ct": "cities city",
+        "country": "country_code country_codes",
+        "db": "date_of_birth dates_of_birth",
+        "em": "email emails",
+        "external_id": "external_ids",
+        "fn": "first_name first_names",
+        "ge": "gen gender genders",
+        "ln": "last_name last_names",
+        "ph": "phone phones",
+        "st": "state states",
+        "zp": "zip zip_code zip_codes",
+    }
+)
 
 
 def by_own_names(user_data: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,9 +99,9 @@ def read_user_data(
     country = _country_of(given.get("country"))
     by_country: dict[str, Normalizer] = {
         "db": partial(normalize.normalize_birth_date, country=country),
-        "ph": partial(normalize.normalize_phones, country=country or default_country),
+        "ph": partial(normalize_phones, country=country or default_country),
         "st": partial(normalize.normalize_state, country=country),
-        "zp": partial(normalize.normalize_zip, country=country),
+        "zp": partial(normalize_zip, country=country),
     }
     user_data = {}
     for key, content in given.items():
@@ -157,7 +152,7 @@ def _country_of(value: object) -> str | None:
         return value.lower()
     problems = Problems()  # noted when its turn comes
     digests = problems.read_optional(
-        "country", _hash, "country", value, normalize.normalize_country, problems
+        "country", _hash, "country", value, normalize_country, problems
     )
     if isinstance(digests, list):
         digests = digests[0]
@@ -275,18 +270,12 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "client_user_agent": _read_unhashed,
     "fbc": _read_cookie,
     "fbp": _read_cookie,
-    "anon_id": _read_meta_id,
-    "app_user_id": _read_meta_id,
-    "ctwa_clid": _read_meta_id,
-    "fb_login_id": _read_meta_id,
-    "ig_account_id": _read_meta_id,
-    "ig_sid": _read_meta_id,
-    "lead_id": _read_meta_id,
-    "madid": _read_meta_id,
-    "page_id": _read_meta_id,
-    "page_scoped_user_id": _read_meta_id,
-    "partner_id": _read_meta_id,
-    "partner_name": _read_meta_id,
-    "subscription_id": _read_meta_id,
-    "whatsapp_business_account_id": _read_meta_id,
+    **dict.fromkeys(
+        """
+        anon_id app_user_id ctwa_clid fb_login_id ig_account_id ig_sid lead_id madid
+        page_id page_scoped_user_id partner_id partner_name subscription_id
+        whatsapp_business_account_id
+        """.split(),
+        _read_meta_id,
+    ),
 }

@@ -115,12 +115,12 @@ class TestDeliver(BaseCase):
 
     def test_out_of_time_it_says_that_others_are_due(self):
         script = Script(*[Step(more=True)] * 99, seconds=10)
-        self.assertTrue(script.deliver().is_cut)
+        self.assertTrue(script.deliver().is_interrupted)
 
     def test_another_process_goes_on_where_the_registry_has_changed(self):
         script = Script(Step(more=True))
         run = script.deliver(should_stop=lambda: script.count == 1)
-        self.assertTrue(run.is_cut)
+        self.assertTrue(run.is_interrupted)
         self.assertEqual(script.count, 1)
         script = Script(failed(5, more=True))
         script.deliver(should_stop=lambda: script.count == 1)

@@ -6,21 +6,21 @@ from datetime import date, datetime, timedelta
 from ..capi import normalize as normalize_module
 from ..capi import reading as reading_module
 from ..capi import user_data as user_data_module
+from ..capi.countries import normalize_country
+from ..capi.emails import normalize_emails
+from ..capi.genders import normalize_gender
 from ..capi.normalize import (
     is_hashed,
     normalize_birth_date,
     normalize_city,
-    normalize_country,
     normalize_digest,
-    normalize_email,
     normalize_external_id,
-    normalize_gender,
     normalize_name,
-    normalize_phone,
     normalize_state,
-    normalize_zip,
     sha256,
 )
+from ..capi.phone import normalize_phones
+from ..capi.postcodes import normalize_zip
 
 try:
     from odoo.tests import BaseCase
@@ -34,6 +34,17 @@ US_PHONE = "e323ec626319ca94ee8bff2e4c87cf613be6ea19919ed1364124e16807ab3176"
 US = "79adb2a2fce5c6ba215fe5f27f532d4e7edbac4b6a5e09e1ef3a08084a904621"
 VALERY = "08e1996b5dd49e62a4b4c010d44e4345592a863bb9f8e3976219bac29417149c"
 ZIP = "1794327a4d443904421f5ca1f3d72d0a62ba2f0770d80755ec2220fc0efb052e"
+
+
+def normalize_email(value):
+    """Return the first address of a text."""
+    return next(iter(normalize_emails(value)), None)
+
+
+def normalize_phone(value, country=None):
+    """Return the first number of a text."""
+    return next(iter(normalize_phones(value, country)), None)
+
 
 # Digests printed in Meta's documents, and those on which its libraries agree or which
 # follow from a rule of the documents.

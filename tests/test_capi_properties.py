@@ -14,24 +14,23 @@ from ..capi.browser import (
     public_address,
     read_fbclid,
 )
+from ..capi.countries import normalize_country
+from ..capi.emails import normalize_emails
 from ..capi.event import ServerEvent, read_event
+from ..capi.genders import normalize_gender
 from ..capi.money import allocate
 from ..capi.names import split_name
 from ..capi.normalize import (
     EMPTY_DIGEST,
     normalize_birth_date,
     normalize_city,
-    normalize_country,
-    normalize_email,
-    normalize_emails,
     normalize_external_id,
-    normalize_gender,
     normalize_name,
-    normalize_phone,
     normalize_state,
-    normalize_zip,
     sha256,
 )
+from ..capi.phone import normalize_phones
+from ..capi.postcodes import normalize_zip
 from ..capi.secret import clean_secret
 from ..capi.url import without_personal_data
 
@@ -49,6 +48,18 @@ NOW = 1_795_435_200
 DIGEST = re.compile(r"[0-9a-f]{64}")
 DIGEST_PART = re.compile(r"[0-9a-fA-F-]{,64}|[a-z_ ]*")
 HASHED_KEYS = "em ph fn ln ge db ct st zp country external_id".split()
+
+
+def normalize_email(value):
+    """Return the first address of a text."""
+    return next(iter(normalize_emails(value)), None)
+
+
+def normalize_phone(value, country=None):
+    """Return the first number of a text."""
+    return next(iter(normalize_phones(value, country)), None)
+
+
 NORMALIZERS = (
     normalize_birth_date,
     normalize_city,

@@ -4,7 +4,7 @@ import doctest
 
 from ..capi import url as url_module
 from ..capi.browser import read_fbclid
-from ..capi.url import shortened_url, tellable_url, without_personal_data
+from ..capi.url import sanitized_url, shortened_url, without_personal_data
 
 try:
     from odoo.tests import BaseCase
@@ -185,7 +185,7 @@ class TestTellableUrl(BaseCase):
             f"https://shop.example/a?fbclid={self.CLICK}{'&a=1' * 3000}",
         ):
             with self.subTest(url):
-                told = tellable_url(url)
+                told = sanitized_url(url)
                 self.assertLessEqual(len(told), 2048)
                 self.assertEqual(read_fbclid(told), self.CLICK)
                 self.assertEqual(told.count("fbclid"), 1)
@@ -196,7 +196,7 @@ class TestTellableUrl(BaseCase):
             "HTTP://shop.example/?%20&&=#",
             "http://a/é?ü",
         ):
-            self.assertEqual(tellable_url(url), url)
+            self.assertEqual(sanitized_url(url), url)
 
     def test_what_is_no_page_is_left_out(self):
         for url in (
@@ -212,4 +212,4 @@ class TestTellableUrl(BaseCase):
             "https://" + "h" * 3000,
         ):
             with self.subTest(url):
-                self.assertIsNone(tellable_url(url))
+                self.assertIsNone(sanitized_url(url))

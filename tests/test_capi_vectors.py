@@ -7,21 +7,30 @@ import doctest
 import phonenumbers
 from babel import Locale
 
-from ..capi import countries, dates, emails, names, phone, places, postcodes, text
-from ..capi.countries import COUNTRIES
+from ..capi import (
+    countries,
+    dates,
+    emails,
+    genders,
+    names,
+    phone,
+    places,
+    postcodes,
+    text,
+)
+from ..capi.countries import COUNTRIES, normalize_country
+from ..capi.emails import normalize_emails
+from ..capi.genders import normalize_gender
 from ..capi.names import split_name
 from ..capi.normalize import (
     normalize_birth_date,
     normalize_city,
-    normalize_country,
-    normalize_emails,
-    normalize_gender,
     normalize_name,
-    normalize_phones,
     normalize_state,
-    normalize_zip,
 )
+from ..capi.phone import normalize_phones
 from ..capi.places import CA_PROVINCES, US_STATES
+from ..capi.postcodes import normalize_zip
 
 try:
     from odoo.tests import BaseCase
@@ -532,7 +541,17 @@ class TestVectors(BaseCase):
         print(f"vectors, {key}: {count} tried")
 
     def test_the_examples_in_the_docstrings_hold(self):
-        for module in (countries, dates, emails, names, phone, places, postcodes, text):
+        for module in (
+            countries,
+            dates,
+            emails,
+            genders,
+            names,
+            phone,
+            places,
+            postcodes,
+            text,
+        ):
             with self.subTest(module=module.__name__):
                 self.assertEqual(doctest.testmod(module).failed, 0)
 

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
-from ..capi.normalize import normalize_country, normalize_state
+from ..capi.countries import normalize_country
+from ..capi.normalize import normalize_state
 from ..models.settings import setting
 from .common import MetaCapiCase
 

@@ -107,7 +107,7 @@ class MetaCapiDelivery(models.AbstractModel):
             deadline=deadline,
             should_stop=self._is_registry_outdated,
         )
-        if run.is_cut:
+        if run.is_interrupted:
             jobs._schedule(pixel_id, delay=0)
         elif run.retry_at is not None:
             ahead = max(run.retry_at - jobs._now(), 0)

@@ -14,7 +14,7 @@ from ...capi.causes import cause_of_field
 from ...capi.event import ServerEvent, read_event
 from ...capi.privacy import limit_data_use
 from ...capi.reading import Problems, is_absent, read_mapping, start_of
-from ...capi.url import tellable_url
+from ...capi.url import sanitized_url
 from ...capi.user_agent import kind_of_browser
 from ...capi.user_data import by_own_names, needs_country
 from ...capi.weaknesses import weaknesses
@@ -287,8 +287,8 @@ class EventBuilder:
             "event_id": subject.event_id,
             "custom_data": subject.custom_data,
             "action_source": "website" if subject.website or browser else None,
-            "event_source_url": tellable_url(page_url),
-            "referrer_url": tellable_url(browser.get("referrer_url")),
+            "event_source_url": sanitized_url(page_url),
+            "referrer_url": sanitized_url(browser.get("referrer_url")),
         }.items():
             if is_absent(parameters.get(key)):
                 parameters[key] = value

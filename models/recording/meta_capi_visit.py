@@ -6,7 +6,7 @@ from odoo.http import request
 
 from ...capi import browser
 from ...capi.reading import start_of
-from ...capi.url import is_same_host, tellable_url
+from ...capi.url import is_same_host, sanitized_url
 from ...capi.user_agent import is_person
 from ..common.border import border
 from ..settings import setting
@@ -96,8 +96,8 @@ class MetaCapiVisit(models.AbstractModel):
             ),
             "client_user_agent": start_of(httprequest.user_agent.string),
             **self._cookies(),
-            "event_source_url": tellable_url(page),
-            "referrer_url": tellable_url(referrer),
+            "event_source_url": sanitized_url(page),
+            "referrer_url": sanitized_url(referrer),
         }
         return {key: value for key, value in data.items() if value}
 

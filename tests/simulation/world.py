@@ -159,7 +159,7 @@ class World:
             return
         finally:
             self.depth -= 1
-        if run.is_cut:
+        if run.is_interrupted:
             self.at(self.now, lambda: self.job(pixel_id))
         elif run.retry_at is not None and run.retry_at - self.now <= 300:
             self.at(run.retry_at, lambda: self.job(pixel_id))
