@@ -6,13 +6,14 @@ import time
 
 from psycopg2.errors import LockNotAvailable
 
+from odoo.exceptions import MissingError
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL, mute_logger
 
 from ..capi.const import DAY
-from ..capi.decision import CANCELLED, FAILED, PENDING, SENT, Order, Plan
+from ..capi.decision import CANCELLED, FAILED, PENDING, SENT, Order, Pixel, Plan
 from ..capi.schedule import window_closes_at
-from ..models.outbox.outbox import EventTable, to_datetime
+from ..models.outbox.outbox import EventTable, PixelOutbox, to_datetime
 from .common import FBC, FBP, MetaCapiCase, set_values
 from .test_outbox import PREFIX, PostgresStore
 
@@ -221,6 +222,90 @@ class TestRetentionSlices(TableCase):
             self.table.purge(self.before, 1)
             self.assertEqual([e for e in self.events if e.exists()], left)
 
+    def test_the_log_remembers_nothing_but_what_happens_once(self):
+        once = {"happens_once": True, "event_id": "once"}
+        self.event(**once)
+        events = self.env["meta.capi.event"].search([])
+        # A copy may be older than what tells copies from the others.
+        events |= self.event(**once, pixel_id=OTHER)
+        set_values(events, state=SENT, create_date=to_datetime(NOW - 900 * DAY))
+        self.table.purge(self.before, 10)
+        remembered = self.env["meta.capi.once"].search([])
+        self.assertEqual(remembered.mapped("event_id"), ["once"])
+
+    def test_a_request_goes_when_it_is_old_and_the_last_of_its_events_is_gone(self):
+        begin = self.env["meta.capi.attempt"]._begin
+        long_ago = to_datetime(NOW - 300 * DAY)
+        event, other = self.events[:2]
+        waiting = self.event(create_date=long_ago)
+        shared = begin(self.pixel_id, [event.id, waiting.id], long_ago)
+        recent = begin(self.pixel_id, [event.id], to_datetime(NOW))
+        old = begin(self.pixel_id, [event.id, other.id], long_ago)
+        # They are read from what is kept in memory, if that is not put away.
+        self.assertTrue(event.state and old.event_count)
+        self.table.purge(self.before, 10)
+        self.assertEqual((shared + recent + old).exists(), shared + recent)
+        for gone, name in ((event, "state"), (old, "event_count")):
+            with self.assertRaises(MissingError):
+                gone[name]
+
+
+@tagged("post_install", "-at_install")
+class TestCopies(TableCase):
+    """What tells that Meta may have an event."""
+
+    def test_the_browser_s_purchase_is_a_copy_of_the_server_s_and_of_nothing_else(self):
+        order = self.order()
+        about = {"res_model": order._name, "res_id": order.id}
+        purchase = self.event(event_name="Purchase", **about)
+        other = self.event(event_name="Contact", **about)
+        ids = [purchase.id, other.id]
+        order._meta_capi_hand_out_purchase()
+        self.assertEqual(self.table.first_copies(ids), {})
+        self.env["meta.capi.browser"]._note_purchase_sent(order)
+        self.assertEqual(self.table.first_copies(ids).keys(), {purchase.id})
+
+
+@tagged("post_install", "-at_install")
+class TestPixelRow(TableCase):
+    """What a delivery reads of its pixel."""
+
+    def setUp(self):
+        super().setUp()
+        self.pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
+        self.outbox = self.pixel._outbox(self.pixel_id)
+
+    def read(self, **values):
+        self.pixel.write(values)
+        self.env.flush_all()
+        return self.outbox.pixel()
+
+    def test_its_state_tells_whether_it_is_stopped_whatever_else_is_left(self):
+        self.assertTrue(self.read(state="stopped", stopped_at=False).is_stopped)
+        self.assertFalse(
+            self.read(state="running", stopped_at=to_datetime(NOW)).is_stopped
+        )
+
+    def test_a_doubt_goes_with_the_event_that_it_is_about(self):
+        for state, event in self.in_each_state().items():
+            doubt = {"event_id": event.id, "error_code": 100, "error_subcode": None}
+            with self.subTest(state):
+                found = self.read(doubt=doubt).doubt
+                self.assertEqual(
+                    found and found.event_id, state == PENDING and event.id or None
+                )
+
+    def test_a_probe_is_made_of_a_stopped_pixel_whose_time_has_come(self):
+        for state, at, is_made in (
+            ("stopped", NOW, True),
+            ("stopped", NOW + 1, False),
+            ("stopped", None, False),
+            ("running", NOW, False),
+        ):
+            self.read(state=state, next_probe_at=to_datetime(at))
+            with self.subTest(state=state, at=at):
+                self.assertEqual(self.outbox.take_probe(NOW), is_made)
+
 
 @tagged("post_install", "-at_install")
 class TestLeft(TableCase):
@@ -401,6 +486,15 @@ class TestLocks(TransactionCase):
                 )
             )
             self.assertEqual(cr.fetchone(), (1,))
+
+    def test_a_pixel_that_another_has_seen_since_we_began_is_no_error(self):
+        with self.registry.cursor() as cr:
+            cr.execute("SELECT")  # from now on it sees nothing new
+            with self.store.outbox("2") as other:
+                other.pixel()
+            env = self.env(cr=cr)
+            pixel = PixelOutbox(env, PREFIX + "2", self.store.cursor).pixel()
+        self.assertEqual(pixel, Pixel())
 
     def test_of_two_workers_one_makes_the_probe(self):
         with self.store.outbox("1") as outbox:
