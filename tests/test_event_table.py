@@ -1,5 +1,6 @@
 """Which events each statement of the outbox takes, and what it leaves on them."""
 
+import itertools
 import json
 import threading
 import time
@@ -10,8 +11,19 @@ from odoo.exceptions import MissingError
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL, mute_logger
 
+from ..capi.answer import Answer, Outcome
 from ..capi.const import DAY
-from ..capi.decision import CANCELLED, FAILED, PENDING, SENT, Order, Pixel, Plan
+from ..capi.decision import (
+    CANCELLED,
+    FAILED,
+    PENDING,
+    SENT,
+    Order,
+    Pixel,
+    Plan,
+    Wake,
+    is_woken,
+)
 from ..capi.schedule import window_closes_at
 from ..models.outbox.outbox import EventTable, PixelOutbox, to_datetime
 from .common import FBC, FBP, MetaCapiCase, set_values
@@ -244,10 +256,10 @@ class TestRetentionSlices(TableCase):
         # They are read from what is kept in memory, if that is not put away.
         self.assertTrue(event.state and old.event_count)
         self.table.purge(self.before, 10)
-        self.assertEqual((shared + recent + old).exists(), shared + recent)
         for gone, name in ((event, "state"), (old, "event_count")):
             with self.assertRaises(MissingError):
                 gone[name]
+        self.assertEqual((shared + recent + old).exists(), shared + recent)
 
 
 @tagged("post_install", "-at_install")
@@ -286,6 +298,19 @@ class TestPixelRow(TableCase):
             self.read(state="running", stopped_at=to_datetime(NOW)).is_stopped
         )
 
+    def test_what_meta_said_is_kept_with_a_pixel_that_has_trouble_and_with_no_other(
+        self,
+    ):
+        answer = Answer(Outcome.REFUSED, error_code=100, error_message="Invalid")
+        self.pixel.write({"write_date": "2020-01-01"})
+        for cause, message in (("token_expired", "Invalid"), (None, False)):
+            written = Pixel(cause=cause)
+            self.outbox.write_pixel(written, None, NOW, answer)
+            with self.subTest(cause):
+                self.assertEqual(self.outbox.pixel(), written)
+                self.assertEqual(self.pixel.error_message, message)
+                self.assertEqual(self.pixel.write_date, to_datetime(NOW))
+
     def test_a_doubt_goes_with_the_event_that_it_is_about(self):
         for state, event in self.in_each_state().items():
             doubt = {"event_id": event.id, "error_code": 100, "error_subcode": None}
@@ -305,6 +330,93 @@ class TestPixelRow(TableCase):
             self.read(state=state, next_probe_at=to_datetime(at))
             with self.subTest(state=state, at=at):
                 self.assertEqual(self.outbox.take_probe(NOW), is_made)
+
+
+@tagged("post_install", "-at_install")
+class TestWake(TableCase):
+    """Which waiting events a success makes due: see ``capi.decision.is_woken``."""
+
+    def setUp(self):
+        super().setUp()
+        self.env["meta.capi.pixel"]._get(self.pixel_id)
+        self.outbox = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
+        self.later = to_datetime(NOW + 3600)
+
+    def waiting(self, **values):
+        return self.event(**{"next_attempt_at": self.later, **values})
+
+    def woken(self, events, wake):
+        self.outbox.write_pixel(Pixel(), wake, NOW)
+        due = to_datetime(NOW)
+        return [event.next_attempt_at == due for event in events]
+
+    def test_an_event_is_woken_by_its_part_its_answers_and_when_it_was_tried(self):
+        since = NOW - 600
+        events, stories = [], []
+        for size, unknown, refusal, tried_at in itertools.product(
+            (0, 1, 2), (0, 1), (None, 6), (since - 1, since, since + 1)
+        ):
+            part = len(events) + 1 if size else None
+            events += [
+                self.waiting(
+                    isolation_part=part,
+                    unknown_count=unknown,
+                    first_refusal_id=refusal,
+                    write_date=to_datetime(tried_at),
+                )
+                for _number in range(size or 1)
+            ]
+            story = {
+                **{"isolation_part": part, "part_size": size, "unknown_count": unknown},
+                **{"first_refusal_id": refusal, "tried_at": tried_at},
+            }
+            stories += [story] * (size or 1)
+        for wake in (Wake(failing_since=since), Wake(), Wake(everything=True)):
+            with self.subTest(wake), self.env.cr.savepoint() as step:
+                expected = [is_woken(wake, **story) for story in stories]
+                self.assertEqual(self.woken(events, wake), expected)
+                step.rollback()
+                self.env.invalidate_all()
+
+    def test_only_what_waits_for_this_pixel_is_woken(self):
+        soon = to_datetime(NOW - 5)
+        events = [
+            self.waiting(),
+            self.waiting(pixel_id=OTHER),
+            self.waiting(state=FAILED),
+            self.waiting(next_attempt_at=soon),
+        ]
+        woken = self.woken(events, Wake(everything=True))
+        self.assertEqual(woken, [True, False, False, False])
+        self.assertEqual(events[-1].next_attempt_at, soon)
+
+    def test_a_part_goes_on_in_halves_the_older_first_and_a_single_event_as_it_is(self):
+        # The last ones recorded are the oldest.
+        events = [
+            self.waiting(isolation_part=1, event_time=to_datetime(NOW - number))
+            for number in range(5)
+        ]
+        alone = self.waiting(isolation_part=2, first_refusal_id=6)
+        free = self.waiting()
+        self.woken([], Wake(failing_since=NOW))
+        young, old = events[0].id, events[2].id
+        parts = [event.isolation_part for event in (*events, alone, free)]
+        self.assertEqual(parts, [young, young, old, old, old, 2, 0])
+
+    def test_of_the_same_second_those_recorded_first_are_older(self):
+        events = [
+            self.waiting(isolation_part=1, event_time=to_datetime(NOW))
+            for _number in range(3)
+        ]
+        set_values(events[0], event_name="Contact")
+        self.woken([], Wake(failing_since=NOW))
+        first, _second, last = (event.id for event in events)
+        self.assertEqual([e.isolation_part for e in events], [first, first, last])
+
+    def test_where_everything_is_woken_parts_stay_as_they_are(self):
+        events = [self.waiting(isolation_part=1) for _number in range(4)]
+        self.assertTrue(all(self.woken(events, Wake(everything=True))))
+        self.assertEqual({event.isolation_part for event in events}, {1})
 
 
 @tagged("post_install", "-at_install")
@@ -384,6 +496,9 @@ class TestLocks(TransactionCase):
             "movable": lambda table: table.movable(ids, PREFIX + "2", lock=True),
             "note_twins": lambda table: table.note_twins(PREFIX + "1", keys),
             "expire_overdue": lambda table: table.expire_overdue(NOW + 8 * DAY),
+            "_wake": lambda table: PixelOutbox(
+                table.env, PREFIX + "1", self.store.cursor
+            )._wake(Wake(everything=True), NOW - 1),
         }
 
     def table(self):
