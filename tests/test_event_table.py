@@ -4,6 +4,8 @@ import itertools
 import json
 import threading
 import time
+from dataclasses import replace
+from unittest.mock import Mock
 
 from psycopg2.errors import LockNotAvailable
 
@@ -18,6 +20,8 @@ from ..capi.decision import (
     FAILED,
     PENDING,
     SENT,
+    Change,
+    History,
     Order,
     Pixel,
     Plan,
@@ -256,10 +260,16 @@ class TestRetentionSlices(TableCase):
         # They are read from what is kept in memory, if that is not put away.
         self.assertTrue(event.state and old.event_count)
         self.table.purge(self.before, 10)
-        for gone, name in ((event, "state"), (old, "event_count")):
-            with self.assertRaises(MissingError):
-                gone[name]
+        self.assertTrue(self.is_gone(event, "state"))
+        self.assertTrue(self.is_gone(old, "event_count"))
         self.assertEqual((shared + recent + old).exists(), shared + recent)
+
+    def is_gone(self, record, name):
+        """Tell whether a field cannot be read; ``assertRaises`` empties the memory."""
+        try:
+            return record[name] and False
+        except MissingError:
+            return True
 
 
 @tagged("post_install", "-at_install")
@@ -333,6 +343,123 @@ class TestPixelRow(TableCase):
 
 
 @tagged("post_install", "-at_install")
+class TestClaim(TableCase):
+    """Which events go into one request, and in which order."""
+
+    def setUp(self):
+        super().setUp()
+        self.outbox = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
+
+    def due(self, **values):
+        return self.event(**{"next_attempt_at": to_datetime(NOW), **values})
+
+    def claim(self, limit=10, order=Order.OLDEST, chosen=None):
+        batch, more = self.outbox.claim(Plan(limit, order), NOW, chosen)
+        return [claimed.id for claimed in batch], more
+
+    def test_what_waits_for_this_pixel_is_claimed_when_it_is_due(self):
+        due = to_datetime(NOW)
+        events = self.in_each_state(next_attempt_at=due)
+        self.due(next_attempt_at=to_datetime(NOW + 1))
+        self.due(pixel_id=OTHER)
+        self.assertEqual(self.claim(), (events[PENDING].ids, False))
+
+    def test_what_a_person_chose_is_claimed_due_or_not_and_nothing_else(self):
+        later = to_datetime(NOW + 3600)
+        events = self.in_each_state(next_attempt_at=later)
+        self.due()
+        chosen = [event.id for event in events.values()]
+        self.assertEqual(self.claim(chosen=chosen), (events[PENDING].ids, False))
+        self.assertEqual(self.claim(chosen=[]), ([], False))
+
+    def test_a_request_has_one_test_code_and_one_part(self):
+        kinds = list(itertools.product((None, "TEST1", "TEST2"), (None, 1, 2)))
+        groups = [
+            [
+                self.due(test_event_code=code, isolation_part=part).id
+                for _number in range(3)
+            ]
+            for code, part in kinds
+        ]
+        everything = self.env["meta.capi.event"].browse(sum(groups, []))
+        for group, kind in zip(groups, kinds, strict=True):
+            set_values(everything, event_time=to_datetime(NOW - 5))
+            first = self.env["meta.capi.event"].browse(group[1])
+            set_values(first, event_time=to_datetime(NOW - 9))
+            with self.subTest(kind):
+                expected = [group[1], group[0], group[2]]
+                self.assertEqual(self.claim(), (expected, True))
+
+    def test_others_that_are_due_are_told_of(self):
+        for _number in range(3):
+            self.due()
+        for limit, more in ((1, True), (2, True), (3, False)):
+            claimed, is_any_left = self.claim(limit)
+            self.assertEqual((len(claimed), is_any_left), (limit, more))
+
+    def test_each_order_has_its_first(self):
+        a, b, c, d = (
+            self.due(
+                attempt_count=tries,
+                event_time=to_datetime(NOW - age),
+                next_attempt_at=to_datetime(NOW - waits),
+            ).id
+            for tries, age, waits in ((1, 30, 1), (0, 20, 3), (0, 10, 2), (0, 10, 2))
+        )
+        for order, expected in (
+            (Order.OLDEST, [a, b, c, d]),
+            (Order.LEAST_TRIED, [d, c, b, a]),
+            (Order.LONGEST_DUE, [b, d, c, a]),
+        ):
+            with self.subTest(order):
+                self.assertEqual(self.claim(order=order), (expected, False))
+
+
+@tagged("post_install", "-at_install")
+class TestHistory(TableCase):
+    """What the log tells of earlier requests."""
+
+    def setUp(self):
+        super().setUp()
+        self.outbox = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
+
+    def request(self, events, outcome=None, pixel_id=None, at=NOW):
+        attempt = self.env["meta.capi.attempt"]._begin(
+            pixel_id or self.pixel_id, events.ids, to_datetime(at)
+        )
+        attempt.outcome = outcome
+        self.env.flush_all()
+        return attempt.id
+
+    def test_the_last_success_before_a_request_vouches_for_its_pixel(self):
+        event, other = self.event(), self.event()
+        now = self.outbox.history(Mock(id=event.id, first_refusal_id=1), 10**9)
+        self.assertEqual(now, History())
+        self.request(other, "accepted", at=NOW - 9)
+        last = self.request(other, "accepted", at=NOW - 5)
+        self.request(other, "transient")
+        self.request(other, "accepted", OTHER)
+        attempt_id = self.request(event)
+        self.request(other, "accepted")
+        found = self.outbox.history(Mock(id=event.id, first_refusal_id=1), attempt_id)
+        self.assertEqual(found, History(last, NOW - 5, None))
+
+    def test_an_event_was_refused_alone_since_its_first_refusal(self):
+        event, other = self.event(), self.event()
+        self.request(event, "ambiguous")  # in a former life
+        first = self.request(event + other, "ambiguous")
+        self.request(other, "ambiguous")
+        self.request(event, "transient")
+        alone = self.request(event, "ambiguous")
+        self.request(event, "ambiguous")
+        attempt_id = self.request(event, "ambiguous")
+        claimed = Mock(id=event.id, first_refusal_id=first)
+        found = self.outbox.history(claimed, attempt_id)
+        self.assertEqual(found.refused_alone_id, alone)
+        self.assertIsNone(self.outbox.history(claimed, alone).refused_alone_id)
+
+
+@tagged("post_install", "-at_install")
 class TestWake(TableCase):
     """Which waiting events a success makes due: see ``capi.decision.is_woken``."""
 
@@ -346,6 +473,7 @@ class TestWake(TableCase):
         return self.event(**{"next_attempt_at": self.later, **values})
 
     def woken(self, events, wake):
+        self.assertTrue(all(event.next_attempt_at for event in events))
         self.outbox.write_pixel(Pixel(), wake, NOW)
         due = to_datetime(NOW)
         return [event.next_attempt_at == due for event in events]
@@ -377,6 +505,9 @@ class TestWake(TableCase):
                 self.assertEqual(self.woken(events, wake), expected)
                 step.rollback()
                 self.env.invalidate_all()
+
+    def test_the_only_one_that_waits_is_woken(self):
+        self.assertEqual(self.woken([self.waiting()], Wake()), [True])
 
     def test_only_what_waits_for_this_pixel_is_woken(self):
         soon = to_datetime(NOW - 5)
@@ -441,6 +572,46 @@ class TestLeft(TableCase):
         self.assertEqual(self.table.move(event.ids, OTHER, NOW), event.ids)
         self.assertEqual(event.pixel_id, OTHER)
         self.assert_fresh(event, NOW)
+
+    def test_an_answer_leaves_what_was_decided_and_what_meta_said(self):
+        names = (
+            *("state", "failure_reason", "cause", "next_attempt_at", "isolation_part"),
+            *("first_refusal_id", "attempt_count", "unknown_count", "sent_at"),
+        )
+        now, later = to_datetime(NOW), to_datetime(NOW + 60)
+        said = {
+            **{"http_status": 500, "fbtrace_id": "T", "error_code": 9},
+            **{"error_subcode": 8, "error_message": "Alas"},
+        }
+        answer = Answer(Outcome.UNKNOWN, body="{}", **said)
+        for change, expected in (
+            (
+                Change((), PENDING, None, "off", NOW + 60, 3, 4, True, True),
+                (PENDING, False, "off", later, 3, 4, 8, 4, False),
+            ),
+            (
+                Change((), PENDING),
+                (PENDING, False, False, False, 0, 0, 7, 3, False),
+            ),
+            (
+                Change((), FAILED, "invalid", "currency"),
+                (FAILED, "invalid", "currency", False, 0, 0, 7, 3, False),
+            ),
+            (
+                Change((), SENT, counts=True),
+                (SENT, False, False, False, 0, 0, 8, 3, now),
+            ),
+        ):
+            event = self.event(**FORMER, write_date="2020-01-01")
+            outbox = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
+            with self.subTest(change):
+                outbox.settle([replace(change, ids=(event.id,))], None, NOW)
+                self.assertEqual(tuple(event[name] for name in names), expected)
+                self.assertEqual((event.error_message, event.write_date), ("No", now))
+                if change.state == PENDING:
+                    outbox.settle([replace(change, ids=(event.id,))], answer, NOW)
+                    self.assertEqual({name: event[name] for name in said}, said)
+                    self.assertEqual(event.response, "{}")
 
     def test_a_row_tells_who_changed_it_last_and_when(self):
         user = self.env.ref("base.user_admin")
