@@ -1,18 +1,37 @@
 """Which events each statement of the outbox takes, and what it leaves on them."""
 
+import itertools
 import json
 import threading
 import time
+from dataclasses import replace
+from unittest.mock import Mock
 
 from psycopg2.errors import LockNotAvailable
 
+from odoo.exceptions import MissingError
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL, mute_logger
 
+from ..capi.answer import Answer
 from ..capi.const import DAY
+from ..capi.graph_errors import Outcome
 from ..capi.schedule import window_closes_at
-from ..capi.states import CANCELLED, FAILED, PENDING, SENT, Order, Plan
+from ..capi.states import (
+    CANCELLED,
+    FAILED,
+    PENDING,
+    SENT,
+    Change,
+    History,
+    Order,
+    Pixel,
+    Plan,
+    Wake,
+    is_woken,
+)
 from ..models.outbox.event_table import EventTable, to_datetime
+from ..models.outbox.pixel_outbox import PixelOutbox
 from .common import FBC, FBP, MetaCapiCase, set_values
 from .test_outbox import PREFIX, PostgresStore
 
@@ -221,6 +240,317 @@ class TestRetentionSlices(TableCase):
             self.table.purge(self.before, 1)
             self.assertEqual([e for e in self.events if e.exists()], left)
 
+    def test_the_log_remembers_nothing_but_what_happens_once(self):
+        once = {"happens_once": True, "event_id": "once"}
+        self.event(**once)
+        events = self.env["meta.capi.event"].search([])
+        # A copy may be older than what tells copies from the others.
+        events |= self.event(**once, pixel_id=OTHER)
+        set_values(events, state=SENT, create_date=to_datetime(NOW - 900 * DAY))
+        self.table.purge(self.before, 10)
+        remembered = self.env["meta.capi.once"].search([])
+        self.assertEqual(remembered.mapped("event_id"), ["once"])
+
+    def test_a_request_goes_when_it_is_old_and_the_last_of_its_events_is_gone(self):
+        begin = self.env["meta.capi.attempt"]._begin
+        long_ago = to_datetime(NOW - 300 * DAY)
+        event, other = self.events[:2]
+        waiting = self.event(create_date=long_ago)
+        shared = begin(self.pixel_id, [event.id, waiting.id], long_ago)
+        recent = begin(self.pixel_id, [event.id], to_datetime(NOW))
+        old = begin(self.pixel_id, [event.id, other.id], long_ago)
+        # They are read from what is kept in memory, if that is not put away.
+        self.assertTrue(event.state and old.event_count)
+        self.table.purge(self.before, 10)
+        self.assertTrue(self.is_gone(event, "state"))
+        self.assertTrue(self.is_gone(old, "event_count"))
+        self.assertEqual((shared + recent + old).exists(), shared + recent)
+
+    def is_gone(self, record, name):
+        """Tell whether a field cannot be read; ``assertRaises`` empties the memory."""
+        try:
+            return record[name] and False
+        except MissingError:
+            return True
+
+
+@tagged("post_install", "-at_install")
+class TestCopies(TableCase):
+    """What tells that Meta may have an event."""
+
+    def test_the_browser_s_purchase_is_a_copy_of_the_server_s_and_of_nothing_else(self):
+        order = self.order()
+        about = {"res_model": order._name, "res_id": order.id}
+        purchase = self.event(event_name="Purchase", **about)
+        other = self.event(event_name="Contact", **about)
+        ids = [purchase.id, other.id]
+        order._meta_capi_hand_out_purchase()
+        self.assertEqual(self.table.first_copies(ids), {})
+        self.env["meta.capi.browser"]._note_purchase_sent(order)
+        self.assertEqual(self.table.first_copies(ids).keys(), {purchase.id})
+
+
+@tagged("post_install", "-at_install")
+class TestPixelRow(TableCase):
+    """What a delivery reads of its pixel."""
+
+    def setUp(self):
+        super().setUp()
+        self.pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
+        self.outbox = self.pixel._outbox(self.pixel_id)
+
+    def read(self, **values):
+        self.pixel.write(values)
+        self.env.flush_all()
+        return self.outbox.pixel()
+
+    def test_its_state_tells_whether_it_is_stopped_whatever_else_is_left(self):
+        self.assertTrue(self.read(state="stopped", stopped_at=False).is_stopped)
+        self.assertFalse(
+            self.read(state="running", stopped_at=to_datetime(NOW)).is_stopped
+        )
+
+    def test_what_meta_said_is_kept_with_a_pixel_that_has_trouble_and_with_no_other(
+        self,
+    ):
+        answer = Answer(Outcome.REFUSED, error_code=100, error_message="Invalid")
+        self.pixel.write({"write_date": "2020-01-01"})
+        for cause, message in (("token_expired", "Invalid"), (None, False)):
+            written = Pixel(cause=cause)
+            self.outbox.write_pixel(written, None, NOW, answer)
+            with self.subTest(cause):
+                self.assertEqual(self.outbox.pixel(), written)
+                self.assertEqual(self.pixel.error_message, message)
+                self.assertEqual(self.pixel.write_date, to_datetime(NOW))
+
+    def test_a_doubt_goes_with_the_event_that_it_is_about(self):
+        for state, event in self.in_each_state().items():
+            doubt = {"event_id": event.id, "error_code": 100, "error_subcode": None}
+            with self.subTest(state):
+                found = self.read(doubt=doubt).doubt
+                self.assertEqual(
+                    found and found.event_id, state == PENDING and event.id or None
+                )
+
+    def test_a_probe_is_made_of_a_stopped_pixel_whose_time_has_come(self):
+        for state, at, is_made in (
+            ("stopped", NOW, True),
+            ("stopped", NOW + 1, False),
+            ("stopped", None, False),
+            ("running", NOW, False),
+        ):
+            self.read(state=state, next_probe_at=to_datetime(at))
+            with self.subTest(state=state, at=at):
+                self.assertEqual(self.outbox.take_probe(NOW), is_made)
+
+
+@tagged("post_install", "-at_install")
+class TestClaim(TableCase):
+    """Which events go into one request, and in which order."""
+
+    def setUp(self):
+        super().setUp()
+        self.outbox = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
+
+    def due(self, **values):
+        return self.event(**{"next_attempt_at": to_datetime(NOW), **values})
+
+    def claim(self, limit=10, order=Order.OLDEST, chosen=None):
+        batch, more = self.outbox.claim(Plan(limit, order), NOW, chosen)
+        return [claimed.id for claimed in batch], more
+
+    def test_what_waits_for_this_pixel_is_claimed_when_it_is_due(self):
+        due = to_datetime(NOW)
+        events = self.in_each_state(next_attempt_at=due)
+        self.due(next_attempt_at=to_datetime(NOW + 1))
+        self.due(pixel_id=OTHER)
+        self.assertEqual(self.claim(), (events[PENDING].ids, False))
+
+    def test_what_a_person_chose_is_claimed_due_or_not_and_nothing_else(self):
+        later = to_datetime(NOW + 3600)
+        events = self.in_each_state(next_attempt_at=later)
+        self.due()
+        chosen = [event.id for event in events.values()]
+        self.assertEqual(self.claim(chosen=chosen), (events[PENDING].ids, False))
+        self.assertEqual(self.claim(chosen=[]), ([], False))
+
+    def test_a_request_has_one_test_code_and_one_part(self):
+        kinds = list(itertools.product((None, "TEST1", "TEST2"), (None, 1, 2)))
+        groups = [
+            [
+                self.due(test_event_code=code, isolation_part=part).id
+                for _number in range(3)
+            ]
+            for code, part in kinds
+        ]
+        everything = self.env["meta.capi.event"].browse(sum(groups, []))
+        for group, kind in zip(groups, kinds, strict=True):
+            set_values(everything, event_time=to_datetime(NOW - 5))
+            first = self.env["meta.capi.event"].browse(group[1])
+            set_values(first, event_time=to_datetime(NOW - 9))
+            with self.subTest(kind):
+                expected = [group[1], group[0], group[2]]
+                self.assertEqual(self.claim(), (expected, True))
+
+    def test_others_that_are_due_are_told_of(self):
+        for _number in range(3):
+            self.due()
+        for limit, more in ((1, True), (2, True), (3, False)):
+            claimed, is_any_left = self.claim(limit)
+            self.assertEqual((len(claimed), is_any_left), (limit, more))
+
+    def test_each_order_has_its_first(self):
+        a, b, c, d = (
+            self.due(
+                attempt_count=tries,
+                event_time=to_datetime(NOW - age),
+                next_attempt_at=to_datetime(NOW - waits),
+            ).id
+            for tries, age, waits in ((1, 30, 1), (0, 20, 3), (0, 10, 2), (0, 10, 2))
+        )
+        for order, expected in (
+            (Order.OLDEST, [a, b, c, d]),
+            (Order.LEAST_TRIED, [d, c, b, a]),
+            (Order.LONGEST_DUE, [b, d, c, a]),
+        ):
+            with self.subTest(order):
+                self.assertEqual(self.claim(order=order), (expected, False))
+
+
+@tagged("post_install", "-at_install")
+class TestHistory(TableCase):
+    """What the log tells of earlier requests."""
+
+    def setUp(self):
+        super().setUp()
+        self.outbox = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
+
+    def request(self, events, outcome=None, pixel_id=None, at=NOW):
+        attempt = self.env["meta.capi.attempt"]._begin(
+            pixel_id or self.pixel_id, events.ids, to_datetime(at)
+        )
+        attempt.outcome = outcome
+        self.env.flush_all()
+        return attempt.id
+
+    def test_the_last_success_before_a_request_vouches_for_its_pixel(self):
+        event, other = self.event(), self.event()
+        now = self.outbox.history(Mock(id=event.id, first_refusal_id=1), 10**9)
+        self.assertEqual(now, History())
+        self.request(other, "accepted", at=NOW - 9)
+        last = self.request(other, "accepted", at=NOW - 5)
+        self.request(other, "transient")
+        self.request(other, "accepted", OTHER)
+        attempt_id = self.request(event)
+        self.request(other, "accepted")
+        found = self.outbox.history(Mock(id=event.id, first_refusal_id=1), attempt_id)
+        self.assertEqual(found, History(last, NOW - 5, None))
+
+    def test_an_event_was_refused_alone_since_its_first_refusal(self):
+        event, other = self.event(), self.event()
+        self.request(event, "ambiguous")  # in a former life
+        first = self.request(event + other, "ambiguous")
+        self.request(other, "ambiguous")
+        self.request(event, "transient")
+        alone = self.request(event, "ambiguous")
+        self.request(event, "ambiguous")
+        attempt_id = self.request(event, "ambiguous")
+        claimed = Mock(id=event.id, first_refusal_id=first)
+        found = self.outbox.history(claimed, attempt_id)
+        self.assertEqual(found.refused_alone_id, alone)
+        self.assertIsNone(self.outbox.history(claimed, alone).refused_alone_id)
+
+
+@tagged("post_install", "-at_install")
+class TestWake(TableCase):
+    """Which waiting events a success makes due: see ``capi.decision.is_woken``."""
+
+    def setUp(self):
+        super().setUp()
+        self.env["meta.capi.pixel"]._get(self.pixel_id)
+        self.outbox = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
+        self.later = to_datetime(NOW + 3600)
+
+    def waiting(self, **values):
+        return self.event(**{"next_attempt_at": self.later, **values})
+
+    def woken(self, events, wake):
+        self.assertTrue(all(event.next_attempt_at for event in events))
+        self.outbox.write_pixel(Pixel(), wake, NOW)
+        due = to_datetime(NOW)
+        return [event.next_attempt_at == due for event in events]
+
+    def test_an_event_is_woken_by_its_part_its_answers_and_when_it_was_tried(self):
+        since = NOW - 600
+        events, stories = [], []
+        for size, unknown, refusal, tried_at in itertools.product(
+            (0, 1, 2), (0, 1), (None, 6), (since - 1, since, since + 1)
+        ):
+            part = len(events) + 1 if size else None
+            events += [
+                self.waiting(
+                    isolation_part=part,
+                    unknown_count=unknown,
+                    first_refusal_id=refusal,
+                    write_date=to_datetime(tried_at),
+                )
+                for _number in range(size or 1)
+            ]
+            story = {
+                **{"isolation_part": part, "part_size": size, "unknown_count": unknown},
+                **{"first_refusal_id": refusal, "tried_at": tried_at},
+            }
+            stories += [story] * (size or 1)
+        for wake in (Wake(failing_since=since), Wake(), Wake(everything=True)):
+            with self.subTest(wake), self.env.cr.savepoint() as step:
+                expected = [is_woken(wake, **story) for story in stories]
+                self.assertEqual(self.woken(events, wake), expected)
+                step.rollback()
+                self.env.invalidate_all()
+
+    def test_the_only_one_that_waits_is_woken(self):
+        self.assertEqual(self.woken([self.waiting()], Wake()), [True])
+
+    def test_only_what_waits_for_this_pixel_is_woken(self):
+        soon = to_datetime(NOW - 5)
+        events = [
+            self.waiting(),
+            self.waiting(pixel_id=OTHER),
+            self.waiting(state=FAILED),
+            self.waiting(next_attempt_at=soon),
+        ]
+        woken = self.woken(events, Wake(everything=True))
+        self.assertEqual(woken, [True, False, False, False])
+        self.assertEqual(events[-1].next_attempt_at, soon)
+
+    def test_a_part_goes_on_in_halves_the_older_first_and_a_single_event_as_it_is(self):
+        # The last ones recorded are the oldest.
+        events = [
+            self.waiting(isolation_part=1, event_time=to_datetime(NOW - number))
+            for number in range(5)
+        ]
+        alone = self.waiting(isolation_part=2, first_refusal_id=6)
+        free = self.waiting()
+        self.woken([], Wake(failing_since=NOW))
+        young, old = events[0].id, events[2].id
+        parts = [event.isolation_part for event in (*events, alone, free)]
+        self.assertEqual(parts, [young, young, old, old, old, 2, 0])
+
+    def test_of_the_same_second_those_recorded_first_are_older(self):
+        events = [
+            self.waiting(isolation_part=1, event_time=to_datetime(NOW))
+            for _number in range(3)
+        ]
+        set_values(events[0], event_name="Contact")
+        self.woken([], Wake(failing_since=NOW))
+        first, _second, last = (event.id for event in events)
+        self.assertEqual([e.isolation_part for e in events], [first, first, last])
+
+    def test_where_everything_is_woken_parts_stay_as_they_are(self):
+        events = [self.waiting(isolation_part=1) for _number in range(4)]
+        self.assertTrue(all(self.woken(events, Wake(everything=True))))
+        self.assertEqual({event.isolation_part for event in events}, {1})
+
 
 @tagged("post_install", "-at_install")
 class TestLeft(TableCase):
@@ -244,6 +574,46 @@ class TestLeft(TableCase):
         self.assertEqual(self.table.move(event.ids, OTHER, NOW), event.ids)
         self.assertEqual(event.pixel_id, OTHER)
         self.assert_fresh(event, NOW)
+
+    def test_an_answer_leaves_what_was_decided_and_what_meta_said(self):
+        names = (
+            *("state", "failure_reason", "cause", "next_attempt_at", "isolation_part"),
+            *("first_refusal_id", "attempt_count", "unknown_count", "sent_at"),
+        )
+        now, later = to_datetime(NOW), to_datetime(NOW + 60)
+        said = {
+            **{"http_status": 500, "fbtrace_id": "T", "error_code": 9},
+            **{"error_subcode": 8, "error_message": "Alas"},
+        }
+        answer = Answer(Outcome.UNKNOWN, body="{}", **said)
+        for change, expected in (
+            (
+                Change((), PENDING, None, "off", NOW + 60, 3, 4, True, True),
+                (PENDING, False, "off", later, 3, 4, 8, 4, False),
+            ),
+            (
+                Change((), PENDING),
+                (PENDING, False, False, False, 0, 0, 7, 3, False),
+            ),
+            (
+                Change((), FAILED, "invalid", "currency"),
+                (FAILED, "invalid", "currency", False, 0, 0, 7, 3, False),
+            ),
+            (
+                Change((), SENT, counts=True),
+                (SENT, False, False, False, 0, 0, 8, 3, now),
+            ),
+        ):
+            event = self.event(**FORMER, write_date="2020-01-01")
+            outbox = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
+            with self.subTest(change):
+                outbox.settle([replace(change, ids=(event.id,))], None, NOW)
+                self.assertEqual(tuple(event[name] for name in names), expected)
+                self.assertEqual((event.error_message, event.write_date), ("No", now))
+                if change.state == PENDING:
+                    outbox.settle([replace(change, ids=(event.id,))], answer, NOW)
+                    self.assertEqual({name: event[name] for name in said}, said)
+                    self.assertEqual(event.response, "{}")
 
     def test_a_row_tells_who_changed_it_last_and_when(self):
         user = self.env.ref("base.user_admin")
@@ -299,6 +669,9 @@ class TestLocks(TransactionCase):
             "movable": lambda table: table.movable(ids, PREFIX + "2", lock=True),
             "note_twins": lambda table: table.note_twins(PREFIX + "1", keys),
             "expire_overdue": lambda table: table.expire_overdue(NOW + 8 * DAY),
+            "_wake": lambda table: PixelOutbox(
+                table.env, PREFIX + "1", self.store.cursor
+            )._wake(Wake(everything=True), NOW - 1),
         }
 
     def table(self):
@@ -356,7 +729,8 @@ class TestLocks(TransactionCase):
 
     def until_waiting(self, pids):
         """Return once a backend waits for a lock."""
-        for _try in range(100):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
             time.sleep(0.05)
             with self.store.cursor() as cr:
                 cr.execute(
@@ -401,6 +775,15 @@ class TestLocks(TransactionCase):
                 )
             )
             self.assertEqual(cr.fetchone(), (1,))
+
+    def test_a_pixel_that_another_has_seen_since_we_began_is_no_error(self):
+        with self.registry.cursor() as cr:
+            cr.execute("SELECT")  # from now on it sees nothing new
+            with self.store.outbox("2") as other:
+                other.pixel()
+            env = self.env(cr=cr)
+            pixel = PixelOutbox(env, PREFIX + "2", self.store.cursor).pixel()
+        self.assertEqual(pixel, Pixel())
 
     def test_of_two_workers_one_makes_the_probe(self):
         with self.store.outbox("1") as outbox:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 
 from ..console import Problem
+from ..layout import ADDON
 from ..sandbox import Fault, error, error_without_code, hang, http, reset_after_accept
 from ..testing.tally import Tally
 from .audit import check_all, check_log, check_repeats, check_states
@@ -24,6 +25,13 @@ from .shop import PATIENCE, Shop
 
 # Seconds after which a worker of Odoo is killed, unless it is told otherwise.
 LIMIT_TIME_REAL = 120
+
+# The types of activities that notices are made of: Odoo's own, and ours.
+NOTICE_TYPES = (
+    "mail.mail_activity_data_warning",
+    f"{ADDON}.mail_activity_type_stuck",
+    f"{ADDON}.mail_activity_type_missing",
+)
 
 # After which a person has to do something.
 STOPS: tuple[tuple[str, Fault], ...] = (
@@ -158,9 +166,9 @@ def no_activity_type(shop: Shop, seed: int, tally: Tally) -> None:
         except Problem:
             continue  # Odoo keeps those that it needs itself
         deleted.append(kind["name"])
+    names = ", ".join(f"'{name}'" for name in NOTICE_TYPES)
     left = shop.value(
-        "SELECT count(*) FROM ir_model_data WHERE module = 'mail'"
-        " AND name = 'mail_activity_data_warning'"
+        f"SELECT count(*) FROM ir_model_data WHERE module || '.' || name IN ({names})"
     )
     tally.check(not left, f"deleted the types {', '.join(deleted)}")
     recorder = shop.recorder()
@@ -171,6 +179,17 @@ def no_activity_type(shop: Shop, seed: int, tally: Tally) -> None:
 
     record(error(2))
     until_sent(shop, "all is sent after a blip")
+    shop.graph.fail_always(http(503), pixel_id=pixel.id)
+    events.record(recorder, pixel, 20)
+    shop.until(lambda: count_events(shop, "attempt_count > 0"), "they were tried")
+    shop.execute(
+        "UPDATE meta_capi_event SET create_date = create_date - interval '2 hours'"
+    )
+    told = "SELECT count(*) FROM meta_capi_pixel WHERE is_stuck_told"
+    shop.sweep_until(lambda: shop.value(told), "managers are told that they wait")
+    shop.graph.heal()
+    record(error(2))
+    until_sent(shop, "all is sent after a blip that ends a long wait")
     record(error(190))
     until_stopped(shop, pixel)
     release(shop, pixel)
