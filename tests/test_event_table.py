@@ -711,17 +711,20 @@ class TestLocks(TransactionCase):
         with self.table() as table:
             table.set_values([self.held], partner_id=partner_id)
 
-        def forget():
-            with self.table() as table:
-                pids.append(table.cr.connection.get_backend_pid())
-                table.forget_partners([partner_id], "deleted", "Deleted")
-
-        pids, thread = [], threading.Thread(target=forget)
-        with self.assertNoLogs("meta.conversions.api"):
+        # Both are opened here: in another thread Odoo waits for the registry's lock,
+        # which is held while tests run.
+        with (
+            self.assertNoLogs("meta.conversions.api"),
+            self.table() as second,
+        ):
+            thread = threading.Thread(
+                target=second.forget_partners,
+                args=([partner_id], "deleted", "Deleted"),
+            )
             with self.table() as first:
                 first.lock([self.held], PENDING)
                 thread.start()
-                self.until_waiting(pids)
+                self.until_waiting([second.cr.connection.get_backend_pid()])
                 first.transition([self.held], SENT)
             thread.join()
         row, _free = self.store.rows(SQL("id IN %s", (self.held, self.free)))
