@@ -35,6 +35,7 @@ from . import test_customer_data
 from . import test_delivery
 from . import test_demo
 from . import test_event_table
+from . import test_event_views
 from . import test_fan_out
 from . import test_funnel
 from . import test_garbage

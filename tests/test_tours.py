@@ -75,7 +75,7 @@ FIND_FAILURE = f"""{OPEN_OVERVIEW}
 await read("failed_week", /^1$/);
 await click("[name=cause_ids] button", "Show");
 await click(".o_data_row .o_data_cell", "Purchase");
-await see(".alert-danger", /Invalid.*Person cannot be matched/s);
+await see(".alert-danger", /Invalid.*Insufficient customer information/s);
 await see(".alert-danger", /Fill in the customer's e-mail address.*press Retry/s);
 """
 CURE_AND_RETRY = """

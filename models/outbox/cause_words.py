@@ -25,7 +25,7 @@ CAUSES = [
     ("clock", "Server's clock is ahead"),
     ("event_time", "Time too old or in the future"),
     ("event_name", "Name or ID not usable"),
-    ("user_data", "Person cannot be matched"),
+    ("user_data", "Insufficient customer information"),
     ("user_data_key", "Customer data not usable"),
     ("currency", "Currency missing or wrong"),
     ("value", "Value missing or wrong"),
@@ -50,7 +50,7 @@ CAUSES = [
     ("test_payment", "Paid in test mode"),
     ("deleted", "Customer deleted"),
     ("anonymised", "Customer anonymised"),
-    ("cancelled_by_hand", "Cancelled by somebody"),
+    ("cancelled_by_hand", "Cancelled manually"),
     ("cancelled", "Not to be sent"),
 ]
 

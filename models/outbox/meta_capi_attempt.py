@@ -52,7 +52,7 @@ class MetaCapiAttempt(models.Model):
     error_code = fields.Integer(readonly=True)
     error_subcode = fields.Integer(readonly=True)
     error_message = fields.Text(readonly=True)
-    response = fields.Text("Answer of Meta", readonly=True)
+    response = fields.Text("Meta Response", readonly=True)
 
     def init(self):
         self.env.cr.execute(

@@ -8,6 +8,7 @@ from odoo.tools import SQL
 from ...capi.event import ServerEvent
 from ...capi.schedule import closes_at
 from ..common.age import age_of
+from ..common.amount import Amount
 from ..common.managers import Managers
 from ..settings import setting
 from .cause_words import CAUSES, CauseWords
@@ -128,7 +129,7 @@ class MetaCapiEvent(models.Model):
         copy=False,
         help="Why the event is not with Meta; see the table of causes.",
     )
-    value = fields.Float(readonly=True, copy=False)
+    value = Amount(readonly=True, copy=False)
     currency = fields.Char("Currency Code", readonly=True, copy=False)
     attempt_count = fields.Integer("Attempts", readonly=True)
     next_attempt_at = fields.Datetime("Next Attempt", readonly=True)
@@ -138,13 +139,13 @@ class MetaCapiEvent(models.Model):
     error_code = fields.Integer(readonly=True)
     error_subcode = fields.Integer(readonly=True)
     error_message = fields.Text("Message", readonly=True)
-    response = fields.Text("Answer of Meta", readonly=True)
+    response = fields.Text("Meta Response", readonly=True)
     attempt_ids = fields.Many2many(
         "meta.capi.attempt",
         "meta_capi_attempt_event_rel",
         "event_id",
         "attempt_id",
-        string="Requests",
+        string="Delivery Attempts",
         readonly=True,
     )
     document_name = fields.Char(
@@ -155,13 +156,13 @@ class MetaCapiEvent(models.Model):
     short_cause = fields.Char("Why", compute="_compute_words")
     cure = fields.Text("What to Do", compute="_compute_words")
     is_held = fields.Boolean(
-        "Held",
+        "On Hold",
         compute="_compute_is_held",
         search="_search_is_held",
         help="The event waits because its pixel is stopped.",
     )
     held_reason = fields.Text(compute="_compute_held_reason")
-    payload = fields.Text("As Sent", compute="_compute_payload")
+    payload = fields.Text(compute="_compute_payload")
     isolation_part = fields.Integer(
         readonly=True,
         help="Events of a refused batch are sent in ever smaller parts until the one"
