@@ -54,6 +54,18 @@ class TestActionEvent(ActionFormCase):
         action.meta_capi_standard_event = "Contact"
         self.assertEqual(action.meta_capi_event_name, "Contact")
 
+    def test_an_action_made_by_hand_tells_each_record_once_unless_it_is_said_otherwise(
+        self,
+    ):
+        self.assertTrue(self.form(event="Lead").save().meta_capi_once)
+        form = self.form(event="Lead")
+        form.meta_capi_once = False
+        self.assertFalse(form.save().meta_capi_once)
+        action = self.action(event_name="Lead")
+        with self.form(action=action) as form:
+            form.name = "Another name"
+        self.assertFalse(action.meta_capi_once)
+
     def test_a_custom_event_is_typed(self):
         action = self.form(event="Refund").save()
         self.assertEqual(action.meta_capi_event_name, "Refund")

@@ -151,6 +151,12 @@ class IrActionsServer(models.Model):
         if self.meta_capi_standard_event in EVENTS:
             self.meta_capi_event_name = self.meta_capi_standard_event
 
+    @api.onchange("state")
+    def _onchange_meta_capi_state(self):
+        # What somebody makes by hand tells nothing twice unless they want it so.
+        if self.state == "meta_capi" and not self._origin:
+            self.meta_capi_once = True
+
     @api.depends("meta_capi_event_name")
     def _compute_meta_capi_event_rules(self):
         for action in self:
