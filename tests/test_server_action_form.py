@@ -272,9 +272,9 @@ class TestActionPreview(ActionFormCase):
     def test_it_says_that_the_order_is_on_record_already(self):
         order = self.order()
         self.record(event_name="Purchase", origin=order)
-        self.assertIn("on record already", self.form().meta_capi_preview_trouble)
+        self.assertIn("Recorded already", self.form().meta_capi_preview_advice)
         self.env["meta.capi.event"].search([]).unlink()
-        self.assertIn("on record already", self.form().meta_capi_preview_trouble)
+        self.assertIn("Recorded already", self.form().meta_capi_preview_advice)
 
     def test_it_says_what_is_not_paid(self):
         self.order()

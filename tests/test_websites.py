@@ -501,7 +501,7 @@ class TestPurchasePerWebsite(WebsitesCase):
         order = self.order(website_id=self.other.id)
         action = self.env.ref("ih_meta_conversions_api.action_purchase")
         action.meta_capi_preview_ref = f"sale.order,{order.id}"
-        self.assertIn("the settings of its website", action.meta_capi_preview_trouble)
+        self.assertIn("its website sends", action.meta_capi_preview_trouble)
 
 
 @tagged("post_install", "-at_install")

@@ -49,7 +49,7 @@ class ActionPreview:
         if not self.action._meta_capi_wanted_subjects(record):
             self.trouble.append(
                 _(
-                    "It would not be sent: the settings of its website want it otherwise."
+                    "It would not be sent: its website sends Purchases at another moment."
                 )
             )
         elif not drafts:
@@ -68,8 +68,6 @@ class ActionPreview:
             yield _("It would be cancelled: %s", message)
         elif state == "failed":
             yield _("It would be refused: %s", message)
-        elif self._is_on_record(draft):
-            yield _("It is on record already, and is not sent again.")
 
     def _is_on_record(self, draft):
         if draft.is_natural and draft.is_recorded:
@@ -91,6 +89,8 @@ class ActionPreview:
 
     def _advise(self, draft):
         """Yield what Meta would find the person with, and is not told."""
+        if draft.columns.get("state") != "failed" and self._is_on_record(draft):
+            yield _("Recorded already: of this record it is not sent again.")
         withheld = self.env["meta.capi.config"]._withheld_user_data()
         missing = [
             key
