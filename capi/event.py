@@ -24,6 +24,7 @@ from .countries import normalize_country
 from .custom_data import read_custom_data, read_json
 from .errors import InvalidParameter
 from .reading import (
+    CONTROL,
     Problems,
     has_email,
     has_phone,
@@ -36,7 +37,7 @@ from .reading import (
     shown,
 )
 from .schedule import window_closes_at
-from .url import without_personal_data
+from .url import is_page, without_personal_data
 from .user_data import is_too_broad, read_user_data
 
 # Unix seconds of the year 5138; anything later was meant in milliseconds.
@@ -44,11 +45,9 @@ _MAX_SECONDS = 10**11
 # data_processing_options_state goes from 1000 on, a new one for each new law.
 _MAX_PLACE = 9999
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SECONDS = re.compile(r"[0-9]{9,}(\.[0-9]+)?")
 _ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PROPERTY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-_URL = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +217,7 @@ def _read_label(field: str, value: object) -> str:
     label = read_public_text(field, value, MAX_NAME_LENGTH)
     if not label:
         raise InvalidParameter(field, "is empty")
-    if _CONTROL.search(label):
+    if CONTROL.search(label):
         raise InvalidParameter(field, "contains control characters")
     return label
 
@@ -230,7 +229,7 @@ def _start_of(value: object) -> str:
     text = str.__str__(value).lstrip()[: 10 * MAX_NAME_LENGTH]
     if has_email(text) or has_phone(text):
         return ""
-    return _CONTROL.sub("", text)[:MAX_NAME_LENGTH].strip()
+    return CONTROL.sub("", text)[:MAX_NAME_LENGTH].strip()
 
 
 def _read_time(field: str, value: object, now: float) -> int:
@@ -272,7 +271,7 @@ def _read_url(field: str, value: object) -> str | None:
     if is_absent(value):
         return None
     url = read_text(field, value)
-    if not _URL.match(url) or _CONTROL.search(url):
+    if not is_page(url):
         raise InvalidParameter(
             field, "must be a URL that begins with https:// or http://"
         )

@@ -22,6 +22,7 @@ from .errors import InvalidParameter, PersonalData
 
 # PostgreSQL refuses the one, UTF-8 the others.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # One character before the sign is enough, and keeps the search linear. "@2x." is not
 # an address: pictures for sharp screens are called so.
 _EMAIL = re.compile(r"[^\s@](?:@|%40)(?!\dx\.)[\w-]+\.[^\W\d_]")
@@ -68,31 +69,31 @@ class Problems(list[InvalidParameter]):
         A value may be of a class whose methods raise whatever they like: that, too,
         makes ``field`` unreadable and nothing else.
         """
-        try:
-            return reader(*args)
-        except Exception as error:
-            self._explain(self.note, field, error)
-        return default
+        return self._read(self.note, field, reader, args, default)
 
     def read_optional(
         self, field: str, reader: Callable[..., Any], *args: Any, default: Any = None
     ) -> Any:
         """Read like ``read`` what the event can be sent without."""
+        return self._read(self.leave_out, field, reader, args, default)
+
+    def _read(
+        self,
+        add: Callable[[str, str], None],
+        field: str,
+        reader: Callable[..., Any],
+        args: tuple[Any, ...],
+        default: Any,
+    ) -> Any:
         try:
             return reader(*args)
-        except Exception as error:
-            self._explain(self.leave_out, field, error)
-        return default
-
-    def _explain(
-        self, say: Callable[[str, str], None], field: str, error: Exception
-    ) -> None:
-        if isinstance(error, PersonalData):
+        except PersonalData as error:
             self.note(error.field, error.reason)
-        elif isinstance(error, InvalidParameter):
-            say(error.field, error.reason)
-        else:  # not chained: it may quote the value
-            say(field, f"cannot be read ({shown(type(error).__name__)})")
+        except InvalidParameter as error:
+            add(error.field, error.reason)
+        except Exception as error:  # not chained: it may quote the value
+            add(field, f"cannot be read ({shown(type(error).__name__)})")
+        return default
 
     def concern(self, field: str) -> bool:
         """Tell whether ``field``, a part of it or the whole of it has a problem."""

@@ -6,13 +6,12 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from .const import MAX_TEXT_LENGTH
-from .reading import has_phone, phone_like_count
+from .reading import CONTROL, has_phone, phone_like_count
 
 _PARTS = re.compile(
     r"(https?://)([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.IGNORECASE | re.DOTALL
 )
 _PAGE = re.compile(r"https?://[^/?#]", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Of no use to Meta: by these, others find their clicks again.
 _FOREIGN_IDS = frozenset(
     """
@@ -65,7 +64,7 @@ def sanitized_url(url: object) -> str | None:
     >>> sanitized_url("android-app://com.instagram.android") is None
     True
     """
-    if not isinstance(url, str) or not _PAGE.match(url) or _CONTROL.search(url):
+    if not isinstance(url, str) or not is_page(url):
         return None
     shorter = shortened_url(url)
     if not shorter:
@@ -75,6 +74,11 @@ def sanitized_url(url: object) -> str | None:
         click = _click_of((match and match[4]) or "")
         shorter = f"{match[1]}{match[2]}/{'?' if click else ''}{click}" if match else ""
     return without_personal_data(shorter)
+
+
+def is_page(url: str) -> bool:
+    """Tell whether a text is a URL of http or https, without control characters."""
+    return bool(_PAGE.match(url)) and not CONTROL.search(url)
 
 
 def _is_crowded(url: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -107,8 +108,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
-        self.rows_of: dict[str, list[Row]] = {}
-        self.pixels: dict[str, Pixel] = {}
+        self.rows_of: dict[str, list[Row]] = defaultdict(list)
+        self.pixels: dict[str, Pixel] = defaultdict(Pixel)
         self.attempts: list[Attempt] = []
         # Of each event, its requests: a row of the relation.
         self.attempts_of: dict[int, list[Attempt]] = {}
@@ -117,14 +118,12 @@ class MemoryStore:
     def add(self, **values: Any) -> Row:
         row = Row(len(self.rows) + 1, **values)
         self.rows[row.id] = row
-        self.rows_of.setdefault(row.pixel_id, []).append(row)
+        self.rows_of[row.pixel_id].append(row)
         self.attempts_of[row.id] = []
         return row
 
     def pending(self, pixel_id: str | None = None) -> list[Row]:
-        rows = (
-            self.rows.values() if pixel_id is None else self.rows_of.get(pixel_id, ())
-        )
+        rows = self.rows.values() if pixel_id is None else self.rows_of[pixel_id]
         return [row for row in rows if row.state == PENDING]
 
     def key_of(self, body: bytes) -> str:
@@ -134,7 +133,7 @@ class MemoryStore:
         return not self.locks
 
     def known_pixel(self, pixel_id: str) -> Pixel:
-        pixel = self.pixels.get(pixel_id, Pixel())
+        pixel = self.pixels[pixel_id]
         doubted = pixel.doubt and self.rows[pixel.doubt.event_id]
         if doubted and doubted.state != PENDING:
             return replace(pixel, doubt=None)
@@ -201,7 +200,6 @@ class MemoryOutbox:
         return row
 
     def pixel(self) -> Pixel:
-        self.store.pixels.setdefault(self.pixel_id, Pixel())
         return self.store.known_pixel(self.pixel_id)
 
     def lock_pixel(self) -> Pixel:

@@ -121,7 +121,9 @@ class World:
     def _next_times(self, pixel_id: str) -> Iterator[int]:
         """Yield when something is to be done about each event that waits."""
         rows = self.store.pending(pixel_id)
-        pixel = self.store.known_pixel(pixel_id) if rows else Pixel()
+        if not rows:
+            return
+        pixel = self.store.known_pixel(pixel_id)
         least = pixel.wait_until or 0
         if pixel.is_stopped:
             least = max(least, pixel.next_probe_at or 0)
