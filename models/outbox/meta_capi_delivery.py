@@ -194,7 +194,7 @@ class MetaCapiDelivery(models.AbstractModel):
         if run.is_cut:
             self._schedule(pixel_id, delay=0)
         elif run.retry_at is not None:
-            ahead = max(run.retry_at - self._now(), 0)
+            ahead = run.retry_at - self._now()
             if ahead <= RETRY_BY_JOB:
                 # Apart, or what is recorded meanwhile would find no free slot.
                 self._schedule(pixel_id, delay=ahead, slots=(RETRY_SLOT,))
