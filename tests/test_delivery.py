@@ -10,6 +10,7 @@ from odoo.tools import SQL, mute_logger
 
 from ..capi.client import GraphClient
 from ..dev import sandbox
+from ..models.outbox import meta_capi_delivery
 from .common import MetaCapiCase, set_values
 
 DAY = 24 * 3600
@@ -481,6 +482,13 @@ class TestByHand(DeliveryCase):
         self.assertEqual(notification["params"]["type"], "success")
         self.assertIn("events_received", notification["params"]["message"])
 
+    def test_a_click_begins_no_request_when_its_time_is_over(self):
+        event = self.record()
+        with patch.object(meta_capi_delivery, "MAX_SECONDS", 0):
+            notification = event.action_send_now()
+        self.assertIn("Nothing was sent", notification["params"]["message"])
+        self.assertFalse(self.graph.requests)
+
     @muted
     def test_send_now_shows_what_meta_objects_to(self):
         event = self.record()
@@ -779,12 +787,15 @@ class TestSweep(DeliveryCase):
 
     def test_pixels_come_by_how_long_something_is_due_for_them(self):
         now = fields.Datetime.now()
+        known = self.env["meta.capi.pixel"]._get("6")
+        known.wait_until = known.next_probe_at = now - timedelta(minutes=1)
         for number, state, minutes in (
             (1, "pending", -10),
             (2, "pending", -20),
             (3, "pending", -15),
             (4, "pending", 10),
             (5, "sent", -30),
+            (6, "pending", 10),
         ):
             set_values(
                 self.record(event_id=str(number)),

@@ -16,7 +16,7 @@ from ..capi.const import DAY
 from ..capi.decision import CANCELLED, FAILED, INVALID, PENDING, SENT, Change, Plan
 from ..dev import sandbox
 from ..models.outbox.outbox import EventTable, PixelOutbox, to_datetime
-from .common import MetaCapiCase, set_values
+from .common import MetaCapiCase, own_cursor, set_values
 from .simulation.histories import make_history
 from .simulation.memory import Row
 from .simulation.world import World
@@ -699,6 +699,30 @@ class TestNotices(MetaCapiCase):
         self.env["meta.capi.pixel"]._get(self.pixel_id)._release()
         self.deliver()
         self.assertEqual(event.state, SENT)
+
+    def test_managers_are_told_when_what_they_are_told_of_is_committed(self):
+        open_cursors, open_when_told = [], []
+
+        @contextlib.contextmanager
+        def cursor(delivery):
+            with own_cursor(delivery) as cr:
+                open_cursors.append(cr)
+                yield cr
+                open_cursors.pop()
+
+        def tell(_delivery, _pixel_id=None):
+            open_when_told.append(len(open_cursors))
+
+        self.record()
+        self.graph.pixels = {}
+        delivery = type(self.delivery)
+        with (
+            patch.object(delivery, "_delivery_cursor", cursor),
+            patch.object(delivery, "_tell_managers", tell),
+            mute_logger("meta.conversions.api"),
+        ):
+            self.deliver()
+        self.assertEqual(open_when_told, [0])
 
     def test_a_notice_that_raises_undoes_nothing_and_is_logged(self):
         alerts = type(self.env["meta.capi.alert"])
