@@ -1,15 +1,16 @@
 import contextlib
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from unittest.mock import patch
 
-from odoo import fields
+from odoo import SUPERUSER_ID, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
 from ..capi.client import GraphClient
 from ..dev import sandbox
+from ..models.outbox import meta_capi_delivery
 from .common import MetaCapiCase, set_values
 
 DAY = 24 * 3600
@@ -481,6 +482,13 @@ class TestByHand(DeliveryCase):
         self.assertEqual(notification["params"]["type"], "success")
         self.assertIn("events_received", notification["params"]["message"])
 
+    def test_a_click_begins_no_request_when_its_time_is_over(self):
+        event = self.record()
+        with patch.object(meta_capi_delivery, "MAX_SECONDS", 0):
+            notification = event.action_send_now()
+        self.assertIn("Nothing was sent", notification["params"]["message"])
+        self.assertFalse(self.graph.requests)
+
     @muted
     def test_send_now_shows_what_meta_objects_to(self):
         event = self.record()
@@ -614,18 +622,29 @@ class TestByHand(DeliveryCase):
 class TestSchedule(DeliveryCase):
     """A job is joined if it comes in time, after the commit; else another is added."""
 
-    def let_a_job_wait(self, ahead, slot=0):
+    def setUp(self):
+        super().setUp()
+        # A second that ends in between would change what is in time.
+        now = fields.Datetime.now()
+        self.enter(patch.object(fields.Datetime, "now", staticmethod(lambda: now)))
+
+    def let_a_job_wait(self, ahead, slot=0, state="pending", age=600):
         now = fields.Datetime.now()
         self.env.cr.execute(
             "INSERT INTO queue_job (uuid, state, identity_key, eta, date_created)"
-            " VALUES (%s, 'pending', %s, %s, %s)",
+            " VALUES (%s, %s, %s, %s, %s)",
             [
                 f"job {slot}",
+                state,
                 self.job._job_keys(self.pixel_id)[slot],
                 fields.Datetime.add(now, seconds=ahead),
-                fields.Datetime.add(now, minutes=-10),
+                fields.Datetime.add(now, seconds=-age),
             ],
         )
+
+    def slots_of_new_jobs(self):
+        keys = self.job._job_keys(self.pixel_id)
+        return [keys.index(job.identity_key) for job in self.jobs.enqueued_jobs]
 
     def test_a_job_is_joined_by_whom_it_serves_in_time(self):
         # Seconds until the waiting job, those it may be waited for, joined
@@ -635,6 +654,7 @@ class TestSchedule(DeliveryCase):
             (200, 2, False),
             (600, 600, True),
             (600, 0, False),
+            (1, 0, True),
             (-1, 2, False),  # it has begun to look, maybe before our commit
         ):
             with (
@@ -658,6 +678,44 @@ class TestSchedule(DeliveryCase):
         keys = {job.identity_key for job in self.jobs.enqueued_jobs}
         self.assertEqual(keys, {self.job._job_keys(self.pixel_id)[2]})
 
+    def test_an_event_waits_as_long_as_is_configured_so_that_others_gather(self):
+        self.parameters.set_param("meta_capi.batch_delay", "30")
+        self.record()
+        (job,) = self.jobs.enqueued_jobs
+        wait = (job.eta - datetime.now()).total_seconds()
+        self.assertTrue(20 < wait <= 30, wait)
+
+    @muted
+    def test_what_is_tried_again_in_an_hour_is_the_sweep_s(self):
+        self.record()
+        self.jobs.enqueued_jobs.clear()
+        self.graph.fail_next(sandbox.http(429, headers={"Retry-After": "3600"}))
+        self.deliver()
+        self.jobs.assert_jobs_count(0)
+
+    def test_a_job_whose_time_is_over_or_whose_code_is_old_leaves_it_to_another(self):
+        event = self.record()
+        outdated = patch.object(
+            type(self.delivery), "_is_registry_outdated", lambda self: True
+        )
+        for name, seconds, circumstance in (
+            ("time", -1, contextlib.nullcontext()),
+            ("code", 60, outdated),
+        ):
+            self.jobs.enqueued_jobs.clear()
+            deadline = self.job._now() + seconds
+            with self.subTest(name), circumstance:
+                self.delivery._deliver_until(self.pixel_id, deadline)
+                self.assertEqual(self.slots_of_new_jobs(), [0])
+                self.assertEqual(event.state, "pending")
+                self.assertFalse(self.graph.requests)
+
+    def test_what_a_click_leaves_is_scheduled(self):
+        event, _other = self.record_many(2)
+        self.jobs.enqueued_jobs.clear()
+        event.action_send_now()
+        self.assertEqual(self.slots_of_new_jobs(), [0])
+
     def test_a_new_event_does_not_wait_for_the_next_try_of_an_old_one(self):
         self.let_a_job_wait(250, slot=2)
         self.record()
@@ -670,14 +728,104 @@ class TestSchedule(DeliveryCase):
         self.record()
         self.jobs.assert_jobs_count(0)
 
+    def test_the_job_of_the_own_transaction_is_joined_although_it_is_due(self):
+        # Our transaction began before now; whole seconds.
+        self.let_a_job_wait(0, age=-60)
+        self.job._schedule(self.pixel_id, delay=0)
+        self.assertEqual(self.slots_of_new_jobs(), [])
+
+    def test_a_job_that_is_handed_out_is_not_joined_and_keeps_its_slot(self):
+        self.let_a_job_wait(2, state="enqueued")
+        self.job._schedule(self.pixel_id, 2)
+        self.assertEqual(self.slots_of_new_jobs(), [1])
+
+    def test_a_job_that_is_done_or_under_way_takes_no_slot(self):
+        for slot, state in enumerate(("done", "failed", "started")):
+            self.let_a_job_wait(2, slot, state)
+        self.job._schedule(self.pixel_id, 2)
+        self.assertEqual(self.slots_of_new_jobs(), [0])
+
+    def test_what_others_are_about_to_schedule_is_left_to_them(self):
+        keys = self.job._job_keys(self.pixel_id)
+        with self.registry.cursor() as other:
+            for key, expected in ((keys[0], [1]), (keys[1], [])):
+                other.execute(
+                    "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key]
+                )
+                with self.subTest(key), self.env.cr.savepoint() as step:
+                    self.job._schedule(self.pixel_id)
+                    self.assertEqual(self.slots_of_new_jobs(), expected)
+                    self.jobs.enqueued_jobs.clear()
+                    step.rollback()  # which gives the lock back
+
+    def test_the_jobs_of_whoever_records_run_as_superuser(self):
+        visitor = self.env.ref("base.public_user")
+        self.delivery.with_user(visitor).sudo()._schedule(self.pixel_id)
+        (job,) = self.jobs.enqueued_jobs
+        self.assertEqual(job.recordset.env.uid, SUPERUSER_ID)
+
 
 @tagged("post_install", "-at_install")
 class TestSweep(DeliveryCase):
     def test_a_stray_event_gets_a_job(self):
-        self.record()
+        event = self.record()
         self.jobs.enqueued_jobs.clear()
         self.delivery._sweep()
         self.jobs.assert_jobs_count(1, only=self.delivery._deliver)
+        (job,) = self.jobs.enqueued_jobs
+        self.assertFalse(job.eta and job.eta > datetime.now() + timedelta(seconds=1))
+        self.assertEqual(event.state, "pending")
+
+    def test_switched_off_it_leaves_all_as_it_is(self):
+        event = self.record()
+        self.jobs.enqueued_jobs.clear()
+        self.shift("event_time", 7 * DAY)
+        self.parameters.set_param("meta_capi.enabled", "False")
+        self.delivery._sweep()
+        self.assertEqual(event.state, "pending")
+        self.jobs.assert_jobs_count(0)
+
+    def test_pixels_come_by_how_long_something_is_due_for_them(self):
+        now = fields.Datetime.now()
+        known = self.env["meta.capi.pixel"]._get("6")
+        known.wait_until = known.next_probe_at = now - timedelta(minutes=1)
+        for number, state, minutes in (
+            (1, "pending", -10),
+            (2, "pending", -20),
+            (3, "pending", -15),
+            (4, "pending", 10),
+            (5, "sent", -30),
+            (6, "pending", 10),
+        ):
+            set_values(
+                self.record(event_id=str(number)),
+                pixel_id=str(number),
+                state=state,
+                next_attempt_at=now + timedelta(minutes=minutes),
+            )
+        self.assertEqual(self.delivery._due_pixel_ids(), ["2", "3", "1"])
+
+    def test_one_that_cannot_be_delivered_to_keeps_no_other_waiting(self):
+        events = self.record_many(2)
+        set_values(events[0], pixel_id="1")
+        self.shift("next_attempt_at", 60)
+        set_values(events[0], next_attempt_at=fields.Datetime.now() - timedelta(1))
+        delivery = type(self.delivery)
+        deliver_until = delivery._deliver_until
+
+        def deliver(self, pixel_id, deadline):
+            if pixel_id == "1":
+                raise ValueError
+            return deliver_until(self, pixel_id, deadline)
+
+        with (
+            patch.object(delivery, "_is_runner_absent", lambda self, pixel_id: True),
+            patch.object(delivery, "_deliver_until", deliver),
+            self.assertLogs("meta.conversions.api", "ERROR") as logs,
+        ):
+            self.delivery._sweep()
+        self.assertIn("Pixel 1 could not be delivered to", logs.output[0])
+        self.assertEqual(events.mapped("state"), ["pending", "sent"])
 
     def test_where_nobody_runs_the_jobs_the_sweep_delivers(self):
         event = self.record()

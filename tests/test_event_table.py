@@ -136,6 +136,14 @@ class TestTaken(TableCase):
         self.assertEqual(self.table.pixel_of_natural(*key, self.pixel_id), OTHER)
         self.assertEqual(self.table.pixel_of_natural(*key, "1111111111"), "1111111111")
 
+    def test_an_event_is_found_by_pixel_name_and_id(self):
+        self.event(event_id="1", pixel_id=OTHER)
+        self.event(event_id="1", event_name="Contact")
+        self.event(event_id="2")
+        self.assertIsNone(self.table.find((self.pixel_id, "Lead", "1")))
+        event = self.event(event_id="1")
+        self.assertEqual(self.table.find((self.pixel_id, "Lead", "1")), event.id)
+
     def test_only_an_event_of_the_same_name_and_id_is_there_already(self):
         wanted = self.event(event_id="wanted")
         moved = (wanted, self.event(), self.event())
@@ -391,6 +399,22 @@ class TestClaim(TableCase):
             with self.subTest(kind):
                 expected = [group[1], group[0], group[2]]
                 self.assertEqual(self.claim(), (expected, True))
+
+    def test_zero_and_no_are_told_and_nothing_is_not(self):
+        self.due(
+            opt_out=False,
+            data_processing_options=json.dumps([]),
+            data_processing_options_country=0,
+            data_processing_options_state=0,
+            referrer_url=None,
+        )
+        ((claimed,), _more) = self.outbox.claim(Plan(1), NOW, None)
+        told = json.loads(claimed.body)
+        self.assertIs(told["opt_out"], False)
+        self.assertEqual(told["data_processing_options"], [])
+        self.assertEqual(told["data_processing_options_country"], 0)
+        self.assertEqual(told["data_processing_options_state"], 0)
+        self.assertNotIn("referrer_url", told)
 
     def test_others_that_are_due_are_told_of(self):
         for _number in range(3):
@@ -752,6 +776,16 @@ class TestLocks(TransactionCase):
                 cr.execute("SET LOCAL lock_timeout = '1s'")
                 attempts = self.env["meta.capi.attempt"].with_env(self.env(cr=cr))
                 attempts._begin(PREFIX + "1", [c.id for c in batch], to_datetime(NOW))
+
+    def test_what_does_not_fit_into_a_request_is_free_and_the_rest_is_held(self):
+        for key in ("large", "larger", "too much"):
+            self.store.add(key, "1", None, NOW, "website", NOW, None, 400_000)
+        ids = [row.id for row in self.store.pending()]
+        with self.store.outbox("1") as outbox:
+            batch, more = outbox.claim(Plan(1000), NOW, None)
+            self.assertEqual(([claimed.id for claimed in batch], more), (ids[:4], True))
+            with self.table() as second:
+                self.assertEqual(second.lock(ids, PENDING), ids[4:])
 
     def test_two_deliveries_decide_about_a_pixel_one_after_the_other(self):
         with self.store.outbox("1") as outbox:

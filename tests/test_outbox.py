@@ -18,7 +18,7 @@ from ..capi.states import CANCELLED, FAILED, INVALID, PENDING, SENT, Change, Pla
 from ..dev import sandbox
 from ..models.outbox.event_table import EventTable, to_datetime
 from ..models.outbox.pixel_outbox import PixelOutbox
-from .common import MetaCapiCase, set_values
+from .common import MetaCapiCase, own_cursor, set_values
 from .simulation.histories import make_history
 from .simulation.memory import Row
 from .simulation.world import World
@@ -701,6 +701,29 @@ class TestNotices(MetaCapiCase):
         self.env["meta.capi.pixel"]._get(self.pixel_id)._release()
         self.deliver()
         self.assertEqual(event.state, SENT)
+
+    def test_managers_are_told_when_what_they_are_told_of_is_committed(self):
+        open_cursors, open_when_told = [], []
+
+        @contextlib.contextmanager
+        def cursor(job):
+            with own_cursor(job) as cr:
+                open_cursors.append(cr)
+                yield cr
+                open_cursors.pop()
+
+        def tell(_delivery, _pixel_id=None):
+            open_when_told.append(len(open_cursors))
+
+        self.record()
+        self.graph.pixels = {}
+        with (
+            patch.object(type(self.job), "_delivery_cursor", cursor),
+            patch.object(type(self.delivery), "_tell_managers", tell),
+            mute_logger("meta.conversions.api"),
+        ):
+            self.deliver()
+        self.assertEqual(open_when_told, [0])
 
     def test_a_notice_that_raises_undoes_nothing_and_is_logged(self):
         pixels = type(self.env["meta.capi.pixel"])

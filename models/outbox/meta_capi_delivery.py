@@ -63,7 +63,6 @@ class MetaCapiDelivery(models.AbstractModel):
 
     @api.model
     def _due_pixel_ids(self):
-        now = fields.Datetime.now()
         # The one that has waited longest comes first: time may not do for all.
         self.env.cr.execute(
             SQL(
@@ -72,15 +71,13 @@ class MetaCapiDelivery(models.AbstractModel):
                   FROM meta_capi_event event
                   LEFT JOIN meta_capi_pixel pixel USING (pixel_id)
                  WHERE event.state = 'pending'
-                   AND event.next_attempt_at <= %s
-                   AND coalesce(pixel.wait_until, event.next_attempt_at) <= %s
-                   AND coalesce(pixel.next_probe_at, event.next_attempt_at) <= %s
+                   AND greatest(
+                        event.next_attempt_at, pixel.wait_until, pixel.next_probe_at
+                   ) <= %s
                  GROUP BY event.pixel_id
                  ORDER BY min(event.next_attempt_at)
                 """,
-                now,
-                now,
-                now,
+                fields.Datetime.now(),
             )
         )
         return [pixel_id for (pixel_id,) in self.env.cr.fetchall()]
@@ -110,7 +107,7 @@ class MetaCapiDelivery(models.AbstractModel):
         if run.is_interrupted:
             jobs._schedule(pixel_id, delay=0)
         elif run.retry_at is not None:
-            ahead = max(run.retry_at - jobs._now(), 0)
+            ahead = run.retry_at - jobs._now()
             if ahead <= RETRY_BY_JOB:
                 # Apart, or what is recorded meanwhile would find no free slot.
                 jobs._schedule(pixel_id, delay=ahead, slots=(RETRY_SLOT,))
