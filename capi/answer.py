@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
-from urllib.parse import quote
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from .const import DAY
+from .untrusted import read_integer, read_json, read_positive, read_text, storable
 
 # Characters of Meta's body, and of its words, that are worth keeping.
 MAX_BODY = 10_000
@@ -267,7 +265,7 @@ def read_answer(
     """
 
     def objection(content: dict[str, Any]) -> str | None:
-        received = _integer(content.get("events_received"))
+        received = read_integer(content.get("events_received"))
         if received is None:
             return "Meta did not say how many events it received"
         if received != sent:
@@ -306,12 +304,12 @@ def _read(
     duration_ms: int,
 ) -> Answer:
     """Read an answer; ``objection`` says what a success lacks, or None."""
-    is_json, content = _read_json(body)
+    is_json, content = read_json(body)
     content = content if isinstance(content, dict) else {}
     error = content.get("error")
     fields = error if isinstance(error, dict) else {}
-    code = _integer(fields.get("code"))
-    subcode = _integer(fields.get("error_subcode"))
+    code = read_integer(fields.get("code"))
+    subcode = read_integer(fields.get("error_subcode"))
 
     arrived = False
     message: str | None = None
@@ -321,7 +319,7 @@ def _read(
             code,
             subcode,
             is_transient=fields.get("is_transient") is True,
-            message=_text(fields.get("message")) or "",
+            message=read_text(fields.get("message")) or "",
         )
         message = _words(fields) or f"Meta answered with error {code} and no words"
     elif 200 <= http_status < 300 and is_json and not error:
@@ -340,7 +338,7 @@ def _read(
         outcome, cause = _classify_status(
             http_status, is_json, is_bare=is_json or not body.strip(), is_oauth=is_oauth
         )
-        message = _words(fields) or _text(error)
+        message = _words(fields) or read_text(error)
         message = message or (
             f"Meta answered HTTP {http_status}"
             + (" without an error code" if is_json else ", but not with readable JSON")
@@ -355,14 +353,16 @@ def _read(
         outcome=outcome,
         cause=cause,
         http_status=http_status,
-        body=_storable(body, token, MAX_BODY) or "",
-        fbtrace_id=_storable(
-            _text(fields.get("fbtrace_id")) or _text(content.get("fbtrace_id")), token
+        body=storable(body, token, MAX_BODY) or "",
+        fbtrace_id=storable(
+            read_text(fields.get("fbtrace_id")) or read_text(content.get("fbtrace_id")),
+            token,
+            MAX_MESSAGE,
         ),
         error_code=code,
         error_subcode=subcode,
-        error_message=_storable(message, token),
-        events_received=_integer(content.get("events_received")),
+        error_message=storable(message, token, MAX_MESSAGE),
+        events_received=read_integer(content.get("events_received")),
         wait=None if accepted else asked,
         slow_down=(max(asked or 0, pause or 0) or None) if accepted else None,
         arrived=arrived,
@@ -374,7 +374,7 @@ def _read(
 def _words(error: dict[str, Any]) -> str | None:
     """Return what a Graph error says to people, the most telling first."""
     words = [
-        _text(error.get(key))
+        read_text(error.get(key))
         for key in ("error_user_title", "error_user_msg", "message")
     ]
     blamed = _blamed_fields(error.get("error_data"))
@@ -386,7 +386,7 @@ def _words(error: dict[str, Any]) -> str | None:
 def _blamed_fields(error_data: Any) -> list[str]:
     """Return the fields that ``error_data``, an object or its JSON text, blames."""
     if isinstance(error_data, str):
-        _is_json, error_data = _read_json(error_data)
+        _is_json, error_data = read_json(error_data)
     if not isinstance(error_data, dict):
         return []
     return [part for part in _leaves(error_data.get("blame_field_specs")) if part]
@@ -469,13 +469,13 @@ def _read_limits(
     waits = [_retry_after(headers.get("retry-after"))]
     used = 0.0
     for name in _USAGE_HEADERS:
-        for entry in _objects(_read_json(headers.get(name))[1]):
-            share = max(_positive(entry.get(key)) for key in _PERCENTS)
+        for entry in _objects(read_json(headers.get(name))[1]):
+            share = max(read_positive(entry.get(key)) for key in _PERCENTS)
             used = max(used, share)
-            minutes = _positive(entry.get("estimated_time_to_regain_access"))
+            minutes = read_positive(entry.get("estimated_time_to_regain_access"))
             waits.append(minutes * 60)
             if throttled or share >= NEAR_LIMIT:
-                waits.append(_positive(entry.get("reset_time_duration")))
+                waits.append(read_positive(entry.get("reset_time_duration")))
     pause = None
     if used >= NEAR_LIMIT:
         pause = PAUSE_NEAR_LIMIT if used < 100 else PAUSE_AT_LIMIT
@@ -484,7 +484,7 @@ def _read_limits(
 
 def _retry_after(value: Any) -> float:
     """Return the seconds that Retry-After, a number or an HTTP date, asks for."""
-    if seconds := _positive(value):
+    if seconds := read_positive(value):
         return seconds
     date = _http_date(value)
     return max(date - time.time(), 0.0) if date is not None else 0.0
@@ -521,61 +521,3 @@ def _leaves(value: Any) -> list[str]:
         elif isinstance(item, list):
             waiting.extend(reversed(item))
     return found
-
-
-# --- Values nobody vouches for ------------------------------------------------------
-
-
-def _read_json(text: Any) -> tuple[bool, Any]:
-    """Return whether ``text`` is JSON, and what it says."""
-    try:
-        return True, json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        return False, None
-
-
-def _integer(value: Any) -> int | None:
-    """Return an integer of four bytes, what a database holds, or None.
-
-    >>> [_integer(v) for v in (190, "190", 190.0, True, "x", 10**30, None)]
-    [190, 190, 190, None, None, None, None]
-    """
-    number = _number(value)
-    if number is None or not number.is_integer() or int(number) not in _ANY:
-        return None
-    return int(number)
-
-
-def _positive(value: Any) -> float:
-    """Return a number above 0, else 0."""
-    return max(_number(value) or 0.0, 0.0)
-
-
-def _number(value: Any) -> float | None:
-    """Return a finite number, or None for all else, booleans included."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _text(value: Any) -> str | None:
-    """Return a text that says something, or None."""
-    return (value.strip() or None) if isinstance(value, str) else None
-
-
-def _storable(text: str | None, token: str, length: int = MAX_MESSAGE) -> str | None:
-    """Return ``text`` without the token and what PostgreSQL cannot store, cut off.
-
-    The token goes first: half of it at the cut would not be recognised.
-    """
-    if text is None:
-        return None
-    if token:
-        for form in (token, quote(token, safe="")):
-            text = text.replace(form, "[access token]")
-    text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-    return text[:length]
