@@ -2,7 +2,8 @@
 
 * ``event``: reading arguments into an event, and the event as it travels;
 * ``browser``, ``privacy``, ``money``: what a caller may want to fill in an event with;
-* ``client``: the one request;
+* ``client``: the requests;
 * ``answer``: what Meta's answer means;
+* ``quality``: what Meta thinks of the events;
 * ``schedule``: when to try again, and when no longer.
 """

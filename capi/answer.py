@@ -291,6 +291,24 @@ def read_pixel(
             return "Meta did not answer for this pixel"
         return None
 
+    return read_reply(
+        http_status, headers, body, objection, token=token, duration_ms=duration_ms
+    )
+
+
+def read_reply(
+    http_status: int,
+    headers: Mapping[str, str],
+    body: str,
+    objection: Callable[[dict[str, Any]], str | None] = lambda _content: None,
+    *,
+    token: str = "",
+    duration_ms: int = 0,
+) -> Answer:
+    """Return the meaning of Meta's answer to a question.
+
+    :param objection: says what a success lacks, or None
+    """
     answer = _read(http_status, headers, body, objection, token, duration_ms)
     return replace(answer, arrived=False)  # there was nothing to take
 

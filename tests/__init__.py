@@ -18,6 +18,7 @@ from . import test_capi_money
 from . import test_capi_normalize
 from . import test_capi_privacy
 from . import test_capi_properties
+from . import test_capi_quality
 from . import test_capi_schedule
 from . import test_capi_secret
 from . import test_capi_simulation
