@@ -275,7 +275,7 @@ class _Reader:
         if not isinstance(value, list):
             self.oddities.append(path)
             return []
-        found = []
+        found: list[tuple[Mapping[str, Any], str]] = []
         for index, entry in enumerate(value[:MAX_PARTS]):
             place = f"{path}[{index}]"
             if isinstance(entry, dict):
