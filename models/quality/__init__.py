@@ -1,0 +1,3 @@
+from . import meta_capi_pixel
+from . import meta_capi_quality
+from . import meta_capi_quality_fetch

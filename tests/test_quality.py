@@ -1,0 +1,390 @@
+import json
+from datetime import date, timedelta
+
+from odoo import fields
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from ..dev import sandbox
+from .common import MetaCapiCase
+from .test_capi_quality import LEAD, PURCHASE, body
+
+MODULE = "ih_meta_conversions_api"
+
+
+class QualityCase(MetaCapiCase):
+    """A shop that asks Meta what it thinks of its events."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.fetch = cls.env["meta.capi.quality.fetch"]
+        cls.pixel = cls.env["meta.capi.pixel"]._get(cls.pixel_id)
+
+    def tell(self, *rows):
+        """Let Meta answer the next question with these rows."""
+        self.graph.fail_next(sandbox.http(200, body(*rows), "application/json"))
+
+    def ask(self, pixel_id=None):
+        result = self.fetch._ask(pixel_id or self.pixel_id)
+        self.env.invalidate_all()
+        return result
+
+    def found(self, **values):
+        return self.env["meta.capi.quality"].search(
+            [(name, "=", value) for name, value in values.items()]
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestQuality(QualityCase):
+    def test_what_meta_tells_is_kept_by_event_and_day(self):
+        self.tell(PURCHASE, LEAD)
+        self.ask()
+        quality = self.found(event_name="Purchase")
+        for name, value in {
+            "pixel_id": self.pixel_id,
+            "date": fields.Date.today(),
+            "event_match_quality": 6.2,
+            "event_coverage": 34.1,
+            "event_coverage_goal": 75.0,
+            "browser_with_id": 100.0,
+            "server_with_id": 98.5,
+            "dedupe_rate": 14.8,
+            "data_freshness": "real_time",
+            "acr": 37.9,
+            "match_keys": {"em": 100.0, "client_ip_address": 99.9},
+            "key_gains": {"em": 58.96},
+            "company_id": self.website.company_id,
+        }.items():
+            with self.subTest(name):
+                self.assertEqual(quality[name], value)
+        [fault] = quality.diagnostics
+        self.assertEqual(fault["solution"], "Send more fields.")
+        self.assertEqual(len(self.found(event_name="Lead")), 1)
+        self.assertEqual(self.pixel.quality_told_at, self.pixel.quality_asked_at)
+
+    def test_what_meta_does_not_tell_is_empty_and_not_zero(self):
+        self.tell(LEAD, {"event_name": "Zero", "acr": {"percentage": 0}})
+        self.ask()
+        names = (
+            *("event_match_quality", "event_coverage", "event_coverage_goal"),
+            *("browser_with_id", "server_with_id", "dedupe_rate", "acr"),
+        )
+        quality = self.found(event_name="Lead")
+        [read] = quality.read(names)
+        for name in names:
+            with self.subTest(name):
+                self.assertIs(quality[name], False)
+                self.assertIs(read[name], False)
+                self.assertIn(quality, self.found(**{name: False}))
+        self.env.cr.execute(
+            "SELECT acr IS NULL FROM meta_capi_quality ORDER BY event_name"
+        )
+        self.assertEqual(self.env.cr.fetchall(), [(True,), (False,)])
+        zero = self.found(event_name="Zero")
+        self.assertEqual(zero.acr, 0.0)
+        self.assertIsNot(zero.acr, False)
+        quality.acr = 0.0
+        quality.flush_recordset()
+        quality.invalidate_recordset()
+        self.assertIsNot(quality.acr, False)
+        quality.acr = False
+        quality.flush_recordset()
+        quality.invalidate_recordset()
+        self.assertIs(quality.acr, False)
+
+    def test_a_group_shows_the_average_of_what_is_known(self):
+        for name, score in (("A", 4), ("B", 8), ("C", None)):
+            row = {
+                "event_name": name,
+                "event_match_quality": {"composite_score": score},
+            }
+            self.tell(row)
+            self.ask()
+        groups = self.env["meta.capi.quality"]._read_group(
+            [], ["date:day"], ["event_match_quality:avg"]
+        )
+        self.assertEqual([average for _day, average in groups], [6.0])
+        field = self.env["meta.capi.quality"].fields_get(["event_match_quality"])
+        told = field["event_match_quality"]
+        self.assertEqual(told.get("aggregator", told.get("group_operator")), "avg")
+
+    def test_asked_again_on_a_day_the_newest_answer_counts(self):
+        self.tell(PURCHASE)
+        self.ask()
+        self.tell({"event_name": "Purchase"})
+        self.ask()
+        quality = self.found()
+        self.assertEqual(len(quality), 1)
+        self.assertIs(quality.event_match_quality, False)
+        yesterday = fields.Date.today() - timedelta(days=1)
+        quality.date = yesterday
+        self.tell(PURCHASE)
+        self.ask()
+        self.assertEqual(len(self.found()), 2)
+
+    def test_a_row_of_a_year_ago_is_deleted(self):
+        self.tell(PURCHASE, LEAD)
+        self.ask()
+        today = fields.Date.today()
+        self.found(event_name="Lead").date = today - timedelta(days=366)
+        self.found(event_name="Purchase").date = today - timedelta(days=364)
+        self.env["meta.capi.quality"]._gc_old()
+        self.assertEqual(self.found().mapped("event_name"), ["Purchase"])
+
+    def test_a_pixel_of_several_companies_is_of_none(self):
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        website = self.env["website"].create(
+            {"name": "Second", "company_id": other.id, "domain": "https://b.example"}
+        )
+        self.tell(LEAD)
+        self.ask()
+        self.assertFalse(self.found().company_id)
+        website.meta_capi_pixel_id = "222"
+        self.tell(LEAD)
+        self.ask()
+        self.assertEqual(self.found().company_id, self.website.company_id)
+
+
+@tagged("post_install", "-at_install")
+class TestQualityRefused(QualityCase):
+    @mute_logger("meta.conversions.api")
+    def test_a_refusal_is_kept_and_says_what_to_do_and_sending_goes_on(self):
+        for code, subcode in ((200, None), (10, None), (100, 33), (100, None)):
+            with self.subTest(code=code, subcode=subcode):
+                self.graph.fail_next(sandbox.error(code, subcode))
+                before = self.pixel.read(["state", "trouble", "failing_since"])
+                self.ask()
+                self.assertEqual(self.pixel.quality_problem, "permission")
+                self.assertIn("Manage Pixel", self.pixel.quality_cure)
+                self.assertTrue(self.pixel.quality_error)
+                self.assertFalse(self.pixel.quality_told_at)
+                self.assertEqual(
+                    self.pixel.read(["state", "trouble", "failing_since"]), before
+                )
+        event = self.record()
+        self.deliver()
+        self.assertEqual(event.state, "sent")
+
+    @mute_logger("meta.conversions.api")
+    def test_even_an_expired_token_does_not_stop_the_pixel(self):
+        self.graph.fail_next(sandbox.error(190, 463))
+        self.ask()
+        self.assertEqual(self.pixel.quality_problem, "token")
+        self.assertEqual(self.pixel.state, "running")
+        self.assertFalse(self.pixel.activity_ids)
+
+    @mute_logger("meta.conversions.api")
+    def test_what_was_told_stays_and_the_problem_goes_with_the_next_answer(self):
+        self.tell(PURCHASE)
+        self.ask()
+        self.graph.fail_next(sandbox.error(200))
+        self.ask()
+        self.assertEqual(self.found().event_match_quality, 6.2)
+        self.assertTrue(self.pixel.quality_problem)
+        self.tell(PURCHASE)
+        self.ask()
+        self.assertFalse(self.pixel.quality_problem)
+        self.assertFalse(self.pixel.quality_error)
+        self.assertFalse(self.pixel.quality_cure)
+
+    def test_a_broken_shape_is_logged_and_shown_and_breaks_nothing(self):
+        for answer in ("[]", '{"web": 7}', '{"web": [{}]}'):
+            with self.subTest(answer):
+                self.graph.fail_next(sandbox.http(200, answer, "application/json"))
+                with self.assertLogs("meta.conversions.api", "WARNING"):
+                    self.ask()
+                self.assertEqual(self.pixel.quality_problem, "shape")
+                self.assertTrue(self.pixel.quality_error)
+                self.assertFalse(self.found())
+
+    def test_an_odd_part_is_logged_and_shown_and_the_rest_counts(self):
+        self.tell({**PURCHASE, "acr": "much"})
+        with self.assertLogs("meta.conversions.api", "WARNING") as logs:
+            self.ask()
+        self.assertIn("web[0].acr", logs.output[0])
+        self.assertEqual(self.pixel.quality_problem, "shape")
+        self.assertIn("web[0].acr", self.pixel.quality_error)
+        self.assertEqual(self.found().event_match_quality, 6.2)
+        self.assertIs(self.found().acr, False)
+
+    @mute_logger("meta.conversions.api")
+    def test_each_problem_has_words_and_a_cure(self):
+        cures = self.env["meta.capi.pixel"]._quality_cures()
+        choices = dict(self.pixel._fields["quality_problem"].selection)
+        self.assertEqual(cures.keys(), choices.keys())
+        self.assertTrue(all(cures.values()))
+
+    @mute_logger("meta.conversions.api")
+    def test_without_a_token_nothing_is_asked(self):
+        self.parameters.set_param("meta_capi.access_token", False)
+        self.ask()
+        self.assertEqual(self.pixel.quality_problem, "token")
+        self.assertFalse(self.graph.requests)
+
+    @mute_logger("meta.conversions.api")
+    def test_the_token_is_kept_nowhere(self):
+        words = f"no {self.token}"
+        self.graph.fail_next(sandbox.error(200, message=words))
+        self.ask()
+        self.assertNotIn(self.token, self.pixel.quality_error)
+        fault = {"name": words}
+        self.tell({**LEAD, "event_match_quality": {"diagnostics": [fault]}})
+        self.ask()
+        self.assertNotIn(self.token, json.dumps(self.found().diagnostics))
+
+
+@tagged("post_install", "-at_install")
+class TestQualityAsked(QualityCase):
+    def test_the_daily_action_asks_about_each_pixel_in_use_once(self):
+        self.parameters.set_param("meta_capi.extra_pixel_ids", "222")
+        for pixel_id in (self.pixel_id, "222"):
+            self.graph.pixels[pixel_id] = {self.token}
+        self.tell(LEAD)
+        self.tell(LEAD)
+        self.fetch._ask_all()
+        self.assertEqual(len(self.graph.requests), 2)
+        self.assertEqual(set(self.found().mapped("pixel_id")), {self.pixel_id, "222"})
+        self.fetch._ask_all()
+        self.assertEqual(len(self.graph.requests), 2)
+        self.shift("quality_asked_at", 21 * 3600, table="meta_capi_pixel")
+        self.tell(LEAD)
+        self.tell(LEAD)
+        self.fetch._ask_all()
+        self.assertEqual(len(self.graph.requests), 4)
+
+    def test_what_it_is_told_is_about_the_events_that_it_has_sent(self):
+        for number in range(4):
+            user_data = {"em": "jane@example.com", "client_user_agent": "Mozilla/5.0"}
+            if number:
+                user_data["ph"] = "+1 650 555 1212"
+            self.record(
+                event_id=f"lead-{number}",
+                action_source="website",
+                event_source_url="https://shop.example.com/",
+                user_data=user_data,
+            )
+        self.deliver()
+        self.fetch._ask_all()
+        quality = self.found()
+        self.assertEqual(quality.event_name, "Lead")
+        self.assertEqual(quality.match_keys["em"], 100)
+        self.assertEqual(quality.match_keys["ph"], 75)
+        self.assertEqual(quality.match_keys["client_user_agent"], 100)
+        self.assertEqual(quality.data_freshness, "real_time")
+        self.assertEqual(quality.server_with_id, 100)
+        self.assertIs(quality.event_coverage, False)
+        self.assertFalse(self.pixel.quality_problem)
+
+    def test_the_scheduled_action_runs_it_every_day(self):
+        cron = self.env.ref(f"{MODULE}.ir_cron_quality")
+        self.assertEqual((cron.interval_number, cron.interval_type), (1, "days"))
+        self.assertEqual(cron.model_id.model, "meta.capi.quality.fetch")
+        self.assertEqual(cron.code, "model._ask_all()")
+        if "numbercall" in cron._fields:
+            self.assertEqual(cron.numbercall, -1)
+
+    def test_switched_off_nothing_is_asked(self):
+        self.parameters.set_param("meta_capi.enabled", "False")
+        self.fetch._ask_all()
+        self.assertFalse(self.graph.requests)
+
+    def test_one_pixels_trouble_is_not_in_the_way_of_another(self):
+        self.parameters.set_param("meta_capi.extra_pixel_ids", "111")
+        keep = type(self.env["meta.capi.quality"])._keep
+
+        def broken(quality, pixel_id, events):
+            if pixel_id == "111":
+                raise ZeroDivisionError
+            return keep(quality, pixel_id, events)
+
+        self.patch(type(self.env["meta.capi.quality"]), "_keep", broken)
+        self.tell(LEAD)
+        self.tell(LEAD)
+        with self.assertLogs("meta.conversions.api", "ERROR"):
+            self.fetch._ask_all()
+        self.assertEqual(self.found().pixel_id, self.pixel_id)
+
+    def test_a_click_makes_a_job_and_no_request(self):
+        manager = new_test_user(
+            self.env, "a-manager", groups=f"{MODULE}.group_meta_capi_manager"
+        )
+        self.pixel.quality_asked_at = fields.Datetime.now()
+        self.pixel.with_user(manager).action_ask_quality()
+        self.assertFalse(self.graph.requests)
+        self.jobs.assert_enqueued_job(self.fetch._ask, args=(self.pixel_id,))
+        self.tell(LEAD)
+        self.jobs.perform_enqueued_jobs()
+        self.assertTrue(self.found())
+
+    def test_where_no_job_runs_the_scheduled_action_answers_the_click(self):
+        self.pixel.quality_asked_at = fields.Datetime.now()
+        self.pixel.action_ask_quality()
+        cron = self.env.ref(f"{MODULE}.ir_cron_quality")
+        self.assertTrue(self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)]))
+        self.tell(LEAD)
+        self.fetch._ask_all()
+        self.assertTrue(self.found())
+
+    def test_only_managers_ask(self):
+        reader = new_test_user(
+            self.env, "a-reader", groups=f"{MODULE}.group_meta_capi_user"
+        )
+        with self.assertRaises(AccessError):
+            self.pixel.with_user(reader).action_ask_quality()
+
+    def test_readers_read_and_nobody_writes_by_hand(self):
+        self.tell(LEAD)
+        self.ask()
+        quality = self.found()
+        for login, groups, reads in (
+            ("q-reader", f"{MODULE}.group_meta_capi_user", True),
+            ("q-manager", f"{MODULE}.group_meta_capi_manager", True),
+            ("q-admin", "base.group_system", True),
+            ("q-seller", "sales_team.group_sale_salesman_all_leads", False),
+        ):
+            mine = quality.with_user(new_test_user(self.env, login, groups=groups))
+            with self.subTest(login), mute_logger("odoo.addons.base.models.ir_model"):
+                if reads:
+                    self.assertEqual(mine.event_name, "Lead")
+                else:
+                    with self.assertRaises(AccessError):
+                        mine.read(["event_name"])
+                for way in (
+                    lambda mine=mine: mine.write({"acr": 1}),
+                    lambda mine=mine: mine.create({"pixel_id": "1"}),
+                    mine.unlink,
+                ):
+                    with self.assertRaises(AccessError):
+                        way()
+
+    def test_another_company_sees_nothing_of_it(self):
+        self.tell(LEAD)
+        self.ask()
+        company = self.env["res.company"].create({"name": "Elsewhere"})
+        stranger = new_test_user(
+            self.env,
+            "a-stranger",
+            groups=f"{MODULE}.group_meta_capi_manager",
+            company_id=company.id,
+            company_ids=[(6, 0, company.ids)],
+        )
+        self.assertFalse(self.env["meta.capi.quality"].with_user(stranger).search([]))
+        self.assertTrue(self.found())
+
+    def test_the_pages_open(self):
+        self.tell(PURCHASE, LEAD)
+        self.ask()
+        quality = self.env["meta.capi.quality"]
+        views = quality.get_views(
+            [(False, "list"), (False, "form"), (False, "graph"), (False, "search")]
+        )["views"]
+        self.assertEqual(len(views), 4)
+        for name in ("event_match_quality", "dedupe_rate"):
+            self.assertIn(name, views["list"]["arch"])
+        today = date.today().isoformat()
+        self.assertIn(today, self.found(event_name="Lead").display_name)
+        action = self.pixel.action_open_quality()
+        self.assertEqual(action["domain"], [("pixel_id", "=", self.pixel_id)])
