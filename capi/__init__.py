@@ -4,6 +4,6 @@
 * ``browser``, ``privacy``, ``money``: what a caller may want to fill in an event with;
 * ``client``: the requests;
 * ``answer``: what Meta's answer means;
-* ``quality``: what Meta thinks of the events;
+* ``quality``: what Meta thinks of the events, and ``advice``, what to do about it;
 * ``schedule``: when to try again, and when no longer.
 """

@@ -7,6 +7,7 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..dev import sandbox
+from ..models.settings.meta_capi_config import CHOSEN_USER_DATA_KEYS
 from .common import MetaCapiCase
 from .test_capi_quality import LEAD, PURCHASE, body
 
@@ -388,3 +389,125 @@ class TestQualityAsked(QualityCase):
         self.assertIn(today, self.found(event_name="Lead").display_name)
         action = self.pixel.action_open_quality()
         self.assertEqual(action["domain"], [("pixel_id", "=", self.pixel_id)])
+
+
+@tagged("post_install", "-at_install")
+class TestQualityAdvice(QualityCase):
+    def advice(self, *rows, **arguments):
+        self.tell(*rows)
+        self.ask()
+        return self.env["meta.capi.quality"].advice(**arguments)
+
+    def test_the_most_worth_is_told_first_and_each_leads_to_a_place(self):
+        late = {**LEAD, "data_freshness": {"upload_frequency": "daily"}}
+        found = self.advice(PURCHASE, late)
+        self.assertEqual(
+            [advice["place"] for advice in found],
+            ["events_manager", "page_settings", "page_settings", "pending_events"],
+        )
+        fault, coverage, shared, freshness = (advice["text"] for advice in found)
+        self.assertEqual(
+            fault,
+            "Purchase (59.5%): Missing fields. Some events lack fields. Send more fields.",
+        )
+        self.assertIn("34.1 of Purchase", coverage)
+        self.assertIn("goal is 75.", coverage)
+        self.assertIn("100% of the browser's and 98.5% of the server's", shared)
+        self.assertIn("daily", freshness)
+        self.assertIn(self.pixel_id, found[0]["action"]["url"])
+        self.assertEqual(found[1]["action"]["res_model"], "res.config.settings")
+        self.assertEqual(found[3]["action"]["res_model"], "meta.capi.event")
+
+    def missing(self, key, gain=58.96):
+        feedback = {
+            "identifier": key,
+            "coverage": {"percentage": 30},
+            "potential_aly_acr_increase": {"percentage": gain},
+        }
+        return {**LEAD, "event_match_quality": {"match_key_feedback": [feedback]}}
+
+    def send(self, count, **user_data):
+        for number in range(count):
+            self.record(
+                event_id=f"{sorted(user_data)}-{number}",
+                action_source="website",
+                event_source_url="https://shop.example.com/",
+                user_data={"client_user_agent": "Mozilla/5.0", **user_data},
+            )
+
+    def test_a_missing_key_stands_beside_how_often_our_events_have_it(self):
+        self.send(3, em="jane@example.com")
+        self.send(1, em="jane@example.com", ph="+1 650 555 1212")
+        self.deliver()
+        [advice] = self.advice(self.missing("phone"))
+        self.assertIn("Phone number (ph)", advice["text"])
+        self.assertIn("up to 59% more conversions", advice["text"])
+        self.assertIn("Of the Lead events that Odoo sent", advice["text"])
+        self.assertIn(" 25% have it.", advice["text"])
+        self.assertIn("Make the phone number required", advice["text"])
+        found = self.env["meta.capi.event"].search(advice["action"]["domain"])
+        self.assertEqual(len(found), 3)
+
+    def test_events_of_another_time_or_state_do_not_count(self):
+        self.send(1, em="jane@example.com", ph="+1 650 555 1212")
+        self.deliver()
+        self.send(1, em="jane@example.com")
+        [advice] = self.advice(self.missing("phone"))
+        self.assertIn(" 100% have it.", advice["text"])
+        self.shift("event_time", 8 * 24 * 3600)
+        [advice] = self.env["meta.capi.quality"].advice()
+        self.assertNotIn("have it.", advice["text"])
+
+    def test_a_key_that_is_switched_off_says_so_and_leads_to_the_settings(self):
+        self.parameters.set_param("meta_capi.user_data_keys", "em")
+        [advice] = self.advice(self.missing("phone"))
+        self.assertIn("switched off", advice["text"])
+        self.assertEqual(advice["place"], "data_settings")
+
+    def test_each_key_has_a_name_and_finds_the_events_without_it(self):
+        keys = [
+            *("email", "phone", "first_name", "last_name", "city", "state", "zip"),
+            *("country", "external_id", "ip_address", "user_agent", "fbc", "fbp"),
+        ]
+        self.assertEqual(len(keys), len(CHOSEN_USER_DATA_KEYS))
+        for key in CHOSEN_USER_DATA_KEYS:
+            others = [other for other in CHOSEN_USER_DATA_KEYS if key in other]
+            self.assertEqual(others, [key], "one is found in another's name")
+        for key in keys:
+            with self.subTest(key):
+                [advice] = self.advice(self.missing(key))
+                self.assertEqual(advice["place"], "events_without_key")
+
+    def test_what_was_told_long_ago_is_no_advice(self):
+        self.assertTrue(self.advice(PURCHASE))
+        quality = self.found()
+        quality.date = fields.Date.today() - timedelta(days=6)
+        self.assertTrue(self.env["meta.capi.quality"].advice())
+        quality.date = fields.Date.today() - timedelta(days=7)
+        self.assertFalse(self.env["meta.capi.quality"].advice())
+
+    def test_the_newest_answer_counts(self):
+        self.advice(PURCHASE)
+        self.found().date = fields.Date.today() - timedelta(days=1)
+        self.assertEqual(self.advice({"event_name": "Purchase"}), [])
+
+    def test_it_can_be_asked_about_some_pixels(self):
+        self.assertTrue(self.advice(PURCHASE, pixel_ids=[self.pixel_id]))
+        quality = self.env["meta.capi.quality"]
+        self.assertEqual(quality.advice(pixel_ids=["222"]), [])
+        self.assertEqual(quality.advice(pixel_ids=[]), [])
+
+    def test_a_reader_gets_it_and_nobody_else(self):
+        self.advice(PURCHASE)
+        quality = self.env["meta.capi.quality"]
+        for login, groups, reads in (
+            ("v-reader", f"{MODULE}.group_meta_capi_user", True),
+            ("v-seller", "sales_team.group_sale_salesman_all_leads", False),
+        ):
+            user = new_test_user(self.env, login, groups=groups)
+            with self.subTest(login), mute_logger("odoo.addons.base.models.ir_model"):
+                if reads:
+                    self.assertTrue(quality.with_user(user).advice())
+                else:
+                    with self.assertRaises(AccessError):
+                        quality.with_user(user).advice()
