@@ -48,6 +48,7 @@ from . import test_own_data
 from . import test_processes
 from . import test_purchase
 from . import test_quality
+from . import test_quality_alerts
 from . import test_query_counts
 from . import test_recipes
 from . import test_rpc

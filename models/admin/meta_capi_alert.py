@@ -32,19 +32,24 @@ class MetaCapiAlert(models.AbstractModel):
     @api.model
     def _look_after_all(self):
         """Make the activities that are due, and take away those whose cause is gone."""
-        pixels = self.env["meta.capi.pixel"]
-        for look_after in (
-            pixels._archive_unused,
-            lambda: self._look_after_stopped(pixels.search([])),
-            lambda: self._look_after_stuck(pixels.search([])),
-            lambda: self._look_after_missing(pixels.search([])),
-        ):
+        for look_after in self._lookouts():
             try:
                 with self.env.cr.savepoint():
                     look_after()
             except Exception as error:
                 # The border: one notice must not be in the way of another.
                 log_error("The managers could not be told what is wrong", error)
+
+    @api.model
+    def _lookouts(self):
+        """Return what there is to look after, as functions without parameters."""
+        pixels = self.env["meta.capi.pixel"]
+        return [
+            pixels._archive_unused,
+            lambda: self._look_after_stopped(pixels.search([])),
+            lambda: self._look_after_stuck(pixels.search([])),
+            lambda: self._look_after_missing(pixels.search([])),
+        ]
 
     @api.model
     def _look_after_stopped(self, pixels):

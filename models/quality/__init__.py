@@ -1,3 +1,4 @@
+from . import meta_capi_alert
 from . import meta_capi_pixel
 from . import meta_capi_quality
 from . import meta_capi_quality_advice

@@ -33,6 +33,11 @@ class MetaCapiPixel(models.Model):
         " same.",
     )
     quality_error = fields.Text("Meta on the Quality", readonly=True, copy=False)
+    quality_notices = fields.Json(
+        readonly=True,
+        copy=False,
+        help="What managers were told of, by the kind of notice.",
+    )
     quality_cure = fields.Text(
         "What to Do About the Quality", compute="_compute_quality_cure"
     )

@@ -84,6 +84,7 @@ class MetaCapiQualityFetch(models.AbstractModel):
         with delivery._delivery_cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             self.with_env(env)._keep(pixel_id, answer)
+        delivery._tell_managers()
         if answer.problem:
             return _("Meta does not tell: %s", answer.answer.error_message)
         return _("Names of events that Meta told of: %s.", len(answer.events))

@@ -37,6 +37,9 @@ EXCLUDE_INTERNAL_USERS = "meta_capi.exclude_internal_users"
 EXCLUDE_ZERO_ORDERS = "meta_capi.exclude_zero_orders"
 EXCLUDE_TEST_PAYMENTS = "meta_capi.exclude_test_payments"
 EXCLUDED_TAG_IDS = "meta_capi.excluded_tag_ids"
+ALERT_QUALITY = "meta_capi.alert_quality"
+ALERT_COVERAGE = "meta_capi.alert_coverage"
+ALERT_DIAGNOSTICS = "meta_capi.alert_diagnostics"
 
 DEFAULT_BATCH_DELAY = 5
 DEFAULT_RETENTION_DAYS = 90
@@ -472,6 +475,7 @@ _CHECKS = {
         (
             *(WITHOUT_BROWSER, VALUE_INCLUDES_TAX, VALUE_INCLUDES_SHIPPING),
             *(EXCLUDE_INTERNAL_USERS, EXCLUDE_ZERO_ORDERS, EXCLUDE_TEST_PAYMENTS),
+            *(ALERT_QUALITY, ALERT_COVERAGE, ALERT_DIAGNOSTICS),
         ),
         _one_of(*_YES, *_NO),
     ),

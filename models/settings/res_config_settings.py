@@ -14,6 +14,9 @@ _ON_BY_DEFAULT = {
     "meta_capi_exclude_internal_users": config.EXCLUDE_INTERNAL_USERS,
     "meta_capi_exclude_zero_orders": config.EXCLUDE_ZERO_ORDERS,
     "meta_capi_exclude_test_payments": config.EXCLUDE_TEST_PAYMENTS,
+    "meta_capi_alert_quality": config.ALERT_QUALITY,
+    "meta_capi_alert_coverage": config.ALERT_COVERAGE,
+    "meta_capi_alert_diagnostics": config.ALERT_DIAGNOSTICS,
 }
 # What a website may have of its own, but for the token, which is not kept here.
 _WEBSITE_FIELDS = {
@@ -216,6 +219,14 @@ class ResConfigSettings(models.TransientModel):
         string="Customers with a tag",
         help="Also those who buy for a company with the tag.",
     )
+    meta_capi_alert_quality = fields.Boolean(
+        "The match quality of Purchase falls",
+        help="By more than 1 within a week.",
+    )
+    meta_capi_alert_coverage = fields.Boolean(
+        "Event coverage stays under Meta's goal", help="For three days."
+    )
+    meta_capi_alert_diagnostics = fields.Boolean("Meta finds a new fault in the events")
 
     def _meta_capi_values_in_force(self):
         """Return what counts for the website at hand, by the names of our fields."""
