@@ -1,6 +1,8 @@
 import json
 from datetime import date, timedelta
 
+from lxml import html
+
 from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
@@ -374,6 +376,44 @@ class TestQualityAsked(QualityCase):
         )
         self.assertFalse(self.env["meta.capi.quality"].with_user(stranger).search([]))
         self.assertTrue(self.found())
+
+    def test_the_form_shows_each_figure_or_that_it_is_not_told(self):
+        self.tell(PURCHASE, LEAD)
+        self.ask()
+        told = html.fromstring(self.found(event_name="Purchase").figures_table)
+        texts = [" ".join(row.itertext()).split() for row in told.iter("tr")]
+        self.assertIn("6.2 of 10", " ".join(texts[0]))
+        self.assertEqual(len(texts), 7)
+        self.assertNotIn("not told", told.text_content())
+        empty = html.fromstring(self.found(event_name="Lead").figures_table)
+        self.assertEqual(empty.text_content().count("not told"), 7)
+        self.assertNotIn("0%", empty.text_content().replace("100%", ""))
+
+    def test_the_form_shows_keys_and_faults(self):
+        fault = {"name": "<b>Bold</b>"}
+        quality = {"match_key_feedback": [{"identifier": "shoe_size"}]}
+        self.tell(
+            PURCHASE,
+            LEAD,
+            {
+                "event_name": "Odd",
+                "event_match_quality": {**quality, "diagnostics": [fault]},
+            },
+        )
+        self.ask()
+        purchase = self.found(event_name="Purchase")
+        keys = html.fromstring(purchase.keys_table).text_content()
+        for word in ("E-mail address", "em", "100%", "59%", "99.9%"):
+            self.assertIn(word, keys)
+        faults = html.fromstring(purchase.faults_table).text_content()
+        for word in ("Missing fields", "59.5%", "Send more fields."):
+            self.assertIn(word, faults)
+        lead = self.found(event_name="Lead")
+        self.assertIn("no match key", lead.keys_table)
+        self.assertIn("no fault", lead.faults_table)
+        odd = self.found(event_name="Odd")
+        self.assertIn("not told", odd.keys_table)
+        self.assertIn("&lt;b&gt;Bold", odd.faults_table)
 
     def test_the_pages_open(self):
         self.tell(PURCHASE, LEAD)
