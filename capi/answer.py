@@ -66,6 +66,8 @@ class Answer:
     # Unix time by the clock of whoever answered.
     server_time: int | None = None
     duration_ms: int = 0
+    # Meta's words that this version of its API is about to end, or was replaced.
+    version_warning: str | None = None
 
 
 # --- Classification -----------------------------------------------------------------
@@ -247,6 +249,9 @@ def _classify_status(
 
 # --- Reading an answer --------------------------------------------------------------
 
+# {ADS}/versioning: there while Meta upgrades calls of an old version by itself.
+_VERSION_HEADER = "x-ad-api-version-warning"
+
 
 def read_answer(
     http_status: int,
@@ -386,6 +391,9 @@ def _read(
         arrived=arrived,
         server_time=_http_date(values.get("date")),
         duration_ms=duration_ms,
+        version_warning=storable(
+            read_text(values.get(_VERSION_HEADER)), token, MAX_MESSAGE
+        ),
     )
 
 

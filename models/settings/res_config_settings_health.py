@@ -110,6 +110,7 @@ class ResConfigSettings(models.TransientModel):
             lines = [
                 settings._meta_capi_runner_line(),
                 settings._meta_capi_version_line(),
+                *settings._meta_capi_version_warnings(),
                 *settings._meta_capi_website_lines(),
                 *settings._meta_capi_moved_lines(),
                 *settings._meta_capi_other_pixel_lines(),
@@ -230,6 +231,19 @@ class ResConfigSettings(models.TransientModel):
                 **values,
             )
         return "muted", _("API version %(version)s, good until %(date)s.", **values)
+
+    def _meta_capi_version_warnings(self):
+        """Tell of what Meta says in its answers of the version that is used."""
+        texts = self.env["meta.capi.pixel"].search([]).mapped("version_warning")
+        for text in dict.fromkeys(filter(None, texts)):
+            yield (
+                "warning",
+                _(
+                    "Meta warns that the version of its API ends: %s Delete the system"
+                    " parameter meta_capi.api_version, or update the app.",
+                    text,
+                ),
+            )
 
     def _meta_capi_website_lines(self):
         """Tell what each website lacks, by its name where there are several."""
