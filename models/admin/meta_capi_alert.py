@@ -17,6 +17,9 @@ _MODULE = "ih_meta_conversions_api"
 STOPPED = "mail.mail_activity_data_warning"
 STUCK = f"{_MODULE}.mail_activity_type_stuck"
 MISSING = f"{_MODULE}.mail_activity_type_missing"
+TOKEN_END = f"{_MODULE}.mail_activity_type_token_end"
+# Days before the end of a token on which managers are told.
+_TOKEN_NOTICES = (14, 3)
 
 
 class MetaCapiAlert(models.AbstractModel):
@@ -49,6 +52,7 @@ class MetaCapiAlert(models.AbstractModel):
             lambda: self._look_after_stopped(pixels.search([])),
             lambda: self._look_after_stuck(pixels.search([])),
             lambda: self._look_after_missing(pixels.search([])),
+            lambda: self._look_after_tokens(pixels.search([])),
         ]
 
     @api.model
@@ -163,6 +167,44 @@ class MetaCapiAlert(models.AbstractModel):
                     key = self.env["meta.capi.pixel"]._get(pixel_id).id, day
                     found[key] = found.get(key, orders.browse()) | orders
         return found
+
+    @api.model
+    def _look_after_tokens(self, pixels):
+        """Tell twice of each token that is about to end, until there is a new one.
+
+        One that several pixels are sent to with is told of once.
+        """
+        today = fields.Date.today()
+        told_of = set()
+        for pixel in pixels:
+            end, website = self.env["meta.capi.token"]._end_for(pixel.pixel_id)
+            stages = [
+                days for days in _TOKEN_NOTICES if end and (end - today).days <= days
+            ]
+            notice = (
+                f"{end} {min(stages)}" if stages and website not in told_of else False
+            )
+            told_of.add(website)
+            if pixel.token_end_told == notice:
+                continue
+            self._unlink_activities(pixel, TOKEN_END)
+            pixel.token_end_told = notice
+            if notice:
+                self._notify_managers(
+                    pixel,
+                    _(
+                        "The access token for Meta ends on %s",
+                        format_date(self.env, end),
+                    ),
+                    _(
+                        "From then on Meta takes no events of pixel %s, and they wait. In"
+                        " Meta's Business Settings generate a new token, paste it in"
+                        " Website ▸ Configuration ▸ Settings, and enter when it ends.",
+                        pixel.display_name,
+                    ),
+                    activity_type=TOKEN_END,
+                    deadline=end,
+                )
 
     @api.model
     def _notify_managers(self, pixel, summary, note, activity_type, deadline=None):

@@ -91,6 +91,12 @@ class MetaCapiPixel(models.Model):
     missing_told_day = fields.Date(
         "Last Day Reported as Missing", readonly=True, copy=False
     )
+    token_end_told = fields.Char(
+        "End of the Token Reported",
+        readonly=True,
+        copy=False,
+        help="The end, and how many days before it managers were told.",
+    )
     version_warning = fields.Text(
         "Meta on the API Version",
         compute="_compute_version_warning",

@@ -1,4 +1,5 @@
 import logging
+from datetime import date
 
 from odoo import api, models
 from odoo.tools import ormcache
@@ -40,6 +41,8 @@ EXCLUDED_TAG_IDS = "meta_capi.excluded_tag_ids"
 ALERT_QUALITY = "meta_capi.alert_quality"
 ALERT_COVERAGE = "meta_capi.alert_coverage"
 ALERT_DIAGNOSTICS = "meta_capi.alert_diagnostics"
+TOKEN_SET_ON = "meta_capi.access_token_set_on"
+TOKEN_EXPIRES_ON = "meta_capi.access_token_expires_on"
 
 DEFAULT_BATCH_DELAY = 5
 DEFAULT_RETENTION_DAYS = 90
@@ -407,6 +410,13 @@ def _check_test_code(key, value):
     return value
 
 
+def _check_date(key, value):
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise InvalidParameter(key, "must be a date such as 2027-01-31") from None
+
+
 def _check_integer(key, value):
     try:
         int(value)
@@ -471,6 +481,8 @@ _CHECKS = {
     CONSENT_SOURCE: _one_of(*CONSENT_SOURCES),
     BRIDGE_EVENTS: _check_names,
     EXCLUDED_TAG_IDS: _check_id_list,
+    TOKEN_SET_ON: _check_date,
+    TOKEN_EXPIRES_ON: _check_date,
     **dict.fromkeys(
         (
             *(WITHOUT_BROWSER, VALUE_INCLUDES_TAX, VALUE_INCLUDES_SHIPPING),

@@ -82,6 +82,20 @@ class ResConfigSettings(models.TransientModel):
         "Access Token Set", compute="_compute_meta_capi_own"
     )
     meta_capi_access_token_own = _own_mark()
+    meta_capi_token_set_on = fields.Date(
+        "Token Set On",
+        compute="_compute_meta_capi_token_set_on",
+        groups="base.group_system",
+    )
+    meta_capi_token_expires_on = fields.Date(
+        "Token ends on",
+        compute="_compute_meta_capi_token_expires_on",
+        store=True,
+        readonly=False,
+        groups="base.group_system",
+        help="Where Meta's Business Manager gave the token for 60 or 90 days. Managers"
+        " get a notice 14 and 3 days before. Empty: it has no end.",
+    )
     meta_capi_app_secret = fields.Char(
         "App Secret",
         compute="_compute_meta_capi_access_token",
@@ -272,14 +286,36 @@ class ResConfigSettings(models.TransientModel):
         self.meta_capi_access_token = False
         self.meta_capi_app_secret = False
 
+    @api.depends("website_id")
+    def _compute_meta_capi_token_set_on(self):
+        for settings in self:
+            set_on, _end = self.env["meta.capi.token"]._days(settings.website_id)
+            settings.meta_capi_token_set_on = set_on
+
+    # Apart from the other: it is kept as it was typed.
+    @api.depends("website_id")
+    def _compute_meta_capi_token_expires_on(self):
+        for settings in self:
+            _set_on, end = self.env["meta.capi.token"]._days(settings.website_id)
+            settings.meta_capi_token_expires_on = end
+
     def _inverse_meta_capi_access_token(self):
-        capi_config = self.env["meta.capi.config"]
+        capi_config, tokens = self.env["meta.capi.config"], self.env["meta.capi.token"]
         for settings in self:
             token = capi_config._check(
                 config.ACCESS_TOKEN, settings.meta_capi_access_token or ""
             )
             if token:
-                capi_config._set(config.ACCESS_TOKEN, token, settings.website_id)
+                website = settings.website_id
+                typed, before = (
+                    settings.meta_capi_token_expires_on,
+                    tokens._days(website),
+                )
+                capi_config._set(config.ACCESS_TOKEN, token, website)
+                # The end of the former token, which the page still shows, is not that of
+                # the new one.
+                if typed == before[1] and tokens._days(website) != before:
+                    settings.meta_capi_token_expires_on = False
         # What was typed is in the cache, and would go back with the answer.
         self.invalidate_recordset(["meta_capi_access_token"], flush=False)
 
@@ -307,6 +343,9 @@ class ResConfigSettings(models.TransientModel):
                 config.ENABLED, str(self.meta_capi_enabled)
             )
         self._meta_capi_set_website_values()
+        self.env["meta.capi.token"]._set_end(
+            self.website_id, self.meta_capi_token_expires_on
+        )
         self._meta_capi_set_data_values()
         return result
 

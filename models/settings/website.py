@@ -9,6 +9,8 @@ from . import meta_capi_config as config
 
 _KEYS = {field: key for key, field in config.WEBSITE_FIELDS.items()}
 _RELEASING = {field for field, key in _KEYS.items() if key in config.RELEASING}
+_TOKEN = config.WEBSITE_FIELDS[config.ACCESS_TOKEN]
+_TOKEN_END = "meta_capi_token_expires_on"
 _TRIGGER = config.WEBSITE_FIELDS[config.PURCHASE_TRIGGER]
 
 
@@ -38,6 +40,8 @@ class Website(models.Model):
         " token has to have access to them, too.",
     )
     meta_capi_access_token = _own(fields.Char, "Meta Conversions API Access Token")
+    meta_capi_token_set_on = _own(fields.Date, readonly=True)
+    meta_capi_token_expires_on = _own(fields.Date, "Meta Access Token Ends On")
     meta_capi_test_event_code = _own(fields.Char, "Meta Test Event Code")
     meta_capi_bridge_enabled = _own(
         fields.Selection,
@@ -71,11 +75,25 @@ class Website(models.Model):
     def create(self, vals_list):
         chosen = {name for vals in vals_list for name in vals}
         with self._meta_capi_following(chosen):
-            return super().create([self._meta_capi_clean(vals) for vals in vals_list])
+            websites = super().create(
+                [self._meta_capi_clean(vals) for vals in vals_list]
+            )
+        for website, vals in zip(websites, vals_list, strict=True):
+            if vals.get(_TOKEN):
+                self.env["meta.capi.token"]._begin(website, vals.get(_TOKEN_END, False))
+        return websites
 
     def write(self, vals):
+        cleaned = self._meta_capi_clean(vals)
+        renewed = self.browse()
+        if _TOKEN in vals:
+            token = cleaned[_TOKEN] or False
+            renewed = self.filtered(lambda website: website.sudo()[_TOKEN] != token)
         with self._meta_capi_following(vals):
-            return super().write(self._meta_capi_clean(vals))
+            result = super().write(cleaned)
+        for website in renewed:
+            self.env["meta.capi.token"]._begin(website, vals.get(_TOKEN_END, False))
+        return result
 
     def unlink(self):
         with self._meta_capi_following(_KEYS):
