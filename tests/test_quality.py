@@ -294,6 +294,24 @@ class TestQualityAsked(QualityCase):
         self.fetch._ask_all()
         self.assertFalse(self.graph.requests)
 
+    def test_without_a_token_the_daily_action_asks_nothing(self):
+        self.parameters.set_param("meta_capi.access_token", False)
+        self.fetch._ask_all()
+        self.assertFalse(self.graph.requests)
+        self.assertFalse(self.pixel.quality_problem)
+
+    def test_what_there_is_no_time_for_follows(self):
+        self.parameters.set_param("meta_capi.extra_pixel_ids", "111")
+        self.graph.pixels["111"] = {self.token}
+        now = self.delivery._now()
+        times = iter([now, now, now + 3600])
+        self.patch(type(self.delivery), "_now", lambda _self: next(times, now + 3600))
+        cron = self.env.ref(f"{MODULE}.ir_cron_quality")
+        self.tell(LEAD)
+        self.fetch._ask_all()
+        self.assertEqual(len(self.found()), 1)
+        self.assertTrue(self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)]))
+
     def test_one_pixels_trouble_is_not_in_the_way_of_another(self):
         self.parameters.set_param("meta_capi.extra_pixel_ids", "111")
         keep = type(self.env["meta.capi.quality"])._keep

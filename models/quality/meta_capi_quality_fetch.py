@@ -48,9 +48,13 @@ class MetaCapiQualityFetch(models.AbstractModel):
 
     @api.model
     def _due_pixel_ids(self):
-        """Return the pixels in use that were not asked about of late, longest ago first."""
+        """Return the pixels that were not asked about of late, longest ago first.
+
+        Of those in use: without a token there is nothing to ask with.
+        """
         before = fields.Datetime.now() - timedelta(hours=_DUE_AFTER)
-        used = self.env["meta.capi.config"]._pixel_ids_in_use()
+        config = self.env["meta.capi.config"]
+        used = filter(config._access_token, config._pixel_ids_in_use())
         pixels = self.env["meta.capi.pixel"]._all().search([])
         asked = {pixel.pixel_id: pixel.quality_asked_at for pixel in pixels}
         never = fields.Datetime.to_datetime("1970-01-01")
