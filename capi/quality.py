@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from .answer import Answer, Outcome, read_reply
+from .const import MAX_NAME_LENGTH
 from .errors import CapiError
 from .untrusted import read_integer, read_json, read_number, read_text, storable
 
@@ -195,7 +196,7 @@ class _Reader:
 
     def event(self, row: Any, path: str) -> EventQuality | None:
         fields = self._object(row, path)
-        name = self._text(fields.get("event_name"), f"{path}.event_name")
+        name = self._name(fields.get("event_name"), f"{path}.event_name")
         if not name:
             self.oddities.append(f"{path}.event_name")
             return None
@@ -230,7 +231,7 @@ class _Reader:
     def _keys(self, value: Any, path: str) -> tuple[KeyFeedback, ...]:
         found: dict[str, KeyFeedback] = {}
         for entry, place in self._entries(value, f"{path}.match_key_feedback"):
-            name = self._text(entry.get("identifier"), place)
+            name = self._name(entry.get("identifier"), place)
             if not name:
                 self.oddities.append(f"{place}.identifier")
                 continue
@@ -304,6 +305,10 @@ class _Reader:
         if value is not None and figure is None:
             self.oddities.append(f"{path}.{name}")
         return figure
+
+    def _name(self, value: Any, path: str) -> str | None:
+        """Return the start of a name: a longer one would not fit an index."""
+        return (self._text(value, path) or "")[:MAX_NAME_LENGTH] or None
 
     def _text(self, value: Any, path: str) -> str | None:
         if value is not None and not isinstance(value, str):

@@ -5,6 +5,7 @@ from pathlib import Path
 from ..capi import quality as quality_module
 from ..capi import untrusted as untrusted_module
 from ..capi.answer import Outcome
+from ..capi.const import MAX_NAME_LENGTH
 from ..capi.quality import (
     FIELDS,
     KEYS,
@@ -216,6 +217,15 @@ class TestReading(BaseCase):
         self.assertEqual(found.name, "ab")
         self.assertEqual(len(found.description), MAX_TEXT)
         found.description.encode()
+
+    def test_a_long_name_is_cut(self):
+        feedback = [{"identifier": "k" * 999}]
+        row = {"event_name": "é" * 999}
+        row["event_match_quality"] = {"match_key_feedback": feedback}
+        event, oddities = read_one(row)
+        self.assertEqual(event.event_name, "é" * MAX_NAME_LENGTH)
+        self.assertEqual(event.keys[0].key, "k" * MAX_NAME_LENGTH)
+        self.assertEqual(oddities, ())
 
     def test_the_number_of_events_ends(self):
         rows = [{"event_name": f"E{number}"} for number in range(MAX_EVENTS + 9)]

@@ -554,6 +554,9 @@ class TestQualityAdvice(QualityCase):
         quality = self.env["meta.capi.quality"]
         self.assertEqual(quality.advice(pixel_ids=["222"]), [])
         self.assertEqual(quality.advice(pixel_ids=[]), [])
+        self.assertTrue(quality.advice())
+        self.parameters.set_param("meta_capi.pixel_id", "222")
+        self.assertEqual(quality.advice(), [], "of a pixel that is not used any more")
 
     def test_a_reader_gets_it_and_nobody_else(self):
         self.advice(PURCHASE)

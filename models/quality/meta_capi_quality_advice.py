@@ -24,7 +24,7 @@ class MetaCapiQuality(models.Model):
     def advice(self, pixel_ids=None):
         """Return what to do, the most worth first, at most five, in the reader's language.
 
-        :param pixel_ids: IDs of pixels, texts; None: all
+        :param pixel_ids: IDs of pixels, texts; None: all that events are sent to
         :return: dicts with ``text``; ``place``, a key of ``capi.advice.Place``; and
             ``action``, an action of Odoo that leads there
         """
@@ -50,9 +50,9 @@ class MetaCapiQuality(models.Model):
     def _current(self, pixel_ids=None):
         """Return the newest row of each event and pixel that still tells how it is."""
         since = fields.Date.today() - timedelta(days=_CURRENT_DAYS)
-        domain = [("date", ">", since)]
-        if pixel_ids is not None:
-            domain.append(("pixel_id", "in", pixel_ids))
+        if pixel_ids is None:
+            pixel_ids = list(self.env["meta.capi.config"]._pixel_ids_in_use())
+        domain = [("date", ">", since), ("pixel_id", "in", pixel_ids)]
         newest = {}
         for quality in self.search(domain, order="date desc, pixel_id, event_name"):
             newest.setdefault((quality.pixel_id, quality.event_name), quality.id)

@@ -41,10 +41,11 @@ class MetaCapiQualityFetch(models.AbstractModel):
                 self.env.ref(CRON)._trigger()
                 break
             try:
-                self._ask(pixel_id)
+                self._put(pixel_id)
             except Exception as error:
                 # The border: one pixel's trouble must not be in the way of the others.
                 log_error(f"Meta could not be asked about pixel {pixel_id}", error)
+        delivery._tell_managers()
 
     @api.model
     def _due_pixel_ids(self):
@@ -80,6 +81,15 @@ class MetaCapiQualityFetch(models.AbstractModel):
     @api.model
     def _ask(self, pixel_id):
         """Ask Meta about the quality of events"""
+        answer = self._put(pixel_id)
+        self.env["meta.capi.delivery"]._tell_managers()
+        if answer.problem:
+            return _("Meta does not tell: %s", answer.answer.error_message)
+        return _("Names of events that Meta told of: %s.", len(answer.events))
+
+    @api.model
+    def _put(self, pixel_id):
+        """Put the question to Meta, keep what it says, and return that."""
         delivery = self.env["meta.capi.delivery"]
         with delivery._delivery_cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
@@ -88,10 +98,7 @@ class MetaCapiQualityFetch(models.AbstractModel):
         with delivery._delivery_cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             self.with_env(env)._keep(pixel_id, answer)
-        delivery._tell_managers()
-        if answer.problem:
-            return _("Meta does not tell: %s", answer.answer.error_message)
-        return _("Names of events that Meta told of: %s.", len(answer.events))
+        return answer
 
     @api.model
     def _question(self, pixel_id):
