@@ -433,6 +433,17 @@ class TestQualityAsked(QualityCase):
         self.assertIn("not told", odd.keys_table)
         self.assertIn("&lt;b&gt;Bold", odd.faults_table)
 
+    def test_the_key_that_meta_expects_most_of_comes_first(self):
+        feedback = [
+            {"identifier": name, "potential_aly_acr_increase": {"percentage": gain}}
+            for name, gain in (("email", 1), ("external_id", 50), ("phone", 7))
+        ]
+        feedback.append({"identifier": "fbp", "coverage": {"percentage": 90}})
+        self.tell({**LEAD, "event_match_quality": {"match_key_feedback": feedback}})
+        self.ask()
+        keys = [row["key"] for row in self.found()._key_rows()]
+        self.assertEqual(keys, ["external_id", "ph", "em", "fbp"])
+
     def test_the_pages_open(self):
         self.tell(PURCHASE, LEAD)
         self.ask()

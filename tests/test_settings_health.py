@@ -58,6 +58,18 @@ class TestSettingsHealth(MetaCapiCase):
         self.shift("version_warned_at", 3 * 24 * 3600, table="meta_capi_pixel")
         self.assertNotIn("It ends.", self.health())
 
+    @mute_logger("meta.conversions.api")
+    def test_that_meta_does_not_tell_the_quality_is_said_with_its_cure(self):
+        fetch = self.env["meta.capi.quality.fetch"]
+        for fault, is_told in (
+            (sandbox.error(200), True),
+            (sandbox.error(2), False),
+            (sandbox.slow(0), False),
+        ):
+            self.graph.fail_next(fault)
+            fetch._ask(self.pixel_id)
+            self.assertEqual("Manage Pixel" in self.health(), is_told)
+
     # --------------------------------------------------------------------- the check
 
     def test_a_pixel_id_that_is_none_is_told_while_it_is_typed(self):

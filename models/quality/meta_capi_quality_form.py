@@ -23,24 +23,11 @@ class MetaCapiQuality(models.Model):
 
     @api.depends_context("lang")
     def _compute_tables(self):
-        key_names = self.env["meta.capi.overview"]._key_names()
         for quality in self:
-            gains = quality.key_gains or {}
             quality.figures_table = quality._render_part(
                 "figures", rows=quality._figure_rows()
             )
-            quality.keys_table = quality._render_part(
-                "keys",
-                rows=[
-                    {
-                        "key": key,
-                        "name": key_names.get(key, ""),
-                        "share": quality._percentage(share),
-                        "gain": key in gains and quality._percentage(gains[key]),
-                    }
-                    for key, share in (quality.match_keys or {}).items()
-                ],
-            )
+            quality.keys_table = quality._render_part("keys", rows=quality._key_rows())
             quality.faults_table = quality._render_part(
                 "faults",
                 rows=[
@@ -86,6 +73,22 @@ class MetaCapiQuality(models.Model):
                 self._percentage(event.acr),
                 "",
             ),
+        ]
+
+    def _key_rows(self):
+        """Return the match keys, those that Meta expects most of first."""
+        names = self.env["meta.capi.overview"]._key_names()
+        shares, gains = self.match_keys or {}, self.key_gains or {}
+        return [
+            {
+                "key": key,
+                "name": names.get(key, ""),
+                "share": self._percentage(shares[key]),
+                "gain": key in gains and self._percentage(gains[key]),
+            }
+            for key in sorted(
+                shares, key=lambda key: (-gains.get(key, 0), -(shares[key] or 0))
+            )
         ]
 
     def _render_part(self, part, **values):

@@ -114,6 +114,7 @@ class ResConfigSettings(models.TransientModel):
                 *settings._meta_capi_website_lines(),
                 *settings._meta_capi_moved_lines(),
                 *settings._meta_capi_other_pixel_lines(),
+                *settings._meta_capi_quality_lines(),
             ]
             settings.meta_capi_health = self.env["ir.qweb"]._render(
                 "ih_meta_conversions_api.meta_capi_settings_health",
@@ -309,6 +310,20 @@ class ResConfigSettings(models.TransientModel):
                         ours=", ".join(sorted(ours)),
                     ),
                 )
+
+    def _meta_capi_quality_lines(self):
+        """Tell why Meta does not tell what it thinks of the events: nothing is broken."""
+        for pixel in self.env["meta.capi.pixel"].search(
+            [("quality_problem", "not in", (False, "later"))]
+        ):
+            yield (
+                "muted",
+                _(
+                    "Meta does not tell the match quality of pixel %(pixel)s: %(cure)s",
+                    pixel=pixel.pixel_id,
+                    cure=pixel.quality_cure,
+                ),
+            )
 
     @api.model
     def _meta_capi_pixels_of_pages(self, website):
