@@ -1,13 +1,16 @@
+import contextlib
 import json
 from datetime import date, timedelta
 
 from lxml import html
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
+from ..capi.client import GraphClient
+from ..capi.quality import read_quality_answer
 from ..dev import sandbox
 from ..models.settings.meta_capi_config import CHOSEN_USER_DATA_KEYS
 from .common import MetaCapiCase
@@ -292,7 +295,33 @@ class TestQualityAsked(QualityCase):
     def test_switched_off_nothing_is_asked(self):
         self.parameters.set_param("meta_capi.enabled", "False")
         self.fetch._ask_all()
+        self.ask()
+        with self.assertRaises(UserError):
+            self.pixel.action_ask_quality()
         self.assertFalse(self.graph.requests)
+        self.jobs.assert_jobs_count(0)
+
+    def test_the_question_is_asked_between_two_transactions(self):
+        steps = []
+        cursor = type(self.delivery)._delivery_cursor
+
+        @contextlib.contextmanager
+        def noted(delivery):
+            steps.append("begin")
+            with cursor(delivery) as cr:
+                yield cr
+            steps.append("end")
+
+        def get_quality(_client, _pixel_id, _token):
+            steps.append("ask")
+            return read_quality_answer(200, {}, body(LEAD))
+
+        self.patch(type(self.delivery), "_delivery_cursor", noted)
+        self.patch(GraphClient, "get_quality", get_quality)
+        self.fetch._put(self.pixel_id)
+        self.assertEqual(steps[:4], ["begin", "end", "ask", "begin"])
+        self.assertEqual(steps[-1], "end")
+        self.assertTrue(self.found())
 
     def test_without_a_token_the_daily_action_asks_nothing(self):
         self.parameters.set_param("meta_capi.access_token", False)

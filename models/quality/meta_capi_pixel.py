@@ -1,4 +1,5 @@
 from odoo import _, api, fields, models
+from odoo.exceptions import UserError
 
 from ...capi.quality import Problem
 
@@ -80,6 +81,8 @@ class MetaCapiPixel(models.Model):
     def action_ask_quality(self):
         """Ask Meta now what it thinks of the events of these pixels."""
         self.env["meta.capi.event"]._check_manager()
+        if not self.env["meta.capi.config"]._is_enabled():
+            raise UserError(_("The Meta Conversions API is switched off."))
         for pixel in self:
             self.env["meta.capi.quality.fetch"]._schedule(pixel.pixel_id)
         return self.env["meta.capi.event"]._notification(

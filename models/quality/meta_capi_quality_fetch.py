@@ -81,6 +81,8 @@ class MetaCapiQualityFetch(models.AbstractModel):
     @api.model
     def _ask(self, pixel_id):
         """Ask Meta about the quality of events"""
+        if not self.env["meta.capi.config"]._is_enabled():
+            return _("The Meta Conversions API is switched off.")
         answer = self._put(pixel_id)
         self.env["meta.capi.delivery"]._tell_managers()
         if answer.problem:
