@@ -552,6 +552,8 @@ class TestQualityAdvice(QualityCase):
         self.send(1, em="jane@example.com")
         [advice] = self.advice(self.missing("phone"))
         self.assertIn(" 100% have it.", advice["text"])
+        self.assertIn("Something else sends events", advice["text"])
+        self.assertNotIn("Make the phone number required", advice["text"])
         self.shift("event_time", 8 * 24 * 3600)
         [advice] = self.env["meta.capi.quality"].advice()
         self.assertNotIn("have it.", advice["text"])

@@ -47,7 +47,7 @@ class MetaCapiAlert(models.AbstractModel):
             ):
                 is_on = pixel.active and self.env["meta.capi.config"]._is_on(switch)
                 notice = find(pixel, told.get(kind)) if is_on else None
-                if not notice or notice.is_news:
+                if kind in told and (not notice or notice.is_news):
                     self._unlink_activities(pixel, kind)
                 if notice:
                     kept[kind] = notice.about

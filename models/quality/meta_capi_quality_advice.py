@@ -11,6 +11,8 @@ from ..settings.meta_capi_config import CHOSEN_USER_DATA_KEYS
 
 # Days after which what Meta told is no basis for advice any more.
 _CURRENT_DAYS = 7
+# Percent of our own events from which a key that Meta misses is not ours to add.
+_NEARLY_ALL = 95
 # Names of events that a sentence tells.
 _MAX_NAMES = 3
 
@@ -190,6 +192,10 @@ class MetaCapiQuality(models.Model):
             )
         if advice.place is Place.DATA_SETTINGS:
             sentences.append(_("It is switched off in the settings."))
+        elif (advice.own_share or 0) >= _NEARLY_ALL:
+            sentences.append(
+                _("Something else sends events to the same pixel, and without it.")
+            )
         else:
             sentences.append(overview._key_hints().get(advice.key, ""))
         return " ".join(filter(None, sentences))
