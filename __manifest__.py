@@ -20,6 +20,8 @@
         "wizards/meta_capi_retry_views.xml",
         "views/meta_capi_event_views.xml",
         "views/meta_capi_pixel_views.xml",
+        "views/meta_capi_quality_templates.xml",
+        "views/meta_capi_quality_views.xml",
         "views/meta_capi_cause_views.xml",
         "views/meta_capi_overview_templates.xml",
         "views/meta_capi_overview_views.xml",

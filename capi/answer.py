@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from .graph_errors import Outcome, classify, classify_status
-from .parsing import parse_http_date, parse_integer, parse_json, parse_text
+from .parsing import (
+    parse_http_date,
+    parse_integer,
+    parse_json,
+    parse_text,
+    storable,
+)
 from .rate_limits import read_limits
 
 # Characters of Meta's body, and of its words, that are worth keeping.
@@ -45,6 +50,8 @@ class Answer:
     # Unix time by the clock of whoever answered.
     server_time: int | None = None
     duration_ms: int = 0
+    # Meta's words that this version of its API is about to end, or was replaced.
+    version_warning: str | None = None
 
     @property
     def brief(self) -> str:
@@ -58,6 +65,10 @@ class Answer:
             return self.body
         plain = ((k, v) for k, v in content.items() if v and not isinstance(v, dict))
         return ", ".join(f"{key}: {value}" for key, value in plain)
+
+
+# {ADS}/versioning: there while Meta upgrades calls of an old version by itself.
+_VERSION_HEADER = "x-ad-api-version-warning"
 
 
 def read_answer(
@@ -103,6 +114,24 @@ def read_pixel(
             return "Meta did not answer for this pixel"
         return None
 
+    return read_reply(
+        http_status, headers, body, validate, token=token, duration_ms=duration_ms
+    )
+
+
+def read_reply(
+    http_status: int,
+    headers: Mapping[str, str],
+    body: str,
+    validate: Callable[[dict[str, Any]], str | None] = lambda _content: None,
+    *,
+    token: str = "",
+    duration_ms: int = 0,
+) -> Answer:
+    """Return the meaning of Meta's answer to a question.
+
+    :param validate: says what a success lacks, or None
+    """
     answer = _read(http_status, headers, body, validate, token, duration_ms)
     return replace(answer, arrived=False)  # there was nothing to take
 
@@ -135,16 +164,21 @@ def _read(
     return replace(
         answer,
         http_status=http_status,
-        body=_storable(body, token, MAX_BODY) or "",
-        fbtrace_id=_storable(trace_id or parse_text(content.get("fbtrace_id")), token),
+        body=storable(body, token, MAX_BODY) or "",
+        fbtrace_id=storable(
+            trace_id or parse_text(content.get("fbtrace_id")), token, MAX_MESSAGE
+        ),
         error_code=code,
         error_subcode=parse_integer(fields.get("error_subcode")),
-        error_message=_storable(answer.error_message, token),
+        error_message=storable(answer.error_message, token, MAX_MESSAGE),
         events_received=parse_integer(content.get("events_received")),
         retry_after=None if is_accepted else asked,
         slow_down=(max(asked or 0, pause or 0) or None) if is_accepted else None,
         server_time=parse_http_date(values.get("date")),
         duration_ms=duration_ms,
+        version_warning=storable(
+            parse_text(values.get(_VERSION_HEADER)), token, MAX_MESSAGE
+        ),
     )
 
 
@@ -270,17 +304,3 @@ def _leaves(value: Any) -> list[str]:
         elif isinstance(item, list):
             waiting.extend(reversed(item))
     return found
-
-
-def _storable(text: str | None, token: str, length: int = MAX_MESSAGE) -> str | None:
-    """Return ``text`` without the token and what PostgreSQL cannot store, cut off.
-
-    The token goes first: half of it at the cut would not be recognised.
-    """
-    if text is None:
-        return None
-    if token:
-        for form in (token, quote(token, safe="")):
-            text = text.replace(form, "[access token]")
-    text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-    return text[:length]

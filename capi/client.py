@@ -1,4 +1,4 @@
-"""Sends encoded events to the Graph API and returns what it answered."""
+"""Sends encoded events to the Graph API, asks it, and returns what it answered."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ from .answer import Answer, no_answer, read_answer, read_pixel
 from .const import API_VERSION, GRAPH_URL, MAX_BYTES, MAX_EVENTS, PARTNER_AGENT
 from .errors import InvalidParameter
 from .graph_errors import Outcome
+from .quality import FIELDS as QUALITY_FIELDS
+from .quality import MAX_BYTES as MAX_QUALITY_BYTES
+from .quality import QualityAnswer, read_quality_answer
 
 # Bytes around the events of a request: names, partner_agent, test_event_code.
 _ENVELOPE_BYTES = 256
-# Bytes of an answer that are read. Meta's are a few hundred.
+# Bytes of an answer about events that are read. Meta's are a few hundred.
 _MAX_ANSWER_BYTES = 64 * 1024
 
 _HEADERS = {
@@ -162,7 +165,7 @@ class GraphClient:
         return self._request(
             "POST",
             pixel_id,
-            "/events",
+            f"{pixel_id}/events",
             token,
             partial(read_answer, sent=len(events)),
             headers={**_HEADERS, "Content-Type": "application/json"},
@@ -178,12 +181,39 @@ class GraphClient:
         return self._request(
             "GET",
             pixel_id,
-            "",
+            pixel_id,
             token,
             partial(read_pixel, pixel_id=pixel_id),
             headers=_HEADERS,
             params={"fields": "id,name", **self._proof(token)},
         )
+
+    def get_quality(self, pixel_id: str, token: str) -> QualityAnswer:
+        """Ask Meta what it thinks of the pixel's events, whoever has sent them.
+
+        {DOCS}/dataset-quality-api. A token that may send need not be allowed to ask.
+        """
+        told: list[QualityAnswer] = []
+
+        def read(*args: Any, **options: Any) -> Answer:
+            told.append(read_quality_answer(*args, **options))
+            return told[0].answer
+
+        answer = self._request(
+            "GET",
+            pixel_id,
+            "dataset_quality",
+            token,
+            read,
+            max_bytes=MAX_QUALITY_BYTES,
+            headers=_HEADERS,
+            params={
+                "dataset_id": pixel_id,
+                "fields": QUALITY_FIELDS,
+                **self._proof(token),
+            },
+        )
+        return told[0] if told else QualityAnswer.without_events(answer)
 
     def _proof(self, token: str) -> dict[str, str]:
         """Return the parameter that proves whose app a call is, if that is wanted.
@@ -199,9 +229,10 @@ class GraphClient:
         self,
         method: str,
         pixel_id: str,
-        edge: str,
+        path: str,
         token: str,
         read: Callable[..., Answer],
+        max_bytes: int = _MAX_ANSWER_BYTES,
         **content: Any,
     ) -> Answer:
         """Perform one request; ``read`` makes an ``Answer`` of what comes back."""
@@ -212,7 +243,7 @@ class GraphClient:
         try:
             response = self._get_session().request(
                 method,
-                f"{self._graph_url}/{self._api_version}/{pixel_id}{edge}",
+                f"{self._graph_url}/{self._api_version}/{path}",
                 auth=_Bearer(token),
                 timeout=self._timeout,
                 allow_redirects=False,
@@ -223,7 +254,7 @@ class GraphClient:
             # OSError is RequestException's base; requests lets some others through.
             return no_answer(error, duration_ms=_milliseconds_since(started))
         with response:
-            text = _read_text(response, started + 2 * self._timeout)
+            text = _read_text(response, started + 2 * self._timeout, max_bytes)
         return read(
             response.status_code,
             response.headers,
@@ -282,7 +313,7 @@ def _thread_session(graph_url: str) -> requests.Session:
     return session
 
 
-def _read_text(response: requests.Response, deadline: float) -> str:
+def _read_text(response: requests.Response, deadline: float, max_bytes: int) -> str:
     """Return the answer's text, or what came of it until ``deadline``.
 
     ``requests``' time-out starts anew with every byte. Only byte by byte can a server
@@ -294,7 +325,7 @@ def _read_text(response: requests.Response, deadline: float) -> str:
     try:
         for chunk in chunks:
             received += chunk
-            if len(received) >= _MAX_ANSWER_BYTES or time.monotonic() > deadline:
+            if len(received) >= max_bytes or time.monotonic() > deadline:
                 break
     except (requests.RequestException, urllib3.exceptions.HTTPError):
         pass  # cut short: the reader of the text will see

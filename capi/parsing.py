@@ -6,6 +6,7 @@ import json
 import math
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 
 def parse_json(text: Any) -> tuple[bool, Any]:
@@ -22,7 +23,7 @@ def parse_integer(value: Any) -> int | None:
     >>> [parse_integer(v) for v in (190, "190", 190.0, True, "x", 10**30, None)]
     [190, 190, 190, None, None, None, None]
     """
-    number = _number(value)
+    number = parse_number(value)
     if number is None or not -(2**31) <= number < 2**31 or not number.is_integer():
         return None
     return int(number)
@@ -30,10 +31,10 @@ def parse_integer(value: Any) -> int | None:
 
 def parse_positive(value: Any) -> float:
     """Return a number above 0, else 0."""
-    return max(_number(value) or 0.0, 0.0)
+    return max(parse_number(value) or 0.0, 0.0)
 
 
-def _number(value: Any) -> float | None:
+def parse_number(value: Any) -> float | None:
     """Return a finite number, or None for all else, booleans included."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -57,3 +58,17 @@ def parse_http_date(value: Any) -> int | None:
         return int(parsedate_to_datetime(value).timestamp())
     except (TypeError, ValueError, OverflowError, IndexError):
         return None
+
+
+def storable(text: str | None, token: str, length: int) -> str | None:
+    """Return ``text`` without the token and what PostgreSQL cannot store, cut off.
+
+    The token goes first: half of it at the cut would not be recognised.
+    """
+    if text is None:
+        return None
+    if token:
+        for form in (token, quote(token, safe="")):
+            text = text.replace(form, "[access token]")
+    text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return text[:length]

@@ -4,3 +4,4 @@ from . import recording
 from . import documents
 from . import website
 from . import admin
+from . import quality

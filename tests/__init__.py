@@ -5,6 +5,7 @@ from . import test_bench
 from . import test_bridge
 from . import test_bridge_browser
 from . import test_browser_data
+from . import test_capi_advice
 from . import test_capi_answer
 from . import test_capi_browser
 from . import test_capi_causes
@@ -19,6 +20,7 @@ from . import test_capi_money
 from . import test_capi_normalize
 from . import test_capi_privacy
 from . import test_capi_properties
+from . import test_capi_quality
 from . import test_capi_schedule
 from . import test_capi_secret
 from . import test_capi_simulation
@@ -48,6 +50,8 @@ from . import test_overview
 from . import test_own_data
 from . import test_processes
 from . import test_purchase
+from . import test_quality
+from . import test_quality_alerts
 from . import test_query_counts
 from . import test_recipes
 from . import test_rpc
@@ -60,6 +64,7 @@ from . import test_server_action_form
 from . import test_setting
 from . import test_settings
 from . import test_settings_health
+from . import test_token_days
 from . import test_tooling
 from . import test_tours
 from . import test_trace

@@ -2,11 +2,12 @@ from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
+from ..capi.quality import EventQuality
 from .common import MetaCapiCase
 from .test_rpc import PASSWORD, RpcCase, RpcError
 
 MODULE = "ih_meta_conversions_api"
-LOG = ("meta.capi.event", "meta.capi.attempt", "meta.capi.pixel")
+LOG = ("meta.capi.event", "meta.capi.attempt", "meta.capi.pixel", "meta.capi.quality")
 # Who they are, and what they may do with the log.
 USERS = {
     "public": ("base.group_public", set()),
@@ -66,6 +67,7 @@ class TestAccess(MetaCapiCase):
     def deliver_one(self):
         self.record()
         self.deliver()
+        self.env["meta.capi.quality"]._keep(self.pixel_id, [EventQuality("Lead")])
 
     @mute_logger("odoo.models", "odoo.addons.base.models.ir_model")
     def test_nobody_writes_creates_or_deletes_by_hand(self):

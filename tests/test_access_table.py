@@ -7,6 +7,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
+from ..capi.quality import EventQuality
 from .test_overview import MODULE, OverviewCase
 
 # Who they are.
@@ -32,6 +33,10 @@ TABLE = {
     "read_pixels": READERS,
     "read_requests": READERS,
     "read_causes": READERS,
+    "menu_quality": READERS,
+    "read_quality": READERS,
+    "read_advice": READERS,
+    "ask_quality": MANAGERS,
     "count_of_an_order": {"salesperson"},
     "count_of_a_customer": READERS,
     "retry": MANAGERS,
@@ -46,16 +51,18 @@ TABLE = {
 MANUAL = Path(__file__).parent.parent / "docs/administrator.md"
 # The rows of the manual's table, in its words.
 ROWS = {
-    "Overview, log, pixels, requests": (
+    "Overview, log, pixels, requests, event match quality": (
         *("menu_overview", "menu_log", "menu_pixels", "open_overview"),
         *("read_overview", "read_events", "read_pixels", "read_requests"),
-        "read_causes",
+        *("read_causes", "menu_quality", "read_quality", "read_advice"),
     ),
     "How many events an order has": ("count_of_an_order",),
     "How many events were sent about a customer, and when last": (
         "count_of_a_customer",
     ),
-    "Retry, cancel, send now": ("retry", "cancel", "send_now", "retry_wizard"),
+    "Retry, cancel, send now, ask Meta": (
+        *("retry", "cancel", "send_now", "retry_wizard", "ask_quality"),
+    ),
     "Settings, the token, kept browsers": ("settings", "token", "browsers"),
     "Record events from code": ("record_from_code",),
 }
@@ -76,6 +83,8 @@ class TestAccessTable(OverviewCase):
         self.sale = self.order()
         self.record(origin=self.sale)
         self.deliver()
+        late = EventQuality("Lead", freshness="daily")
+        self.env["meta.capi.quality"]._keep(self.pixel_id, [late])
         self.env.flush_all()
         self.env.invalidate_all()
 
@@ -114,6 +123,18 @@ class TestAccessTable(OverviewCase):
 
     def try_read_causes(self, env):
         return bool(env["meta.capi.cause"].search([]).read())
+
+    def try_menu_quality(self, env):
+        return self.sees(env, "meta_capi_quality_menu")
+
+    def try_read_quality(self, env):
+        return bool(env["meta.capi.quality"].search([]).read())
+
+    def try_read_advice(self, env):
+        return bool(env["meta.capi.quality"].advice())
+
+    def try_ask_quality(self, env):
+        return self.env["meta.capi.pixel"].search([]).with_env(env).action_ask_quality()
 
     def try_count_of_an_order(self, env):
         order = self.sale.with_env(env)

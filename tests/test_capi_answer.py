@@ -18,7 +18,7 @@ from urllib3.exceptions import (
 )
 
 from ..capi import graph_errors, parsing
-from ..capi.answer import MAX_BODY, no_answer, read_answer, read_pixel
+from ..capi.answer import MAX_BODY, MAX_MESSAGE, no_answer, read_answer, read_pixel
 from ..capi.graph_errors import Outcome, classify
 from ..capi.rate_limits import MAX_WAIT, PAUSE_AT_LIMIT, PAUSE_NEAR_LIMIT
 
@@ -368,6 +368,20 @@ class TestWords(BaseCase):
 class TestLimits(BaseCase):
     THROTTLED = error_body(80004)
     ACCEPTED = '{"events_received": 2}'
+
+    def test_a_warning_of_the_versions_end_is_read(self):
+        words = "The call has been auto-upgraded to v27.0"
+        for name in ("x-ad-api-version-warning", "X-Ad-Api-Version-Warning"):
+            for body, status in ((self.THROTTLED, 400), ("{}", 200), ("", 502)):
+                with self.subTest(name, status=status):
+                    answer = read(body, status, headers={name: f" {words} "})
+                    self.assertEqual(answer.version_warning, words)
+        self.assertIsNone(read(self.THROTTLED).version_warning)
+        long = read(
+            headers={"x-ad-api-version-warning": "tok-en" + "x" * 9999}, token="tok-en"
+        )
+        self.assertEqual(len(long.version_warning), MAX_MESSAGE)
+        self.assertNotIn("tok-en", long.version_warning)
 
     def test_the_longest_wait_of_all_headers_counts(self):
         use_case = {

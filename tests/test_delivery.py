@@ -760,7 +760,7 @@ class TestSchedule(DeliveryCase):
 
     def test_the_jobs_of_whoever_records_run_as_superuser(self):
         visitor = self.env.ref("base.public_user")
-        self.delivery.with_user(visitor).sudo()._schedule(self.pixel_id)
+        self.job.with_user(visitor).sudo()._schedule(self.pixel_id)
         (job,) = self.jobs.enqueued_jobs
         self.assertEqual(job.recordset.env.uid, SUPERUSER_ID)
 

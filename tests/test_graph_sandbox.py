@@ -987,3 +987,203 @@ class TestObservation(GraphSandboxCase):
         self.assertEqual(
             [request.index for request in self.graph.requests], list(range(320))
         )
+
+
+class TestQualityEdge(GraphSandboxCase):
+    """The edge that tells what Meta thinks of the events."""
+
+    FIELDS = (
+        "web{event_name,event_match_quality,event_coverage,dedupe_key_feedback,"
+        "data_freshness,acr}"
+    )
+
+    def ask(self, **changes: Any) -> requests.Response:
+        parameters = {"dataset_id": self.graph.pixel_id, "fields": self.FIELDS}
+        return self.session.get(
+            f"{self.graph.url}/v26.0/dataset_quality",
+            params=parameters | changes,
+            timeout=TIMEOUT,
+        )
+
+    def quality(self, name: str = "Purchase", **changes: Any) -> dict[str, Any]:
+        answer = self.ask(**changes)
+        self.assertEqual(answer.status_code, 200, answer.text)
+        [row] = [row for row in answer.json()["web"] if row["event_name"] == name]
+        return row
+
+    def browse(self, *event_ids: str | None, name: str = "Purchase") -> None:
+        for event_id in event_ids:
+            more = {} if event_id is None else {"eid": event_id}
+            requests.get(
+                f"{self.graph.url}/tr/",
+                params={"id": self.graph.pixel_id, "ev": name, **more},
+                timeout=TIMEOUT,
+            )
+
+    def test_of_a_thousand_events_it_tells_what_a_count_by_hand_tells(self) -> None:
+        """Of 1,000: 1 in 2 has a phone number, 1 in 4 a click, 3 in 4 an ID, which half
+        of the 600 events of the browser have, too; 1 in 5 carries a private address.
+        """
+        now = int(time.time())
+        events = []
+        for number in range(1000):
+            user_data: dict[str, Any] = {
+                "em": [HASH],
+                "client_user_agent": "Mozilla/5.0",
+                "client_ip_address": "10.0.0.1" if number % 5 == 0 else "8.8.8.8",
+            }
+            if number % 2 == 0:
+                user_data["ph"] = [HASH]
+            if number % 4 == 0:
+                user_data["fbc"] = f"fb.1.{now}000.AbC{number}"
+            event_id = None if number % 4 == 3 else f"event-{number}"
+            events.append(make_event(event_id=event_id, user_data=user_data))
+        for start in range(0, 1000, 250):
+            self.assertAccepted(*events[start : start + 250])
+        told = [event["event_id"] for event in events if "event_id" in event]
+        self.assertEqual(len(told), 750)
+        self.browse(*told[:300])
+        self.browse(*(f"browser-only-{number}" for number in range(240)))
+        self.browse(*[None] * 60)
+        row = self.quality()
+        match = row["event_match_quality"]
+        shares = {
+            key["identifier"]: key["coverage"]["percentage"]
+            for key in match["match_key_feedback"]
+        }
+        self.assertEqual(
+            {key: share for key, share in shares.items() if share},
+            {
+                "email": 100.0,
+                "phone": 50.0,
+                "fbc": 25.0,
+                "ip_address": 100.0,
+                "user_agent": 100.0,
+            },
+        )
+        # 3 for the e-mail address, half of 2, a quarter of 1, twice a half: 5.25.
+        self.assertAlmostEqual(match["composite_score"], 5.25, delta=0.051)
+        [fault] = match["diagnostics"]
+        self.assertIn("client_ip_address", fault["name"])
+        self.assertEqual(
+            (
+                fault["affected_event_count"],
+                fault["total_event_count"],
+                fault["percentage"],
+            ),
+            (200, 1000, 20.0),
+        )
+        # 1,000 from the server, 600 from the browser, 300 of them from both.
+        self.assertEqual(row["event_coverage"]["percentage"], 166.7)
+        self.assertEqual(row["event_coverage"]["goal_percentage"], 75)
+        self.assertEqual(row["acr"]["percentage"], 116.7)
+        self.assertEqual(
+            row["dedupe_key_feedback"],
+            [
+                {
+                    "dedupe_key": "event_id",
+                    "server_events_with_dedupe_key": {"percentage": 75.0},
+                    "browser_events_with_dedupe_key": {"percentage": 90.0},
+                    "overall_browser_coverage_from_dedupe_key": {"percentage": 50.0},
+                }
+            ],
+        )
+        self.assertEqual(row["data_freshness"], {"upload_frequency": "real_time"})
+
+    def test_an_event_that_came_twice_counts_once(self) -> None:
+        self.assertAccepted(make_event())
+        self.assertAccepted(make_event(), make_event(event_id="S00043"))
+        self.browse("S00042", "S00042", "S00044")
+        row = self.quality()
+        self.assertEqual(row["event_coverage"]["percentage"], 100.0)
+        [shared] = row["dedupe_key_feedback"]
+        self.assertEqual(
+            shared["overall_browser_coverage_from_dedupe_key"]["percentage"], 50.0
+        )
+
+    def test_what_needs_the_browser_is_left_out_without_it(self) -> None:
+        self.assertAccepted(make_event())
+        row = self.quality()
+        self.assertNotIn("event_coverage", row)
+        self.assertNotIn("acr", row)
+        [shared] = row["dedupe_key_feedback"]
+        self.assertEqual(shared.keys(), {"dedupe_key", "server_events_with_dedupe_key"})
+
+    def test_each_event_of_a_website_has_a_row_and_no_other(self) -> None:
+        self.assertEqual(self.ask().json(), {"web": []})
+        store = make_event(event_name="Store", action_source="physical_store")
+        self.assertAccepted(make_event(), make_event(event_name="Lead"), store)
+        self.browse("1", name="PageView")
+        rows = self.ask().json()["web"]
+        self.assertEqual([row["event_name"] for row in rows], ["Lead", "Purchase"])
+        self.graph.pixels["222"] = {self.graph.token}
+        self.assertEqual(self.ask(dataset_id="222").json(), {"web": []})
+
+    def test_late_events_are_not_real_time(self) -> None:
+        now = int(time.time())
+        for hours, frequency in ((0, "real_time"), (3, "hourly"), (30, "daily")):
+            with self.subTest(hours=hours):
+                self.graph.clear()
+                self.assertAccepted(make_event(event_time=now - hours * 3600))
+                freshness = self.quality()["data_freshness"]
+                self.assertEqual(freshness["upload_frequency"], frequency)
+
+    def test_an_agent_sees_its_own_events(self) -> None:
+        self.assertAccepted(make_event(), partner_agent="Ours-1")
+        self.assertAccepted(make_event(event_name="Lead"))
+        rows = self.ask(agent_name="ours-1").json()["web"]
+        self.assertEqual([row["event_name"] for row in rows], ["Purchase"])
+
+    def test_it_tells_what_was_asked_for(self) -> None:
+        self.assertAccepted(make_event())
+        row = self.quality(
+            fields="web{event_name,event_match_quality{composite_score}}"
+        )
+        self.assertEqual(row.keys(), {"event_name", "event_match_quality"})
+        self.assertEqual(row["event_match_quality"].keys(), {"composite_score"})
+
+    def test_what_cannot_be_asked_is_refused(self) -> None:
+        for changes, code in (
+            ({"dataset_id": None}, 100),
+            ({"fields": None}, 100),
+            ({"fields": "web{dedup_key_feedback}"}, 100),
+            ({"fields": "offline"}, 100),
+            ({"fields": "web{event_name"}, 2500),
+            ({"fields": "web{event_name{a}}"}, 2500),
+            ({"fields": "web{event_name,}"}, 2500),
+            ({"fields": "web}"}, 2500),
+            ({"fields": "web.event_name"}, 2500),
+            ({"limit": "5"}, 100),
+            ({"agent_name": "Ours"}, 100),
+            ({"dataset_id": "abc"}, 803),
+            ({"dataset_id": "999"}, 100),
+        ):
+            with self.subTest(changes):
+                answer = self.ask(**changes)
+                self.assertEqual(answer.json()["error"]["code"], code)
+        answer = self.ask(dataset_id="999").json()["error"]
+        self.assertEqual(answer["error_subcode"], 33)
+
+    def test_only_a_known_token_learns_of_it_and_only_by_get(self) -> None:
+        url = f"{self.graph.url}/v26.0/dataset_quality"
+        parameters = {"dataset_id": self.graph.pixel_id, "fields": self.FIELDS}
+        stranger = requests.get(url, params=parameters, timeout=TIMEOUT)
+        self.assertEqual(stranger.json()["error"]["code"], 190)
+        posted = self.session.post(url, params=parameters, timeout=TIMEOUT)
+        self.assertEqual(posted.json()["error"]["error_subcode"], 33)
+        for path, code in (
+            ("v26.0/dataset_quality/events", 803),
+            ("v26.0/dataset_quality/x", 2500),
+            ("v99.0/dataset_quality", 2500),
+            ("v20.0/dataset_quality", 2635),
+        ):
+            with self.subTest(path):
+                answer = self.session.get(
+                    f"{self.graph.url}/{path}", params=parameters, timeout=TIMEOUT
+                )
+                self.assertEqual(answer.json()["error"]["code"], code)
+
+    def test_refusals_are_scripted_as_for_events(self) -> None:
+        self.graph.fail_next(error(200), pixel_id=self.graph.pixel_id)
+        self.assertEqual(self.ask().json()["error"]["code"], 200)
+        self.assertEqual(self.ask().status_code, 200)

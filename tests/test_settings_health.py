@@ -6,6 +6,7 @@ from odoo.exceptions import ValidationError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
+from ..dev import sandbox
 from ..models.admin import meta_capi_health as health
 from .common import MetaCapiCase
 
@@ -28,6 +29,46 @@ class TestSettingsHealth(MetaCapiCase):
         self.env.flush_all()
         self.env.invalidate_all()
         return self.settings().meta_capi_health
+
+    # ------------------------------------------------------------- the API's version
+
+    def test_metas_warning_of_the_versions_end_is_kept_and_shown(self):
+        words = "The call has been auto-upgraded to v27.0"
+        warning = sandbox.with_headers({"x-ad-api-version-warning": words})
+        self.assertNotIn("version of its API ends", self.health())
+        self.graph.fail_next(warning)
+        self.record()
+        self.deliver()
+        pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
+        self.assertEqual(pixel.version_warning, words)
+        self.assertIn(words, self.health())
+        self.shift("version_warned_at", 25 * 3600, table="meta_capi_pixel")
+        before = pixel.version_warned_at
+        self.graph.fail_next(warning)
+        self.record(event_id="another")
+        self.deliver()
+        self.assertGreater(pixel.version_warned_at, before)
+
+    def test_what_meta_does_not_repeat_is_forgotten_after_days(self):
+        words = {"x-ad-api-version-warning": "It ends."}
+        self.graph.fail_next(sandbox.with_headers(words))
+        self.record()
+        self.deliver()
+        self.assertIn("It ends.", self.health())
+        self.shift("version_warned_at", 3 * 24 * 3600, table="meta_capi_pixel")
+        self.assertNotIn("It ends.", self.health())
+
+    @mute_logger("meta.conversions.api")
+    def test_that_meta_does_not_tell_the_quality_is_said_with_its_cure(self):
+        fetch = self.env["meta.capi.quality.fetch"]
+        for fault, is_told in (
+            (sandbox.error(200), True),
+            (sandbox.error(2), False),
+            (sandbox.slow(0), False),
+        ):
+            self.graph.fail_next(fault)
+            fetch._ask(self.pixel_id)
+            self.assertEqual("Manage Pixel" in self.health(), is_told)
 
     # --------------------------------------------------------------------- the check
 

@@ -26,6 +26,7 @@ VALUES = {
 }
 KEYS = {declared.field_name: declared.key for declared in setting.PER_WEBSITE}
 TOKEN = "meta_capi_access_token"
+TOKEN_SET_ON = "meta_capi.access_token_set_on"
 # What a person can empty.
 TEXTS = {
     *("meta_capi_pixel_id", "meta_capi_test_event_code", "meta_capi_bridge_events"),
@@ -140,6 +141,9 @@ class TestWebsiteTable(WebsitesCase):
         value = value if act == "change" else None
         if not many:
             after["common", KEYS[field]] = value
+            if field == TOKEN and not value:
+                # The day that it was set goes with it.
+                after["common", TOKEN_SET_ON] = None
         if many or own:
             after[website.name, field] = value
         if field == "meta_capi_purchase_trigger" and not many and value:

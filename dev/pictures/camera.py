@@ -146,6 +146,13 @@ def take(camera: Camera, suffix: str) -> None:
     pixel = camera.find("meta.capi.pixel", [("state", "=", "stopped")])
     camera.open("meta_capi_pixel_action", pixel)
     camera.shoot(f"pixel{suffix}")
+    camera.open("meta_capi_quality_action")
+    camera.shoot(f"quality{suffix}")
+    camera.open("meta_capi_quality_action", view="graph")
+    camera.shoot(f"quality-graph{suffix}")
+    purchase = camera.find("meta.capi.quality", [("event_name", "=", "Purchase")])
+    camera.open("meta_capi_quality_action", purchase)
+    camera.shoot(f"quality-form{suffix}", whole=True)
     for view in ("pivot", "graph"):
         camera.open("meta_capi_event_action", view=view)
         camera.shoot(f"{view}{suffix}")

@@ -6,6 +6,11 @@ from datetime import timedelta
 
 from odoo import Command, fields
 
+from odoo.addons.ih_meta_conversions_api.capi.quality import (
+    Diagnostic,
+    EventQuality,
+    KeyFeedback,
+)
 from odoo.addons.ih_meta_conversions_api.models.outbox.event_table import EventTable
 
 random.seed(3)
@@ -293,4 +298,50 @@ for number, event in enumerate(poison):
             "fbtrace_id": event.fbtrace_id,
         }
     )
+
+# What Meta thought, day by day: the phone number has got rarer, and so has the match.
+quality = env["meta.capi.quality"]
+for days_ago in reversed(range(30)):
+    told = [
+        EventQuality(
+            name,
+            score=round(score + (0.4 if days_ago > 2 else -1.1) * weight, 1),
+            keys=(
+                KeyFeedback("em", 96.0, 2.1),
+                KeyFeedback("ph", 78.0 if days_ago > 2 else 31.0, 18.4),
+                KeyFeedback("client_ip_address", 100.0),
+                KeyFeedback("client_user_agent", 100.0),
+                KeyFeedback("fbp", 88.5, 3.7),
+                KeyFeedback("fbc", 24.0, 6.2),
+            ),
+            diagnostics=(
+                Diagnostic(
+                    "Low rate of phone numbers",
+                    "Fewer of your events have a phone number than last week.",
+                    "Send the phone number with more events.",
+                    59.5,
+                    188,
+                    316,
+                ),
+            )
+            if days_ago < 3 and name == "Purchase"
+            else (),
+            coverage=coverage,
+            coverage_goal=75.0,
+            browser_with_id=100.0,
+            server_with_id=100.0,
+            dedupe_rate=round(coverage * 0.9, 1),
+            freshness="real_time",
+            acr=12.5 if name == "Purchase" else None,
+        )
+        for name, score, weight, coverage in (
+            ("Purchase", 8.0, 1, 96.2),
+            ("AddToCart", 6.4, 0.5, 81.0),
+            ("ViewContent", 5.3, 0.2, 68.4),
+        )
+    ]
+    quality._keep(PIXEL, told)
+    rows = quality.search([("date", "=", NOW.date())])
+    rows.date = NOW.date() - timedelta(days=days_ago)
+    env.flush_all()
 env.cr.commit()

@@ -1,4 +1,6 @@
-"""A local stand-in for ``POST /{version}/{pixel}/events`` of Meta's Conversions API.
+"""A local stand-in for Meta's Conversions API and what it thinks of the events.
+
+It knows ``POST /{version}/{pixel}/events`` and ``GET /{version}/dataset_quality``.
 
 It answers in Meta's shapes, is as strict as Meta is known to be, and fails on demand.
 It shares no code with the addon, so that a bug there cannot hide here.

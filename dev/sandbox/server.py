@@ -1,4 +1,4 @@
-"""The Graph API that knows one edge, keeps all it is told and fails on demand."""
+"""The Graph API that knows two edges, keeps all it is told and fails on demand."""
 
 from __future__ import annotations
 
@@ -26,15 +26,19 @@ from .answers import (
     new_trace_id,
 )
 from .faults import Fault, Faults
+from .quality import check_parameters, describe, select
 from .records import BrowserEvent, ReceivedEvent, ReceivedRequest
 from .rules import MISSING_DATA, check_body, check_clock, is_json, parse_json
 from .shapes import is_object, is_text
 from .wire import Wire
 
+# The edge that tells what Meta thinks of the events; it names its pixel in the query.
+_QUALITY = "dataset_quality"
+
 
 @final
 class GraphSandbox:
-    """A Graph API that knows one edge, keeps all it is told and fails on demand.
+    """A Graph API that knows two edges, keeps all it is told and fails on demand.
 
     :param pixel_id: the pixel that exists from the start
     :param token: its token; a made-up one by default
@@ -162,6 +166,9 @@ class GraphSandbox:
         parts = urlsplit(path).path.split("/")
         if len(parts) > 2:
             request.pixel_id = parts[2]
+        if parts[2:] == [_QUALITY]:
+            query = parse_qs(urlsplit(path).query)
+            request.pixel_id = query.get("dataset_id", [None])[0]
         try:
             request.body = parse_json(raw) if is_json(headers) else None
         except GraphError:
@@ -209,7 +216,8 @@ class GraphSandbox:
 
     def _judge(self, request: ReceivedRequest, fault: Fault) -> Answer:
         """Do what Meta does with a request; take its events in if the fault allows."""
-        self._check_edge(request)
+        if self._check_edge(request) == _QUALITY:
+            return self._tell_quality(request)
         if self.max_body is not None and len(request.raw) > self.max_body:
             request.reason = f"{len(request.raw)} bytes"
             return Answer(413, b"<h1>413 Content Too Large</h1>", "text/html")
@@ -247,49 +255,84 @@ class GraphSandbox:
             del content[key]
         return Answer.json(200, content)
 
-    def _check_edge(self, request: ReceivedRequest) -> None:
-        """Check address and token; a stranger learns nothing about pixels. (ours)"""
+    def _tell_quality(self, request: ReceivedRequest) -> Answer:
+        """Say what Meta thinks of the events of a pixel."""
+        query = parse_qs(urlsplit(request.path).query)
+        tree = check_parameters(query)
+        agent = query.get("agent_name", [None])[0]
+        with self._lock:
+            server = [
+                event
+                for event in self.events
+                if event.pixel_id == request.pixel_id
+                and agent in (None, self._agent_of(event))
+            ]
+            browser = [
+                event
+                for event in self.browser_events
+                if event.pixel_id == request.pixel_id
+            ]
+        return Answer.json(200, select(describe(server, browser), tree))
+
+    def _agent_of(self, event: ReceivedEvent) -> str:
+        return str(self.requests[event.request_index].body.get("partner_agent")).lower()
+
+    def _check_edge(self, request: ReceivedRequest) -> str:
+        """Check address and token; a stranger learns nothing about pixels. (ours)
+
+        :return: the edge
+        """
         address = urlsplit(request.path)
         query = parse_qs(address.query)
-        match = re.fullmatch(r"/v(\d+)\.(\d+)/([^/]+)(/events)?/?", address.path)
+        match = re.fullmatch(
+            rf"/v(\d+)\.(\d+)/(?:({_QUALITY})|([^/]+)(/events)?)/?", address.path
+        )
         if not match or match[2] != "0" or int(match[1]) > NEWEST_VERSION:
             raise GraphError(  # seen: 2500 for a path it cannot read
                 2500,
                 message=f"Unknown path components: {address.path}",
-                reason="no /vNN.N/{pixel}/events",
+                reason=f"neither /vNN.N/{{pixel}}/events nor /vNN.N/{_QUALITY}",
             )
+        edge = match[3] or match[5] or ""
+        method = {_QUALITY: "GET", "/events": "POST"}.get(edge, request.method)
         if int(match[1]) < OLDEST_VERSION:
             raise GraphError(2635, reason=f"v{match[1]}.0 has ended")  # docs
         token = self._find_token(request, query)
         with self._lock:
             known = any(token in tokens for tokens in self.pixels.values())
-            granted = token in self.pixels.get(match[3], ())
+            pixel_id = request.pixel_id or ""
+            granted = token in self.pixels.get(pixel_id, ())
         if not known:
             raise GraphError(190, reason="unknown token" if token else "no token")
         if self.app_secret is not None:
             self._check_proof(request, query, token or "", self.app_secret)
-        if not match[3].isdigit():  # reported
+        if pixel_id and not pixel_id.isdigit():  # reported
             raise GraphError(
                 803,
-                message=f"{DEFAULT_MESSAGES[803]}: {match[3]}",
+                message=f"{DEFAULT_MESSAGES[803]}: {pixel_id}",
                 reason="a pixel id is a number",
             )
-        if not granted or (match[4] and request.method != "POST"):
+        if not pixel_id:
+            check_parameters(query)  # it lacks the pixel, and is refused for that
+        if not granted or request.method != method:
             raise GraphError(  # docs: error-reference
                 100,
                 33,
                 message=f"Unsupported {request.method.lower()} request. Object with ID"
-                f" '{match[3]}' does not exist, cannot be loaded due to missing"
+                f" '{pixel_id}' does not exist, cannot be loaded due to missing"
                 " permissions, or does not support this operation. Please read the"
                 " Graph API documentation at"
                 " https://developers.facebook.com/docs/graph-api",
-                reason="not POST" if granted else "the pixel is unknown to the token",
+                reason=f"not {method}"
+                if granted
+                else "the pixel is unknown to the token",
                 error_type="GraphMethodException",
             )
-        if not match[4]:  # seen: what a token that may only send gets
+        if not edge:  # seen: what a token that may only send gets
             raise GraphError(
                 100, message="(#100) Missing Permission", reason="not the events edge"
             )
+        return edge
 
     @staticmethod
     def _check_proof(

@@ -17,6 +17,9 @@ _MAX_NAMES = 10
 _MODULE = "ih_meta_conversions_api"
 STUCK = f"{_MODULE}.mail_activity_type_stuck"
 MISSING = f"{_MODULE}.mail_activity_type_missing"
+TOKEN_END = f"{_MODULE}.mail_activity_type_token_end"
+# Days before the end of a token on which managers are told.
+_TOKEN_NOTICES = (14, 3)
 
 
 class MetaCapiAlert(models.AbstractModel):
@@ -32,19 +35,28 @@ class MetaCapiAlert(models.AbstractModel):
     @api.model
     def _look_after_all(self):
         """Make the activities that are due, and take away those whose cause is gone."""
-        pixels = self.env["meta.capi.pixel"]
-        for look_after in (
-            pixels._archive_unused,
-            lambda: pixels.search([])._look_after_stop(),
-            lambda: self._look_after_stuck(pixels.search([])),
-            lambda: self._look_after_missing(pixels.search([])),
-        ):
+        for look_after in self._lookouts():
             try:
                 with self.env.cr.savepoint():
                     look_after()
             except Exception as error:
                 # The border: one notice must not be in the way of another.
                 log_error("The managers could not be told what is wrong", error)
+
+    @api.model
+    def _lookouts(self):
+        """Return what there is to look after, as functions without parameters."""
+        pixels = self.env["meta.capi.pixel"]
+        return [
+            pixels._archive_unused,
+            lambda: pixels.search([])._look_after_stop(),
+            lambda: self._look_after_stuck(pixels.search([])),
+            lambda: self._look_after_missing(pixels.search([])),
+            lambda: self._look_after_tokens(pixels.search([])),
+            lambda: self.env["meta.capi.quality.alert"]._look_after(
+                pixels._all().search([])
+            ),
+        ]
 
     @api.model
     def _look_after_stuck(self, pixels):
@@ -141,3 +153,41 @@ class MetaCapiAlert(models.AbstractModel):
                     key = self.env["meta.capi.pixel"]._get(pixel_id).id, day
                     found[key] = found.get(key, orders.browse()) | orders
         return found
+
+    @api.model
+    def _look_after_tokens(self, pixels):
+        """Tell twice of each token that is about to end, until there is a new one.
+
+        One that several pixels are sent to with is told of once.
+        """
+        managers, today = Managers(self.env), fields.Date.today()
+        told_of = set()
+        for pixel in pixels:
+            end, website = self.env["meta.capi.token"]._end_for(pixel.pixel_id)
+            stages = [
+                days for days in _TOKEN_NOTICES if end and (end - today).days <= days
+            ]
+            notice = (
+                f"{end} {min(stages)}" if stages and website not in told_of else False
+            )
+            told_of.add(website)
+            if pixel.token_end_told == notice:
+                continue
+            managers.unlink_activities(pixel, TOKEN_END)
+            pixel.token_end_told = notice
+            if notice:
+                managers.notify(
+                    pixel,
+                    _(
+                        "The access token for Meta ends on %s",
+                        format_date(self.env, end),
+                    ),
+                    _(
+                        "From then on Meta takes no events of pixel %s, and they wait. In"
+                        " Meta's Business Settings generate a new token, paste it in"
+                        " Website ▸ Configuration ▸ Settings, and enter when it ends.",
+                        pixel.display_name,
+                    ),
+                    activity_type=TOKEN_END,
+                    deadline=end,
+                )

@@ -32,9 +32,11 @@ class MetaCapiHealth(models.AbstractModel):
         lines = [
             self._runner_line(),
             self._version_line(),
+            *self._version_warnings(),
             *self._website_lines(tells_websites),
             *self._moved_lines(),
             *self._other_pixel_lines(),
+            *self._quality_lines(),
         ]
         return self.env["ir.qweb"]._render(
             "ih_meta_conversions_api.meta_capi_settings_health",
@@ -155,6 +157,20 @@ class MetaCapiHealth(models.AbstractModel):
         return "muted", _("API version %(version)s, good until %(date)s.", **values)
 
     @api.model
+    def _version_warnings(self):
+        """Tell of what Meta says in its answers of the version that is used."""
+        texts = self.env["meta.capi.pixel"].search([]).mapped("version_warning")
+        for text in dict.fromkeys(filter(None, texts)):
+            yield (
+                "warning",
+                _(
+                    "Meta warns that the version of its API ends: %s Delete the system"
+                    " parameter meta_capi.api_version, or update the app.",
+                    text,
+                ),
+            )
+
+    @api.model
     def _website_lines(self, tells_websites):
         """Tell what each website lacks, by its name where there are several."""
         capi_config = self.env["meta.capi.config"]
@@ -213,6 +229,21 @@ class MetaCapiHealth(models.AbstractModel):
                         ours=", ".join(sorted(ours)),
                     ),
                 )
+
+    @api.model
+    def _quality_lines(self):
+        """Tell why Meta does not tell what it thinks of the events: nothing is broken."""
+        for pixel in self.env["meta.capi.pixel"].search(
+            [("quality_problem", "not in", (False, "later"))]
+        ):
+            yield (
+                "muted",
+                _(
+                    "Meta does not tell the match quality of pixel %(pixel)s: %(cure)s",
+                    pixel=pixel.pixel_id,
+                    cure=pixel.quality_cure,
+                ),
+            )
 
     @api.model
     def _pixels_of_pages(self, website):

@@ -83,6 +83,20 @@ class ResConfigSettings(models.TransientModel):
         "Access Token Set", compute="_compute_meta_capi_own"
     )
     meta_capi_access_token_own = _own_mark()
+    meta_capi_token_set_on = fields.Date(
+        "Token Set On",
+        compute="_compute_meta_capi_token_set_on",
+        groups="base.group_system",
+    )
+    meta_capi_token_expires_on = fields.Date(
+        "Token ends on",
+        compute="_compute_meta_capi_token_expires_on",
+        store=True,
+        readonly=False,
+        groups="base.group_system",
+        help="Where Meta's Business Manager gave the token for 60 or 90 days. Managers"
+        " get a notice 14 and 3 days before. Empty: it has no end.",
+    )
     meta_capi_app_secret = _secret(setting.APP_SECRET)
     meta_capi_app_secret_set = fields.Boolean(
         "App Secret Set", compute="_compute_meta_capi_own"
@@ -125,6 +139,9 @@ class ResConfigSettings(models.TransientModel):
         string="Customers with a tag",
         help="Also those who buy for a company with the tag.",
     )
+    meta_capi_alert_quality = setting.ALERT_QUALITY.settings_field()
+    meta_capi_alert_coverage = setting.ALERT_COVERAGE.settings_field()
+    meta_capi_alert_diagnostics = setting.ALERT_DIAGNOSTICS.settings_field()
     meta_capi_movable_count = fields.Integer(
         "Meta Events to Move", compute="_compute_meta_capi_health"
     )
@@ -205,16 +222,38 @@ class ResConfigSettings(models.TransientModel):
         self.meta_capi_access_token = False
         self.meta_capi_app_secret = False
 
+    @api.depends("website_id")
+    def _compute_meta_capi_token_set_on(self):
+        for settings in self:
+            set_on, _end = self.env["meta.capi.token"]._days(settings.website_id)
+            settings.meta_capi_token_set_on = set_on
+
+    # Apart from the other: it is kept as it was typed.
+    @api.depends("website_id")
+    def _compute_meta_capi_token_expires_on(self):
+        for settings in self:
+            _set_on, end = self.env["meta.capi.token"]._days(settings.website_id)
+            settings.meta_capi_token_expires_on = end
+
     # ---------------------------------------------------------------- what is saved
 
     def _inverse_meta_capi_access_token(self):
-        capi_config = self.env["meta.capi.config"]
+        capi_config, tokens = self.env["meta.capi.config"], self.env["meta.capi.token"]
         for settings in self:
             token = capi_config._check_field(
                 settings, setting.ACCESS_TOKEN, settings.meta_capi_access_token
             )
             if token:
-                capi_config._set(setting.ACCESS_TOKEN, token, settings.website_id)
+                website, typed = (
+                    settings.website_id,
+                    settings.meta_capi_token_expires_on,
+                )
+                before = tokens._days(website)
+                capi_config._set(setting.ACCESS_TOKEN, token, website)
+                # The end of the former token, which the page still shows, is not that of
+                # the new one.
+                if typed == before[1] and tokens._days(website) != before:
+                    settings.meta_capi_token_expires_on = False
         # What was typed is in the cache, and would go back with the answer.
         self.invalidate_recordset(["meta_capi_access_token"], flush=False)
 
@@ -259,6 +298,9 @@ class ResConfigSettings(models.TransientModel):
                     capi_config._check_field(self, declared, value) or False,
                 )
         self._meta_capi_set_website_values()
+        self.env["meta.capi.token"]._set_end(
+            self.website_id, self.meta_capi_token_expires_on
+        )
         self._meta_capi_set_user_data_keys()
         parameters.set_param(
             setting.EXCLUDED_TAG_IDS.key,

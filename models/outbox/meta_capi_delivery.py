@@ -152,6 +152,9 @@ class MetaCapiDelivery(models.AbstractModel):
         sender = self._sender(pixel_id)
         step = send_batch(outbox, sender, jobs._now, chosen=event_ids)
         answer = step.answer
+        if answer and answer.version_warning:
+            pixels = self.env["meta.capi.pixel"]
+            pixels._keep_version_warning(pixel_id, answer.version_warning)
         if answer and answer is not sender and answer.error_message:
             _logger.warning(
                 "Pixel %s: %d events not accepted (%s), HTTP %s, code %s/%s, trace %s: %s",

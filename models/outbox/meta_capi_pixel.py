@@ -1,5 +1,8 @@
+from datetime import timedelta
+
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from ...capi.states import Pixel, Wake
 from ..common.border import border
@@ -12,6 +15,8 @@ from .pixel_outbox import PixelOutbox
 # The type of the activity that tells of a stop.
 STOPPED = "mail.mail_activity_data_warning"
 EVENTS_MANAGER = "https://business.facebook.com/events_manager2/list/pixel/{}/overview"
+# Days for which a warning of Meta counts that it does not repeat.
+_VERSION_WARNING_DAYS = 3
 
 
 class MetaCapiPixel(models.Model):
@@ -91,6 +96,19 @@ class MetaCapiPixel(models.Model):
     missing_told_day = fields.Date(
         "Last Day Reported as Missing", readonly=True, copy=False
     )
+    token_end_told = fields.Char(
+        "End of the Token Reported",
+        readonly=True,
+        copy=False,
+        help="The end, and how many days before it managers were told.",
+    )
+    version_warning = fields.Text(
+        "Meta on the API Version",
+        compute="_compute_version_warning",
+        help="What Meta said in the last days about the version of its API that is used.",
+    )
+    version_warning_text = fields.Text(readonly=True, copy=False)
+    version_warned_at = fields.Datetime(readonly=True, copy=False)
     cause = fields.Selection(
         CAUSES, compute="_compute_cause", help="What stops or slows the delivery."
     )
@@ -152,6 +170,35 @@ class MetaCapiPixel(models.Model):
         for pixel in self:
             pixel.cause = pixel._find_cause()
             pixel.cure = CauseWords(self.env).cure(pixel.cause)
+
+    @api.depends("version_warning_text", "version_warned_at")
+    def _compute_version_warning(self):
+        since = fields.Datetime.now() - timedelta(days=_VERSION_WARNING_DAYS)
+        for pixel in self:
+            at = pixel.version_warned_at
+            pixel.version_warning = at and at > since and pixel.version_warning_text
+
+    @api.model
+    def _keep_version_warning(self, pixel_id, text):
+        """Keep that an answer of Meta warned of the end of the API's version.
+
+        Written once a day at most: every answer has it then.
+        """
+        now = fields.Datetime.now()
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE meta_capi_pixel
+                   SET version_warning_text = %s, version_warned_at = %s
+                 WHERE pixel_id = %s
+                   AND (version_warning_text IS DISTINCT FROM %s
+                        OR version_warned_at < %s)
+                """,
+                *(text, now, pixel_id, text),
+                now - timedelta(days=1),
+            )
+        )
+        self.invalidate_model(["version_warning_text", "version_warned_at"])
 
     def _find_cause(self):
         """Return what stops or slows the delivery to this pixel, or False."""

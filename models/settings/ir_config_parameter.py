@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 from odoo import _, api, models
 from odoo.exceptions import ValidationError
 
@@ -11,9 +13,9 @@ class IrConfigParameter(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        parameters = super().create(
-            [self._meta_capi_clean(vals.get("key"), vals) for vals in vals_list]
-        )
+        cleaned = [self._meta_capi_clean(vals.get("key"), vals) for vals in vals_list]
+        with self._meta_capi_minding_token():
+            parameters = super().create(cleaned)
         self._meta_capi_follow(parameters.mapped("key"))
         return parameters
 
@@ -24,13 +26,15 @@ class IrConfigParameter(models.Model):
                 # Renamed into one of ours, its value is checked like one of ours.
                 vals = {"value": parameter.value, **vals}
             vals = self._meta_capi_clean(vals.get("key") or parameter.key, vals)
-        result = super().write(vals)
+        with self._meta_capi_minding_token():
+            result = super().write(vals)
         self._meta_capi_follow([*keys, *self.mapped("key")])
         return result
 
     def unlink(self):
         keys = self.mapped("key")
-        result = super().unlink()
+        with self._meta_capi_minding_token():
+            result = super().unlink()
         self._meta_capi_follow(keys)
         return result
 
@@ -63,6 +67,14 @@ class IrConfigParameter(models.Model):
         if declared and declared.is_secret:
             token_filter.remember(value)
         return {**vals, "value": value}
+
+    @contextmanager
+    def _meta_capi_minding_token(self):
+        """Keep the day, where what happens in here sets, replaces or removes the token."""
+        before = self.sudo().get_param(setting.ACCESS_TOKEN.key)
+        yield
+        if self.sudo().get_param(setting.ACCESS_TOKEN.key) != before:
+            self.env["meta.capi.token"]._begin()
 
     @api.model
     def _meta_capi_follow(self, keys):

@@ -7,6 +7,7 @@ a test compares.
 """
 
 from dataclasses import KW_ONLY, dataclass
+from datetime import date
 
 from odoo import fields
 
@@ -204,6 +205,22 @@ class Integer(Setting):
         except ValueError:
             return self.default
         return number if self.minimum is None else max(self.minimum, number)
+
+
+class Day(Setting):
+    """A date; read as one, or False."""
+
+    def _checked(self, text):
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            return self._refuse("must be a date such as 2027-01-31")
+
+    def parse(self, text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -429,6 +446,26 @@ EXCLUDE_TEST_PAYMENTS = Switch(
     default=True,
 )
 EXCLUDED_TAG_IDS = Ids("excluded_tag_ids")
+ALERT_QUALITY = Switch(
+    "alert_quality",
+    label="The match quality of Purchase falls",
+    help="By more than 1 within a week.",
+    default=True,
+)
+ALERT_COVERAGE = Switch(
+    "alert_coverage",
+    label="Event coverage stays under Meta's goal",
+    help="For three days.",
+    default=True,
+)
+ALERT_DIAGNOSTICS = Switch(
+    "alert_diagnostics",
+    label="Meta finds a new fault in the events",
+    default=True,
+)
+# Of the common access token; those of a website's own are with the website.
+TOKEN_SET_ON = Day("access_token_set_on")
+TOKEN_EXPIRES_ON = Day("access_token_expires_on")
 
 ALL = tuple(value for value in globals().values() if isinstance(value, Setting))
 BY_KEY = {setting.key: setting for setting in ALL}

@@ -6,6 +6,8 @@ from ..common.redaction import token_filter
 from . import setting
 
 _RESUMING = {declared.field_name for declared in setting.ALL if declared.resumes}
+_TOKEN = setting.ACCESS_TOKEN.field_name
+_TOKEN_END = "meta_capi_token_expires_on"
 
 
 class Website(models.Model):
@@ -29,16 +31,36 @@ class Website(models.Model):
         groups="base.group_system", copy=False, readonly=True
     )
     meta_capi_consent_source = setting.CONSENT_SOURCE.website_field()
+    meta_capi_token_set_on = fields.Date(
+        groups="base.group_system", copy=False, readonly=True
+    )
+    meta_capi_token_expires_on = fields.Date(
+        "Meta Access Token Ends On", groups="base.group_system", copy=False
+    )
 
     @api.model_create_multi
     def create(self, vals_list):
         chosen = {name for vals in vals_list for name in vals}
         with self._meta_capi_following(chosen):
-            return super().create([self._meta_capi_clean(vals) for vals in vals_list])
+            websites = super().create(
+                [self._meta_capi_clean(vals) for vals in vals_list]
+            )
+        for website, vals in zip(websites, vals_list, strict=True):
+            if vals.get(_TOKEN):
+                self.env["meta.capi.token"]._begin(website, vals.get(_TOKEN_END, False))
+        return websites
 
     def write(self, vals):
+        cleaned = self._meta_capi_clean(vals)
+        renewed = self.browse()
+        if _TOKEN in vals:
+            token = cleaned[_TOKEN] or False
+            renewed = self.filtered(lambda website: website.sudo()[_TOKEN] != token)
         with self._meta_capi_following(vals):
-            return super().write(self._meta_capi_clean(vals))
+            result = super().write(cleaned)
+        for website in renewed:
+            self.env["meta.capi.token"]._begin(website, vals.get(_TOKEN_END, False))
+        return result
 
     def unlink(self):
         with self._meta_capi_following(self._fields):

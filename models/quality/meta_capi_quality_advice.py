@@ -1,0 +1,242 @@
+from collections import defaultdict
+from datetime import timedelta
+
+from odoo import _, api, fields, models
+from odoo.tools.misc import formatLang
+
+from ...capi.advice import Kind, Place, advise
+from ...capi.quality import Diagnostic, EventQuality, KeyFeedback
+from ..outbox.meta_capi_pixel import EVENTS_MANAGER
+from ..settings import setting
+
+# Days after which what Meta told is no basis for advice any more.
+_CURRENT_DAYS = 7
+# Percent of our own events from which a key that Meta misses is not ours to add.
+_NEARLY_ALL = 95
+# Names of events that a sentence tells.
+_MAX_NAMES = 3
+
+
+class MetaCapiQuality(models.Model):
+    """What to do about the quality: the words for ``capi.advice``, and the ways there."""
+
+    _inherit = "meta.capi.quality"
+
+    @api.model
+    def advice(self, pixel_ids=None):
+        """Return what to do, the most worth first, at most five, in the reader's language.
+
+        :param pixel_ids: IDs of pixels, texts; None: all that events are sent to
+        :return: dicts with ``text``; ``place``, a key of ``capi.advice.Place``; and
+            ``action``, an action of Odoo that leads there
+        """
+        current = self._current(pixel_ids)
+        events = [quality._to_event() for quality in current]
+        found = advise(
+            events,
+            self._own_shares(current),
+            keys=setting.USER_DATA_KEYS.choices,
+            withheld=self.env["meta.capi.config"]._withheld_user_data(),
+        )
+        by_event = dict(zip(map(id, events), current, strict=True))
+        return [
+            {
+                "text": self._advice_text(advice),
+                "place": advice.place.value,
+                "action": self._advice_action(advice, by_event[id(advice.worst)]),
+            }
+            for advice in found
+        ]
+
+    @api.model
+    def _current(self, pixel_ids=None):
+        """Return the newest row of each event and pixel that still tells how it is."""
+        since = fields.Date.today() - timedelta(days=_CURRENT_DAYS)
+        if pixel_ids is None:
+            pixel_ids = list(self.env["meta.capi.pixel"]._pixel_ids_in_use())
+        domain = [("date", ">", since), ("pixel_id", "in", pixel_ids)]
+        newest = {}
+        for quality in self.search(domain, order="date desc, pixel_id, event_name"):
+            newest.setdefault((quality.pixel_id, quality.event_name), quality.id)
+        return self.browse(newest.values())
+
+    def _to_event(self):
+        """Return the row as ``capi`` has it."""
+        self.ensure_one()
+        figures = {
+            field: self[name] if self[name] is not False else None
+            for field, name in (
+                ("score", "event_match_quality"),
+                ("coverage", "event_coverage"),
+                ("coverage_goal", "event_coverage_goal"),
+                ("browser_with_id", "browser_with_id"),
+                ("server_with_id", "server_with_id"),
+                ("dedupe_rate", "dedupe_rate"),
+                ("acr", "acr"),
+            )
+        }
+        gains = self.key_gains or {}
+        return EventQuality(
+            self.event_name,
+            keys=tuple(
+                KeyFeedback(key, coverage, gains.get(key))
+                for key, coverage in (self.match_keys or {}).items()
+            ),
+            diagnostics=tuple(Diagnostic(**fault) for fault in self.diagnostics or ()),
+            freshness=self.data_freshness or None,
+            **figures,
+        )
+
+    def _own_shares(self, current):
+        """Return which percent of the events that we sent of late have which key.
+
+        Of the same names and pixels, by the lists of keys, of which there are few however
+        many events there are.
+        """
+        since = fields.Datetime.now() - timedelta(days=_CURRENT_DAYS)
+        totals = defaultdict(int)
+        having = defaultdict(lambda: defaultdict(int))
+        for name, keys, count in self.env["meta.capi.event"]._read_group(
+            [
+                ("event_time", ">=", since),
+                ("state", "=", "sent"),
+                ("action_source", "=", "website"),
+                ("event_name", "in", current.mapped("event_name")),
+                ("pixel_id", "in", current.mapped("pixel_id")),
+            ],
+            ["event_name", "user_data_keys"],
+            ["__count"],
+        ):
+            totals[name] += count
+            for key in (keys or "").split(","):
+                having[name][key] += count
+        return {
+            name: {key: 100 * count / total for key, count in having[name].items()}
+            for name, total in totals.items()
+        }
+
+    # ------------------------------------------------------------------- the words
+
+    @api.model
+    def _advice_text(self, advice):
+        """Return an advice in a sentence or three."""
+        names = ", ".join(advice.event_names[:_MAX_NAMES])
+        if len(advice.event_names) > _MAX_NAMES:
+            names += "…"
+        worst = advice.worst
+        values = {"events": names, "event": worst.event_name}
+        if advice.kind is Kind.DIAGNOSTIC:
+            return self._diagnostic_text(advice.diagnostic, names)
+        if advice.kind is Kind.KEY:
+            return self._key_text(advice, names)
+        if advice.kind is Kind.COVERAGE:
+            return _(
+                "%(events)s: for each 100 events of the browser the server sends"
+                " %(coverage)s of %(event)s, and Meta's goal is %(goal)s. Have the pages'"
+                " events sent from the server, too.",
+                coverage=self._figure(worst.coverage),
+                goal=self._figure(worst.coverage_goal),
+                **values,
+            )
+        if advice.kind is Kind.EVENT_ID:
+            return _(
+                "%(events)s: not all events carry an event ID, so that Meta may count the"
+                " browser's and the server's copy as two. Of %(event)s it is %(browser)s of"
+                " the browser's and %(server)s of the server's events.",
+                browser=self._percentage(worst.browser_with_id),
+                server=self._percentage(worst.server_with_id),
+                **values,
+            )
+        return _(
+            "%(events)s: events do not reach Meta in real time (%(frequency)s). See what"
+            " is pending, and why.",
+            frequency=worst.freshness,
+            **values,
+        )
+
+    @api.model
+    def _diagnostic_text(self, diagnostic, names):
+        """Return a fault as Meta words it."""
+        share = ""
+        if diagnostic.percentage is not None:
+            share = f" ({self._percentage(diagnostic.percentage)})"
+        texts = dict.fromkeys(
+            (diagnostic.name, diagnostic.description, diagnostic.solution)
+        )
+        words = " ".join(
+            text if text[-1] in ".!?" else f"{text}." for text in texts if text
+        )
+        return f"{names}{share}: {words}"
+
+    @api.model
+    def _key_text(self, advice, names):
+        overview = self.env["meta.capi.overview"]
+        key = overview._key_names().get(advice.key, advice.key)
+        sentences = [
+            _(
+                "%(events)s: with %(key)s in every event, Meta expects up to %(gain)s more"
+                " conversions.",
+                events=names,
+                key=f"{key} ({advice.key})",
+                gain=self._percentage(advice.gain),
+            )
+        ]
+        if advice.own_share is not None:
+            sentences.append(
+                _(
+                    "Of the %(event)s events that Odoo sent in the last 7 days, %(share)s"
+                    " have it.",
+                    event=advice.worst.event_name,
+                    share=self._percentage(advice.own_share),
+                )
+            )
+        if advice.place is Place.DATA_SETTINGS:
+            sentences.append(_("It is switched off in the settings."))
+        elif (advice.own_share or 0) >= _NEARLY_ALL:
+            sentences.append(
+                _("Something else sends events to the same pixel, and without it.")
+            )
+        else:
+            sentences.append(overview._key_hints().get(advice.key, ""))
+        return " ".join(filter(None, sentences))
+
+    @api.model
+    def _figure(self, value):
+        value = round(value, 1)
+        return formatLang(self.env, value, digits=0 if value == int(value) else 1)
+
+    @api.model
+    def _percentage(self, value):
+        return _("not told") if value is None else f"{self._figure(value)}%"
+
+    # -------------------------------------------------------------------- the ways
+
+    @api.model
+    def _advice_action(self, advice, quality):
+        """Return an action that leads to where an advice can be followed.
+
+        :param quality: the row of the event that is worst off
+        """
+        actions = self.env["ir.actions.actions"]
+        if advice.place is Place.EVENTS_MANAGER:
+            return {
+                "type": "ir.actions.act_url",
+                "url": EVENTS_MANAGER.format(quality.pixel_id),
+                "target": "new",
+            }
+        if advice.place in (Place.DATA_SETTINGS, Place.PAGE_SETTINGS):
+            return actions._for_xml_id("website.action_website_configuration")
+        action = actions._for_xml_id("ih_meta_conversions_api.meta_capi_event_action")
+        if advice.place is Place.PENDING_EVENTS:
+            action["context"] = {"search_default_pending": 1}
+            return action
+        action["domain"] = [
+            ("state", "=", "sent"),
+            ("pixel_id", "=", quality.pixel_id),
+            ("event_name", "in", list(advice.event_names)),
+            "|",
+            ("user_data_keys", "=", False),
+            ("user_data_keys", "not like", advice.key),
+        ]
+        action["context"] = {"search_default_week": 1}
+        return action
