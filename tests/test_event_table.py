@@ -487,7 +487,7 @@ class TestHistory(TableCase):
 
 @tagged("post_install", "-at_install")
 class TestWake(TableCase):
-    """Which waiting events a success makes due: see ``capi.decision.is_woken``."""
+    """Which waiting events a success makes due: see ``capi.states.is_woken``."""
 
     def setUp(self):
         super().setUp()
