@@ -303,7 +303,7 @@ class TestQualityAsked(QualityCase):
 
     def test_the_question_is_asked_between_two_transactions(self):
         steps = []
-        cursor = type(self.delivery)._delivery_cursor
+        cursor = type(self.job)._delivery_cursor
 
         @contextlib.contextmanager
         def noted(delivery):
@@ -316,7 +316,7 @@ class TestQualityAsked(QualityCase):
             steps.append("ask")
             return read_quality_answer(200, {}, body(LEAD))
 
-        self.patch(type(self.delivery), "_delivery_cursor", noted)
+        self.patch(type(self.job), "_delivery_cursor", noted)
         self.patch(GraphClient, "get_quality", get_quality)
         self.fetch._put(self.pixel_id)
         self.assertEqual(steps[:4], ["begin", "end", "ask", "begin"])
@@ -334,7 +334,7 @@ class TestQualityAsked(QualityCase):
         self.graph.pixels["111"] = {self.token}
         now = self.job._now()
         times = iter([now, now, now + 3600])
-        self.patch(type(self.delivery), "_now", lambda _self: next(times, now + 3600))
+        self.patch(type(self.job), "_now", lambda _self: next(times, now + 3600))
         cron = self.env.ref(f"{MODULE}.ir_cron_quality")
         self.tell(LEAD)
         self.fetch._ask_all()

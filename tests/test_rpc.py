@@ -258,7 +258,10 @@ class TestRpc(RpcCase):
                 "action_move_events",
                 "action_open_events",
                 "action_open_events_manager",
+                "action_ask_quality",
+                "action_open_quality",
             },
+            "meta.capi.quality": {"advice"},
             "meta.capi.cause": {"action_open_events"},
             "meta.capi.retry": {"action_retry"},
             "meta.capi.overview": {

@@ -4,6 +4,7 @@ from pathlib import Path
 from odoo.tests import tagged
 
 from ..capi.errors import InvalidParameter
+from ..capi.quality import KEYS
 from ..models.settings import setting
 from .common import MetaCapiCase
 
@@ -77,6 +78,13 @@ class TestSetting(MetaCapiCase):
         for declared, text, value in UNREADABLE:
             with self.subTest(declared.key, text=text):
                 self.assertEqual(declared.parse(text), value)
+
+    def test_each_key_of_user_data_has_a_name_in_metas_view_of_the_quality(self):
+        """So that Meta's figures and ours can be put side by side."""
+        same = {"external_id", "fbc", "fbp", "country"}
+        for key in setting.USER_DATA_KEYS.choices:
+            with self.subTest(key):
+                self.assertIn(key, {*KEYS.values(), *same})
 
     def test_each_with_a_label_is_a_field_of_the_settings_with_that_label(self):
         fields = self.env["res.config.settings"]._fields
