@@ -12,6 +12,7 @@ from odoo.tools import mute_logger
 from ..capi.client import GraphClient
 from ..capi.quality import read_quality_answer
 from ..dev import sandbox
+from ..models.outbox.quality_words import QualityWords
 from ..models.settings import setting
 from .common import MetaCapiCase
 from .test_capi_quality import LEAD, PURCHASE, body
@@ -218,7 +219,7 @@ class TestQualityRefused(QualityCase):
 
     @mute_logger("meta.conversions.api")
     def test_each_problem_has_words_and_a_cure(self):
-        cures = self.env["meta.capi.pixel"]._quality_cures()
+        cures = QualityWords(self.env).cures()
         choices = dict(self.pixel._fields["quality_problem"].selection)
         self.assertEqual(cures.keys(), choices.keys())
         self.assertTrue(all(cures.values()))

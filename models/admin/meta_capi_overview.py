@@ -4,6 +4,7 @@ from odoo import _, api, fields, models
 from odoo.tools.misc import format_date, formatLang
 
 from ..common.age import age_of, day_start
+from ..outbox.key_words import KeyWords
 from ..settings import setting
 from .meta_capi_reconciliation import STATUSES
 
@@ -202,7 +203,8 @@ class MetaCapiOverview(models.Model):
             for key in (keys or "").split(","):
                 having[key] += count
         withheld = self.env["meta.capi.config"]._withheld_user_data()
-        names, hints = self._key_names(), self._key_hints()
+        words = KeyWords(self.env)
+        names, hints = words.names(), words.hints()
         rows = []
         for key in setting.USER_DATA_KEYS.choices:
             share = _percent(having[key], total)
@@ -213,57 +215,6 @@ class MetaCapiOverview(models.Model):
                 hint = hints.get(key, "")
             rows.append({"key": key, "name": names[key], "share": share, "hint": hint})
         self.match_table = self._render("match", rows=rows, total=total)
-
-    def _key_names(self):
-        return {
-            "em": _("E-mail address"),
-            "ph": _("Phone number"),
-            "fn": _("First name"),
-            "ln": _("Last name"),
-            "ct": _("City"),
-            "st": _("State or province"),
-            "zp": _("Postcode"),
-            "country": _("Country"),
-            "external_id": _("Customer ID"),
-            "client_ip_address": _("IP address"),
-            "client_user_agent": _("User agent"),
-            "fbc": _("Click on an ad"),
-            "fbp": _("Browser ID"),
-        }
-
-    def _key_hints(self):
-        browser = _(
-            "It comes from the visitor's browser: orders made in the back office have"
-            " none, and visitors who refuse cookies leave none."
-        )
-        address = _("Ask for the address at checkout.")
-        return {
-            "em": _(
-                "Ask for the e-mail address before the order: at login, or in a form."
-            ),
-            "ph": _(
-                "Make the phone number required at checkout. One without a country code"
-                " needs the customer's country."
-            ),
-            "fn": _("Only persons have one, not companies."),
-            "ln": _("Only persons have one, not companies."),
-            "ct": address,
-            "st": _("Only some countries have states."),
-            "zp": address,
-            "country": address,
-            "external_id": _("Events of visitors who are not known yet have none."),
-            "client_ip_address": _(
-                "Behind a reverse proxy Odoo needs proxy_mode = True, and the proxy has to"
-                " pass on the visitor's address."
-            ),
-            "client_user_agent": browser,
-            "fbc": _(
-                "Only visitors who came by an ad have one: a low share is no fault."
-            ),
-            "fbp": browser,
-        }
-
-    # -------------------------------------------------------------------- the clicks
 
     @api.depends_context("lang", "uid", "allowed_company_ids")
     def _compute_clicks(self):

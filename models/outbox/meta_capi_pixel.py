@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from odoo import _, api, fields, models
+from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
@@ -11,12 +11,16 @@ from ..common.notification import notification
 from .cause_words import CAUSES, CauseWords
 from .event_table import EventTable
 from .pixel_outbox import PixelOutbox
+from .quality_words import PROBLEMS, QualityWords
 
 # The type of the activity that tells of a stop.
 STOPPED = "mail.mail_activity_data_warning"
 EVENTS_MANAGER = "https://business.facebook.com/events_manager2/list/pixel/{}/overview"
 # Days for which a warning of Meta counts that it does not repeat.
 _VERSION_WARNING_DAYS = 3
+_QUALITY_CRON = "ih_meta_conversions_api.ir_cron_quality"
+# Minutes that a job has, before the scheduled action sees to what a person asked for.
+_QUALITY_MINUTES = 1
 
 
 class MetaCapiPixel(models.Model):
@@ -109,6 +113,28 @@ class MetaCapiPixel(models.Model):
     )
     version_warning_text = fields.Text(readonly=True, copy=False)
     version_warned_at = fields.Datetime(readonly=True, copy=False)
+    # What became of the questions to Meta about the quality of events. No part of the
+    # pixel's state: a token that may not ask can send all the same.
+    quality_asked_at = fields.Datetime(
+        "Quality Last Asked For", readonly=True, copy=False
+    )
+    quality_told_at = fields.Datetime("Quality Last Told", readonly=True, copy=False)
+    quality_problem = fields.Selection(
+        PROBLEMS,
+        readonly=True,
+        copy=False,
+        help="Why Meta does not tell what it thinks of the events. They are sent all the"
+        " same.",
+    )
+    quality_error = fields.Text("Meta on the Quality", readonly=True, copy=False)
+    quality_notices = fields.Json(
+        readonly=True,
+        copy=False,
+        help="What managers were told of, by the kind of notice.",
+    )
+    quality_cure = fields.Text(
+        "What to Do About the Quality", compute="_compute_quality_cure"
+    )
     cause = fields.Selection(
         CAUSES, compute="_compute_cause", help="What stops or slows the delivery."
     )
@@ -170,6 +196,14 @@ class MetaCapiPixel(models.Model):
         for pixel in self:
             pixel.cause = pixel._find_cause()
             pixel.cure = CauseWords(self.env).cure(pixel.cause)
+
+    @api.depends("quality_problem", "quality_error")
+    @api.depends_context("lang")
+    def _compute_quality_cure(self):
+        for pixel in self:
+            pixel.quality_cure = (
+                QualityWords(self.env).cures().get(pixel.quality_problem, "")
+            )
 
     @api.depends("version_warning_text", "version_warned_at")
     def _compute_version_warning(self):
@@ -287,6 +321,34 @@ class MetaCapiPixel(models.Model):
             domain=[("pixel_id", "=", self.pixel_id)],
             context={"search_default_pending": 1},
         )
+        return action
+
+    def action_ask_quality(self):
+        """Ask Meta now what it thinks of the events of these pixels."""
+        Managers(self.env).check()
+        if not self.env["meta.capi.config"]._is_enabled():
+            raise UserError(_("The Meta Conversions API is switched off."))
+        self.sudo().quality_asked_at = False
+        for pixel in self:
+            self.env["meta.capi.quality.fetch"].with_user(SUPERUSER_ID).with_delay(
+                identity_key=f"meta_capi.quality:{pixel.pixel_id}"
+            )._ask(pixel.pixel_id)
+        # Where no jobrunner runs, the scheduled action sees to it.
+        cron = self.env.ref(_QUALITY_CRON, raise_if_not_found=False)
+        if cron:
+            at = fields.Datetime.now() + timedelta(minutes=_QUALITY_MINUTES)
+            cron.sudo()._trigger(at)
+        return notification(
+            _("Meta is being asked. Its answer is here in a minute."), "success"
+        )
+
+    def action_open_quality(self):
+        """Open what Meta thought of the events of this pixel, day by day."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "ih_meta_conversions_api.meta_capi_quality_action"
+        )
+        action.update(domain=[("pixel_id", "=", self.pixel_id)])
         return action
 
     def action_open_events_manager(self):

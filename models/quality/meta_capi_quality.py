@@ -5,11 +5,16 @@ from psycopg2.extras import Json
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ...capi.quality import Diagnostic, EventQuality, KeyFeedback
 from ..common.optional_float import OptionalFloat
+from .quality_advice import QualityAdvice
+from .quality_page import QualityPage
 
 # Days that a row is kept.
 _KEPT_DAYS = 365
 _PURGE_LIMIT = 10_000
+# Days after which what Meta told is no basis for advice any more.
+_CURRENT_DAYS = 7
 
 
 class MetaCapiQuality(models.Model):
@@ -89,6 +94,19 @@ class MetaCapiQuality(models.Model):
         readonly=True, help="The faults that Meta found, in its own words."
     )
 
+    figures_table = fields.Html(
+        "Figures", compute="_compute_tables", sanitize=False, exportable=False
+    )
+    keys_table = fields.Html(
+        "Keys in Detail", compute="_compute_tables", sanitize=False, exportable=False
+    )
+    faults_table = fields.Html(
+        "Faults Found by Meta",
+        compute="_compute_tables",
+        sanitize=False,
+        exportable=False,
+    )
+
     def init(self):
         self.env.cr.execute(
             "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_quality_unique"
@@ -100,6 +118,61 @@ class MetaCapiQuality(models.Model):
         for quality in self:
             day = fields.Date.to_string(quality.date)
             quality.display_name = f"{quality.event_name}, {day}"
+
+    @api.depends_context("lang")
+    def _compute_tables(self):
+        for quality in self:
+            page = QualityPage(quality)
+            quality.figures_table = page.figures_table()
+            quality.keys_table = page.keys_table()
+            quality.faults_table = page.faults_table()
+
+    @api.model
+    def advice(self, pixel_ids=None):
+        """Return what to do about the quality, as ``QualityAdvice.find`` has it.
+
+        :param pixel_ids: IDs of pixels, texts; None: all that events are sent to
+        """
+        return QualityAdvice(self.env).find(self._current(pixel_ids))
+
+    @api.model
+    def _current(self, pixel_ids=None):
+        """Return the newest row of each event and pixel that still tells how it is."""
+        since = fields.Date.today() - timedelta(days=_CURRENT_DAYS)
+        if pixel_ids is None:
+            pixel_ids = list(self.env["meta.capi.pixel"]._pixel_ids_in_use())
+        domain = [("date", ">", since), ("pixel_id", "in", pixel_ids)]
+        newest = {}
+        for quality in self.search(domain, order="date desc, pixel_id, event_name"):
+            newest.setdefault((quality.pixel_id, quality.event_name), quality.id)
+        return self.browse(newest.values())
+
+    def _to_event(self):
+        """Return the row as ``capi`` has it."""
+        self.ensure_one()
+        figures = {
+            field: self[name] if self[name] is not False else None
+            for field, name in (
+                ("score", "event_match_quality"),
+                ("coverage", "event_coverage"),
+                ("coverage_goal", "event_coverage_goal"),
+                ("browser_with_id", "browser_with_id"),
+                ("server_with_id", "server_with_id"),
+                ("dedupe_rate", "dedupe_rate"),
+                ("acr", "acr"),
+            )
+        }
+        gains = self.key_gains or {}
+        return EventQuality(
+            self.event_name,
+            keys=tuple(
+                KeyFeedback(key, coverage, gains.get(key))
+                for key, coverage in (self.match_keys or {}).items()
+            ),
+            diagnostics=tuple(Diagnostic(**fault) for fault in self.diagnostics or ()),
+            freshness=self.data_freshness or None,
+            **figures,
+        )
 
     @api.model
     def _keep(self, pixel_id, events):

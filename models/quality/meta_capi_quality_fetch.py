@@ -15,8 +15,6 @@ _logger = logging.getLogger("meta.conversions.api")
 CRON = "ih_meta_conversions_api.ir_cron_quality"
 # Hours after which a pixel is due again: a day, less what a daily action may be early.
 _DUE_AFTER = 20
-# Minutes that a job has, before the scheduled action sees to what a person asked for.
-_JOB_MINUTES = 1
 
 
 class MetaCapiQualityFetch(models.AbstractModel):
@@ -65,21 +63,6 @@ class MetaCapiQualityFetch(models.AbstractModel):
         ages = {pixel_id: asked.get(pixel_id) or never for pixel_id in used}
         due = [pixel_id for pixel_id, at in ages.items() if at < before]
         return sorted(due, key=lambda pixel_id: (ages[pixel_id], pixel_id))
-
-    @api.model
-    def _schedule(self, pixel_id):
-        """Have Meta asked about a pixel after this transaction.
-
-        By a job; and where no jobrunner runs, by the scheduled action a minute later.
-        """
-        self.env["meta.capi.pixel"].sudo()._get(pixel_id).quality_asked_at = False
-        self.with_user(SUPERUSER_ID).with_delay(
-            identity_key=f"meta_capi.quality:{pixel_id}"
-        )._ask(pixel_id)
-        cron = self.env.ref(CRON, raise_if_not_found=False)
-        if cron:
-            at = fields.Datetime.now() + timedelta(minutes=_JOB_MINUTES)
-            cron.sudo()._trigger(at)
 
     @api.model
     def _ask(self, pixel_id):

@@ -1,15 +1,15 @@
 from collections import defaultdict
 from datetime import timedelta
 
-from odoo import _, api, fields, models
-from odoo.tools.misc import formatLang
+from odoo import _, fields
 
 from ...capi.advice import Kind, Place, advise
-from ...capi.quality import Diagnostic, EventQuality, KeyFeedback
+from ..outbox.key_words import KeyWords
 from ..outbox.meta_capi_pixel import EVENTS_MANAGER
 from ..settings import setting
+from .figures import Figures
 
-# Days after which what Meta told is no basis for advice any more.
+# Days of our own events that are compared with what Meta tells.
 _CURRENT_DAYS = 7
 # Percent of our own events from which a key that Meta misses is not ours to add.
 _NEARLY_ALL = 95
@@ -17,20 +17,20 @@ _NEARLY_ALL = 95
 _MAX_NAMES = 3
 
 
-class MetaCapiQuality(models.Model):
+class QualityAdvice:
     """What to do about the quality: the words for ``capi.advice``, and the ways there."""
 
-    _inherit = "meta.capi.quality"
+    def __init__(self, env):
+        self.env = env
+        self.figures = Figures(env)
 
-    @api.model
-    def advice(self, pixel_ids=None):
-        """Return what to do, the most worth first, at most five, in the reader's language.
+    def find(self, current):
+        """Return what to do, the most worth first, at most five.
 
-        :param pixel_ids: IDs of pixels, texts; None: all that events are sent to
+        :param current: the newest rows of ``meta.capi.quality``
         :return: dicts with ``text``; ``place``, a key of ``capi.advice.Place``; and
             ``action``, an action of Odoo that leads there
         """
-        current = self._current(pixel_ids)
         events = [quality._to_event() for quality in current]
         found = advise(
             events,
@@ -41,51 +41,12 @@ class MetaCapiQuality(models.Model):
         by_event = dict(zip(map(id, events), current, strict=True))
         return [
             {
-                "text": self._advice_text(advice),
+                "text": self._text(advice),
                 "place": advice.place.value,
-                "action": self._advice_action(advice, by_event[id(advice.worst)]),
+                "action": self._action(advice, by_event[id(advice.worst)]),
             }
             for advice in found
         ]
-
-    @api.model
-    def _current(self, pixel_ids=None):
-        """Return the newest row of each event and pixel that still tells how it is."""
-        since = fields.Date.today() - timedelta(days=_CURRENT_DAYS)
-        if pixel_ids is None:
-            pixel_ids = list(self.env["meta.capi.pixel"]._pixel_ids_in_use())
-        domain = [("date", ">", since), ("pixel_id", "in", pixel_ids)]
-        newest = {}
-        for quality in self.search(domain, order="date desc, pixel_id, event_name"):
-            newest.setdefault((quality.pixel_id, quality.event_name), quality.id)
-        return self.browse(newest.values())
-
-    def _to_event(self):
-        """Return the row as ``capi`` has it."""
-        self.ensure_one()
-        figures = {
-            field: self[name] if self[name] is not False else None
-            for field, name in (
-                ("score", "event_match_quality"),
-                ("coverage", "event_coverage"),
-                ("coverage_goal", "event_coverage_goal"),
-                ("browser_with_id", "browser_with_id"),
-                ("server_with_id", "server_with_id"),
-                ("dedupe_rate", "dedupe_rate"),
-                ("acr", "acr"),
-            )
-        }
-        gains = self.key_gains or {}
-        return EventQuality(
-            self.event_name,
-            keys=tuple(
-                KeyFeedback(key, coverage, gains.get(key))
-                for key, coverage in (self.match_keys or {}).items()
-            ),
-            diagnostics=tuple(Diagnostic(**fault) for fault in self.diagnostics or ()),
-            freshness=self.data_freshness or None,
-            **figures,
-        )
 
     def _own_shares(self, current):
         """Return which percent of the events that we sent of late have which key.
@@ -115,10 +76,7 @@ class MetaCapiQuality(models.Model):
             for name, total in totals.items()
         }
 
-    # ------------------------------------------------------------------- the words
-
-    @api.model
-    def _advice_text(self, advice):
+    def _text(self, advice):
         """Return an advice in a sentence or three."""
         names = ", ".join(advice.event_names[:_MAX_NAMES])
         if len(advice.event_names) > _MAX_NAMES:
@@ -134,8 +92,8 @@ class MetaCapiQuality(models.Model):
                 "%(events)s: for each 100 events of the browser the server sends"
                 " %(coverage)s of %(event)s, and Meta's goal is %(goal)s. Have the pages'"
                 " events sent from the server, too.",
-                coverage=self._figure(worst.coverage),
-                goal=self._figure(worst.coverage_goal),
+                coverage=self.figures.figure(worst.coverage),
+                goal=self.figures.figure(worst.coverage_goal),
                 **values,
             )
         if advice.kind is Kind.EVENT_ID:
@@ -143,8 +101,8 @@ class MetaCapiQuality(models.Model):
                 "%(events)s: not all events carry an event ID, so that Meta may count the"
                 " browser's and the server's copy as two. Of %(event)s it is %(browser)s of"
                 " the browser's and %(server)s of the server's events.",
-                browser=self._percentage(worst.browser_with_id),
-                server=self._percentage(worst.server_with_id),
+                browser=self.figures.percentage(worst.browser_with_id),
+                server=self.figures.percentage(worst.server_with_id),
                 **values,
             )
         return _(
@@ -154,12 +112,11 @@ class MetaCapiQuality(models.Model):
             **values,
         )
 
-    @api.model
     def _diagnostic_text(self, diagnostic, names):
         """Return a fault as Meta words it."""
         share = ""
         if diagnostic.percentage is not None:
-            share = f" ({self._percentage(diagnostic.percentage)})"
+            share = f" ({self.figures.percentage(diagnostic.percentage)})"
         texts = dict.fromkeys(
             (diagnostic.name, diagnostic.description, diagnostic.solution)
         )
@@ -168,17 +125,16 @@ class MetaCapiQuality(models.Model):
         )
         return f"{names}{share}: {words}"
 
-    @api.model
     def _key_text(self, advice, names):
-        overview = self.env["meta.capi.overview"]
-        key = overview._key_names().get(advice.key, advice.key)
+        words = KeyWords(self.env)
+        key = words.names().get(advice.key, advice.key)
         sentences = [
             _(
                 "%(events)s: with %(key)s in every event, Meta expects up to %(gain)s more"
                 " conversions.",
                 events=names,
                 key=f"{key} ({advice.key})",
-                gain=self._percentage(advice.gain),
+                gain=self.figures.percentage(advice.gain),
             )
         ]
         if advice.own_share is not None:
@@ -187,7 +143,7 @@ class MetaCapiQuality(models.Model):
                     "Of the %(event)s events that Odoo sent in the last 7 days, %(share)s"
                     " have it.",
                     event=advice.worst.event_name,
-                    share=self._percentage(advice.own_share),
+                    share=self.figures.percentage(advice.own_share),
                 )
             )
         if advice.place is Place.DATA_SETTINGS:
@@ -197,22 +153,10 @@ class MetaCapiQuality(models.Model):
                 _("Something else sends events to the same pixel, and without it.")
             )
         else:
-            sentences.append(overview._key_hints().get(advice.key, ""))
+            sentences.append(words.hints().get(advice.key, ""))
         return " ".join(filter(None, sentences))
 
-    @api.model
-    def _figure(self, value):
-        value = round(value, 1)
-        return formatLang(self.env, value, digits=0 if value == int(value) else 1)
-
-    @api.model
-    def _percentage(self, value):
-        return _("not told") if value is None else f"{self._figure(value)}%"
-
-    # -------------------------------------------------------------------- the ways
-
-    @api.model
-    def _advice_action(self, advice, quality):
+    def _action(self, advice, quality):
         """Return an action that leads to where an advice can be followed.
 
         :param quality: the row of the event that is worst off
