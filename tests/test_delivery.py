@@ -384,6 +384,18 @@ class TestStoppedPixel(DeliveryCase):
         self.deliver()
         self.assertEqual(event.state, "sent")
 
+    def test_a_setting_that_cannot_be_used_stops_the_pixel(self):
+        event = self.record()
+        # As a restored database may have it; a person is not let.
+        self.env.cr.execute(
+            "UPDATE ir_config_parameter SET value = 'http://graph.example.com'"
+            " WHERE key = 'meta_capi.graph_url'"
+        )
+        self.env.registry.clear_cache()
+        self.deliver()
+        self.assertEqual((event.state, self.pixel.state), ("pending", "stopped"))
+        self.assertEqual(self.pixel.trouble, "setting")
+
     @muted
     def test_another_pixel_is_not_disturbed(self):
         self.graph.pixels["222222222222222"] = {self.token}

@@ -700,7 +700,7 @@ class TestNotices(MetaCapiCase):
         self.deliver()
         self.assertEqual(event.state, SENT)
 
-    def test_managers_are_told_when_what_they_are_told_of_is_committed(self):
+    def test_managers_are_told_of_a_stop_alone_and_once_it_is_committed(self):
         open_cursors, open_when_told = [], []
 
         @contextlib.contextmanager
@@ -713,16 +713,30 @@ class TestNotices(MetaCapiCase):
         def tell(_delivery, _pixel_id=None):
             open_when_told.append(len(open_cursors))
 
-        self.record()
-        self.graph.pixels = {}
         delivery = type(self.delivery)
         with (
             patch.object(delivery, "_delivery_cursor", cursor),
             patch.object(delivery, "_tell_managers", tell),
             mute_logger("meta.conversions.api"),
         ):
+            self.record()
+            self.deliver()
+            self.assertEqual(open_when_told, [])  # there is nothing to tell
+            self.record()
+            self.graph.pixels = {}
             self.deliver()
         self.assertEqual(open_when_told, [0])
+
+    @mute_logger("meta.conversions.api")
+    def test_a_delivery_that_is_stopped_looks_for_nothing_else_to_tell(self):
+        self.record()
+        self.graph.pixels = {}
+        alerts = type(self.env["meta.capi.alert"])
+        with patch.object(alerts, "_look_after_all") as look:
+            self.deliver()
+        look.assert_not_called()
+        pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
+        self.assertTrue(pixel.activity_ids)
 
     def test_a_notice_that_raises_undoes_nothing_and_is_logged(self):
         alerts = type(self.env["meta.capi.alert"])
