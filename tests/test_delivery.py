@@ -11,7 +11,7 @@ from odoo.tools import SQL, mute_logger
 from ..capi.client import GraphClient
 from ..dev import sandbox
 from ..models.outbox import meta_capi_delivery
-from .common import MetaCapiCase, set_values
+from .common import MetaCapiCase, set_values, stop_pixel
 
 DAY = 24 * 3600
 muted = mute_logger("meta.conversions.api")
@@ -406,6 +406,67 @@ class TestStoppedPixel(DeliveryCase):
         self.deliver()
         self.deliver(other.pixel_id)
         self.assertEqual((mine.state, other.state), ("pending", "sent"))
+
+
+@tagged("post_install", "-at_install")
+class TestRelease(DeliveryCase):
+    """What it means that a pixel may try again."""
+
+    def setUp(self):
+        super().setUp()
+        self.env["meta.capi.pixel"]._get(self.pixel_id)
+
+    def test_what_waits_is_due_at_once_and_gets_a_job(self):
+        event = self.record()
+        later = fields.Datetime.now() + timedelta(hours=5)
+        set_values(event, next_attempt_at=later)
+        stop_pixel(self.pixel)
+        self.jobs.enqueued_jobs.clear()
+        self.pixel._release()
+        self.assertLessEqual(event.next_attempt_at, fields.Datetime.now())
+        self.jobs.assert_jobs_count(1, only=self.delivery._deliver)
+
+    def test_held_is_what_waits_for_a_stopped_pixel_and_nothing_else(self):
+        sent, elsewhere, held = self.record_many(3)
+        set_values(sent, state="sent")
+        set_values(elsewhere, pixel_id="2222222222")
+        stop_pixel(self.pixel)
+        events = sent + elsewhere + held
+        for value, expected in ((True, held), (False, sent + elsewhere)):
+            domain = [("id", "in", events.ids), ("is_held", "=", value)]
+            self.assertEqual(events.search(domain, order="id"), expected)
+        self.assertEqual(events.mapped("is_held"), [False, False, True])
+        reasons = [event.held_reason for event in events]
+        self.assertEqual(reasons, [False, False, "The token has expired."])
+
+    def test_what_is_known_of_the_clock_stays(self):
+        self.pixel.clock_skew = 25
+        stop_pixel(self.pixel)
+        self.pixel._release()
+        self.assertEqual((self.pixel.state, self.pixel.clock_skew), ("running", 25))
+
+    def test_a_running_pixel_waits_as_meta_has_asked_for(self):
+        wait_until = fields.Datetime.now() + timedelta(minutes=19)
+        self.pixel.wait_until = wait_until
+        self.pixel._release()
+        self.assertEqual(self.pixel.wait_until, wait_until)
+
+    def test_a_running_pixel_whose_wait_or_trouble_is_over_names_none(self):
+        self.pixel.trouble = "rate_limit"
+        self.pixel.wait_until = fields.Datetime.now() - timedelta(minutes=1)
+        self.assertFalse(self.pixel.cause)
+
+    def test_try_again_now_gives_a_running_pixel_a_job_too(self):
+        self.pixel.action_try_again()
+        (job,) = self.jobs.enqueued_jobs
+        self.assertFalse(job.eta and job.eta > datetime.now() + timedelta(seconds=1))
+
+    def test_stopped_in_its_next_use_it_is_news_again(self):
+        stop_pixel(self.pixel)
+        pixel = self.pixel
+        self.assertTrue(pixel.stopped_told_at)
+        self.parameters.set_param("meta_capi.pixel_id", "2222222222")
+        self.assertFalse(pixel.active or pixel.stopped_told_at)
 
 
 @tagged("post_install", "-at_install")

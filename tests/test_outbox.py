@@ -16,7 +16,7 @@ from ..capi.const import DAY
 from ..capi.decision import CANCELLED, FAILED, INVALID, PENDING, SENT, Change, Plan
 from ..dev import sandbox
 from ..models.outbox.outbox import EventTable, PixelOutbox, to_datetime
-from .common import MetaCapiCase, own_cursor, set_values
+from .common import MetaCapiCase, own_cursor, set_values, stop_pixel
 from .simulation.histories import make_history
 from .simulation.memory import Row
 from .simulation.world import World
@@ -743,4 +743,14 @@ class TestNotices(MetaCapiCase):
         with patch.object(alerts, "_look_after_stopped", side_effect=ValueError):
             with self.assertLogs("meta.conversions.api", "ERROR") as logs:
                 self.stop_and_go()
+        self.assertIn("could not be told", "".join(logs.output))
+
+    def test_a_notice_that_raises_does_not_keep_a_pixel_from_its_release(self):
+        pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
+        stop_pixel(pixel)
+        alerts = type(self.env["meta.capi.alert"])
+        with patch.object(alerts, "_look_after_stopped", side_effect=ValueError):
+            with self.assertLogs("meta.conversions.api", "ERROR") as logs:
+                pixel._release()
+        self.assertEqual(pixel.state, "running")
         self.assertIn("could not be told", "".join(logs.output))
