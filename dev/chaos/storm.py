@@ -265,19 +265,23 @@ class _Storm:
         """Let happen what did not happen by chance."""
         if not self.size.thorough:
             return
-        happened = self._mishaps_so_far()
         self.shop.graph.heal()
-        for name, fault in self.mishaps:
-            if name not in happened:
-                self.shop.graph.fail_next(fault)
         deadline = time.monotonic() + 2 * PATIENCE
         recorder = self.recorders[0]
-        while self.shop.graph.faults.summary()["rules"]:
+        while missing := self._missing():
+            # Once more if need be: a poisoned event brings a fault of its own.
+            if not self.shop.graph.faults.summary()["rules"]:
+                for _name, fault in missing:
+                    self.shop.graph.fail_next(fault)
             if not self.shop.pending():
                 self.events.record(recorder, self.shop.pixels[0], 1)
             self.ticker.tick()
             if time.monotonic() > deadline:
                 break
+
+    def _missing(self) -> list[tuple[str, Fault]]:
+        happened = self._mishaps_so_far()
+        return [mishap for mishap in self.mishaps if mishap[0] not in happened]
 
     def _mishaps_so_far(self) -> Counter[str]:
         names = {id(fault): name for name, fault in self.mishaps}
@@ -308,7 +312,7 @@ class _Storm:
             f"{count} events recorded, each known as committed",
         )
         if self.size.thorough:
-            missing = {name for name, _fault in self.mishaps} - set(happened)
+            missing = {name for name, _fault in self._missing()}
             tally.check(not missing, f"every mishap happened{_but(missing)}")
         check_all(self.shop, self.events.recorded, tally, self.poisoned)
 
