@@ -10,7 +10,8 @@ from odoo.tools import SQL, mute_logger
 
 from ..capi.client import GraphClient
 from ..dev import sandbox
-from ..models.outbox import meta_capi_delivery
+from ..models.outbox import meta_capi_delivery, meta_capi_event
+from ..models.outbox.outbox import EventTable
 from .common import MetaCapiCase, set_values, stop_pixel
 
 DAY = 24 * 3600
@@ -654,6 +655,66 @@ class TestByHand(DeliveryCase):
         self.deliver()
         self.assertEqual((event.state, event.user_data), ("cancelled", {}))
         self.assertFalse(self.graph.events)
+
+    @muted
+    def test_of_what_was_chosen_only_what_has_failed_is_retried(self):
+        failed, pending, sent, cancelled, objected = events = self.record_many(5)
+        set_values(events - pending, state="failed", failure_reason="exhausted")
+        set_values(sent, state="sent", failure_reason=None)
+        set_values(cancelled, state="cancelled", failure_reason=None)
+        set_values(pending, attempt_count=3)
+        set_values(objected, partner_id=self.customer.id)
+        self.customer.meta_capi_opt_out = True
+        message = events._retry()["params"]["message"]
+        self.assertIn("1", message)
+        self.assertEqual(
+            events.mapped("state"),
+            ["pending", "pending", "sent", "cancelled", "cancelled"],
+        )
+        self.assertEqual(pending.attempt_count, 3)
+
+    @muted
+    def test_only_what_could_be_anybody_s_is_completed_when_it_is_retried(self):
+        event = self.record(origin=self.customer, user_data={"em": "a@example.com"})
+        before = event.user_data
+        set_values(event, state="failed", failure_reason="invalid", cause="value")
+        event.action_retry()
+        self.assertEqual(event.user_data, before)
+
+    def test_a_retry_releases_its_pixel_also_where_it_is_archived(self):
+        event = self.record()
+        pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
+        set_values(event, state="failed", failure_reason="exhausted")
+        stop_pixel(pixel)
+        pixel.active = False
+        self.jobs.enqueued_jobs.clear()
+        event.action_retry()
+        self.assertEqual(pixel.state, "running")
+        self.jobs.assert_jobs_count(1, only=self.delivery._deliver)
+
+    def test_a_retried_event_gets_a_job(self):
+        event = self.record()
+        set_values(event, state="failed", failure_reason="exhausted")
+        self.jobs.enqueued_jobs.clear()
+        event.action_retry()
+        self.jobs.assert_jobs_count(1, only=self.delivery._deliver)
+
+    def test_what_is_being_sent_is_not_cancelled_and_said_so(self):
+        events = self.record_many(2)
+        table = type(EventTable(self.env))
+        free = events[0].ids
+        with patch.object(table, "lock", lambda self, ids, *states: free):
+            notification = events.action_cancel()
+        self.assertEqual(events.mapped("state"), ["cancelled", "pending"])
+        self.assertEqual(notification["params"]["type"], "warning")
+        self.assertIn("being sent right now", notification["params"]["message"])
+
+    def test_at_most_so_many_are_acted_on_at_a_click(self):
+        events = self.record_many(3)
+        with patch.object(meta_capi_event, "MAX_EVENTS_AT_A_CLICK", 2):
+            with self.assertRaises(UserError):
+                events.action_cancel()
+        self.assertEqual(set(events.mapped("state")), {"pending"})
 
     @muted
     def test_the_wizard_sends_again_what_meta_would_still_take(self):
