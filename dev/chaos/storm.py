@@ -189,7 +189,7 @@ class _Storm:
             f"    {healed - started:.0f} s of trouble,"
             f" {time.monotonic() - healed:.0f} s to drain after it"
         )
-        self._judge(tally, happened)
+        self._judge(tally)
 
     def _plan(self) -> list[tuple[Pixel, list[dict[str, Any]]]]:
         """Deal the events out to transactions of different sizes, each of one pixel."""
@@ -305,7 +305,7 @@ class _Storm:
         while self.shop.open_requests() and time.monotonic() < deadline:
             time.sleep(POLL)
 
-    def _judge(self, tally: Tally, happened: Counter[str]) -> None:
+    def _judge(self, tally: Tally) -> None:
         count = len(self.events.recorded)
         tally.check(
             count >= self.size.events,
