@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, fields
-from odoo.exceptions import UserError
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL, mute_logger
 
 from ..capi.client import GraphClient
@@ -440,6 +440,14 @@ class TestRelease(DeliveryCase):
         reasons = [event.held_reason for event in events]
         self.assertEqual(reasons, [False, False, "The token has expired."])
 
+    def test_what_waits_for_a_slowed_pixel_says_so_as_long_as_it_is(self):
+        event = self.record()
+        for minutes, is_slow in ((5, True), (-5, False)):
+            now = fields.Datetime.now()
+            self.pixel.wait_until = now + timedelta(minutes=minutes)
+            self.env.invalidate_all()
+            self.assertEqual(bool(event.short_cause), is_slow)
+
     def test_what_is_known_of_the_clock_stays(self):
         self.pixel.clock_skew = 25
         stop_pixel(self.pixel)
@@ -467,6 +475,15 @@ class TestRelease(DeliveryCase):
         pixel = self.pixel
         self.assertTrue(pixel.stopped_told_at)
         self.parameters.set_param("meta_capi.pixel_id", "2222222222")
+        self.assertFalse(pixel.active or pixel.stopped_told_at)
+
+    def test_put_away_by_the_sweep_it_is_news_again_too(self):
+        stop_pixel(self.pixel)
+        pixel = self.pixel
+        config = type(self.env["meta.capi.config"])
+        with patch.object(config, "_pixel_ids_in_use", lambda self: set()):
+            pixel._archive_unused()
+        self.assertEqual(pixel.state, "stopped")
         self.assertFalse(pixel.active or pixel.stopped_told_at)
 
 
@@ -643,6 +660,48 @@ class TestByHand(DeliveryCase):
         (received,) = self.graph.events
         self.assertEqual(received.event["data_processing_options"], ["LDU"])
         self.assertEqual(received.event["data_processing_options_state"], 1000)
+
+    def test_a_retried_event_keeps_what_it_said_beside_what_its_customer_says_now(self):
+        self.parameters.set_param("meta_capi.user_data_keys", "em,ph,ct")
+        self.env.company.country_id = self.env.ref("base.us")
+        customer = self.env["res.partner"].create({"name": "Jane", "city": "Berlin"})
+        event = self.record(user_data={"ge": "f"}, origin=customer)
+        self.assertEqual((event.state, event.cause), ("failed", "user_data"))
+        before = event.user_data
+        set_values(event, company_id=self.env.company.id)
+        customer.write({"city": "Hamburg", "phone": "650 555 1212"})
+        event.action_retry()
+        told = event.user_data
+        self.assertEqual(told["ge"], before["ge"])
+        self.assertNotEqual(told["ct"], before["ct"])
+        self.assertIn("ph", told)
+
+    def test_a_retried_event_whose_data_is_not_to_be_limited_stays_so(self):
+        event = self.record(origin=self.customer, data_processing_options=[])
+        set_values(event, state="failed", failure_reason="invalid", cause="user_data")
+        self.parameters.set_param("meta_capi.limited_data_use", "always")
+        event.action_retry()
+        self.assertEqual(event.data_processing_options, [])
+
+    def test_what_the_browser_sent_two_days_ago_is_not_sendable(self):
+        single, twin = events = self.record_many(2)
+        two_days_ago = fields.Datetime.now() - timedelta(days=2)
+        set_values(events, event_time=two_days_ago)
+        set_values(twin, browser_twin=True)
+        self.assertEqual(events._still_sendable(), single)
+
+    def test_the_payload_is_shown_to_who_may_see_the_event(self):
+        event = self.record()
+        set_values(event, company_id=self.env["res.company"].create({"name": "B"}).id)
+        reader = new_test_user(
+            self.env, "reads", groups="ih_meta_conversions_api.group_meta_capi_user"
+        )
+        self.assertIn(event.event_id, event.payload)
+        with (
+            self.assertRaises(AccessError),
+            mute_logger("odoo.addons.base.models.ir_rule"),
+        ):
+            event.with_user(reader).payload
 
     @muted
     def test_a_retried_event_of_a_customer_who_objects_by_now_is_not_sent(self):
@@ -1003,8 +1062,10 @@ class TestRetention(DeliveryCase):
 
     def test_a_negative_number_of_days_keeps_all(self):
         self.parameters.set_param("meta_capi.retention_days", "-1")
+        self.parameters.set_param("meta_capi.user_data_retention_days", "-1")
         event = self.record()
         self.deliver()
         self.shift("create_date", 1000 * DAY)
         self.env["meta.capi.event"]._gc_finished()
-        self.assertTrue(event.exists())
+        self.env["meta.capi.event"]._gc_user_data()
+        self.assertTrue(event.exists().user_data)
