@@ -484,7 +484,7 @@ class TestHistory(TableCase):
 
 
 @tagged("post_install", "-at_install")
-class TestWake(TableCase):
+class TestWoken(TableCase):
     """Which waiting events a success makes due: see ``capi.decision.is_woken``."""
 
     def setUp(self):
