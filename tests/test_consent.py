@@ -293,6 +293,12 @@ class TestConsent(VisitCase):
         self.assertIn("anonymised", waiting.error_message)
         self.assertEqual(self.kept(order), {"consent": True})
 
+    def test_the_browser_of_an_order_that_was_never_told_of_is_forgotten_too(self):
+        with self.visit():
+            order = self.order()
+        self.customer.write({"name": "Anonymous", "email": False, "phone": False})
+        self.assertEqual(self.kept(order), {"consent": True})
+
     def test_a_changed_address_is_no_anonymisation(self):
         waiting = self.api.send_event("Lead", origin=self.customer)
         self.customer.write({"email": "jane@example.org", "phone": False})

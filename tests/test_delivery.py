@@ -4,14 +4,15 @@ from datetime import datetime, timedelta
 from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, fields
-from odoo.exceptions import UserError
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL, mute_logger
 
 from ..capi.client import GraphClient
 from ..dev import sandbox
-from ..models.outbox import meta_capi_delivery
-from .common import MetaCapiCase, set_values
+from ..models.outbox import meta_capi_delivery, meta_capi_event
+from ..models.outbox.event_table import EventTable
+from .common import MetaCapiCase, set_values, stop_pixel
 
 DAY = 24 * 3600
 muted = mute_logger("meta.conversions.api")
@@ -384,6 +385,18 @@ class TestStoppedPixel(DeliveryCase):
         self.deliver()
         self.assertEqual(event.state, "sent")
 
+    def test_a_setting_that_cannot_be_used_stops_the_pixel(self):
+        event = self.record()
+        # As a restored database may have it; a person is not let.
+        self.env.cr.execute(
+            "UPDATE ir_config_parameter SET value = 'http://graph.example.com'"
+            " WHERE key = 'meta_capi.graph_url'"
+        )
+        self.env.registry.clear_cache()
+        self.deliver()
+        self.assertEqual((event.state, self.pixel.state), ("pending", "stopped"))
+        self.assertEqual(self.pixel.trouble, "setting")
+
     @muted
     def test_another_pixel_is_not_disturbed(self):
         self.graph.pixels["222222222222222"] = {self.token}
@@ -394,6 +407,84 @@ class TestStoppedPixel(DeliveryCase):
         self.deliver()
         self.deliver(other.pixel_id)
         self.assertEqual((mine.state, other.state), ("pending", "sent"))
+
+
+@tagged("post_install", "-at_install")
+class TestRelease(DeliveryCase):
+    """What it means that a pixel may try again."""
+
+    def setUp(self):
+        super().setUp()
+        self.env["meta.capi.pixel"]._get(self.pixel_id)
+
+    def test_what_waits_is_due_at_once_and_gets_a_job(self):
+        event = self.record()
+        later = fields.Datetime.now() + timedelta(hours=5)
+        set_values(event, next_attempt_at=later)
+        stop_pixel(self.pixel)
+        self.jobs.enqueued_jobs.clear()
+        self.pixel._release()
+        self.assertLessEqual(event.next_attempt_at, fields.Datetime.now())
+        self.jobs.assert_jobs_count(1, only=self.delivery._deliver)
+
+    def test_held_is_what_waits_for_a_stopped_pixel_and_nothing_else(self):
+        sent, elsewhere, held = self.record_many(3)
+        set_values(sent, state="sent")
+        set_values(elsewhere, pixel_id="2222222222")
+        stop_pixel(self.pixel)
+        events = sent + elsewhere + held
+        for value, expected in ((True, held), (False, sent + elsewhere)):
+            domain = [("id", "in", events.ids), ("is_held", "=", value)]
+            self.assertEqual(events.search(domain, order="id"), expected)
+        self.assertEqual(events.mapped("is_held"), [False, False, True])
+        reasons = [event.held_reason for event in events]
+        self.assertEqual(reasons, [False, False, "The token has expired."])
+
+    def test_what_waits_for_a_slowed_pixel_says_so_as_long_as_it_is(self):
+        event = self.record()
+        for minutes, is_slow in ((5, True), (-5, False)):
+            now = fields.Datetime.now()
+            self.pixel.wait_until = now + timedelta(minutes=minutes)
+            self.env.invalidate_all()
+            self.assertEqual(bool(event.short_cause), is_slow)
+
+    def test_what_is_known_of_the_clock_stays(self):
+        self.pixel.clock_skew = 25
+        stop_pixel(self.pixel)
+        self.pixel._release()
+        self.assertEqual((self.pixel.state, self.pixel.clock_skew), ("running", 25))
+
+    def test_a_running_pixel_waits_as_meta_has_asked_for(self):
+        wait_until = fields.Datetime.now() + timedelta(minutes=19)
+        self.pixel.wait_until = wait_until
+        self.pixel._release()
+        self.assertEqual(self.pixel.wait_until, wait_until)
+
+    def test_a_running_pixel_whose_wait_or_trouble_is_over_names_none(self):
+        self.pixel.trouble = "rate_limit"
+        self.pixel.wait_until = fields.Datetime.now() - timedelta(minutes=1)
+        self.assertFalse(self.pixel.cause)
+
+    def test_try_again_now_gives_a_running_pixel_a_job_too(self):
+        self.pixel.action_try_again()
+        (job,) = self.jobs.enqueued_jobs
+        self.assertFalse(job.eta and job.eta > datetime.now() + timedelta(seconds=1))
+
+    def test_stopped_in_its_next_use_it_is_news_again(self):
+        stop_pixel(self.pixel)
+        pixel = self.pixel
+        self.assertTrue(pixel.stopped_told_at)
+        self.parameters.set_param("meta_capi.pixel_id", "2222222222")
+        self.assertFalse(pixel.active or pixel.stopped_told_at)
+
+    def test_put_away_by_the_sweep_it_is_news_again_too(self):
+        stop_pixel(self.pixel)
+        pixel = self.pixel
+        config = type(self.env["meta.capi.config"])
+        with patch.object(config, "_pixel_ids_in_use", lambda self: set()):
+            pixel._archive_unused()
+        self.assertEqual(pixel.state, "stopped")
+        self.assertFalse(pixel.active or pixel.stopped_told_at)
 
 
 @tagged("post_install", "-at_install")
@@ -570,6 +661,48 @@ class TestByHand(DeliveryCase):
         self.assertEqual(received.event["data_processing_options"], ["LDU"])
         self.assertEqual(received.event["data_processing_options_state"], 1000)
 
+    def test_a_retried_event_keeps_what_it_said_beside_what_its_customer_says_now(self):
+        self.parameters.set_param("meta_capi.user_data_keys", "em,ph,ct")
+        self.env.company.country_id = self.env.ref("base.us")
+        customer = self.env["res.partner"].create({"name": "Jane", "city": "Berlin"})
+        event = self.record(user_data={"ge": "f"}, origin=customer)
+        self.assertEqual((event.state, event.cause), ("failed", "user_data"))
+        before = event.user_data
+        set_values(event, company_id=self.env.company.id)
+        customer.write({"city": "Hamburg", "phone": "650 555 1212"})
+        event.action_retry()
+        told = event.user_data
+        self.assertEqual(told["ge"], before["ge"])
+        self.assertNotEqual(told["ct"], before["ct"])
+        self.assertIn("ph", told)
+
+    def test_a_retried_event_whose_data_is_not_to_be_limited_stays_so(self):
+        event = self.record(origin=self.customer, data_processing_options=[])
+        set_values(event, state="failed", failure_reason="invalid", cause="user_data")
+        self.parameters.set_param("meta_capi.limited_data_use", "always")
+        event.action_retry()
+        self.assertEqual(event.data_processing_options, [])
+
+    def test_what_the_browser_sent_two_days_ago_is_not_sendable(self):
+        single, twin = events = self.record_many(2)
+        two_days_ago = fields.Datetime.now() - timedelta(days=2)
+        set_values(events, event_time=two_days_ago)
+        set_values(twin, browser_twin=True)
+        self.assertEqual(events._still_sendable(), single)
+
+    def test_the_payload_is_shown_to_who_may_see_the_event(self):
+        event = self.record()
+        set_values(event, company_id=self.env["res.company"].create({"name": "B"}).id)
+        reader = new_test_user(
+            self.env, "reads", groups="ih_meta_conversions_api.group_meta_capi_user"
+        )
+        self.assertIn(event.event_id, event.payload)
+        with (
+            self.assertRaises(AccessError),
+            mute_logger("odoo.addons.base.models.ir_rule"),
+        ):
+            self.assertTrue(event.with_user(reader).payload)
+
     @muted
     def test_a_retried_event_of_a_customer_who_objects_by_now_is_not_sent(self):
         event = self.record(origin=self.customer)
@@ -581,6 +714,66 @@ class TestByHand(DeliveryCase):
         self.deliver()
         self.assertEqual((event.state, event.user_data), ("cancelled", {}))
         self.assertFalse(self.graph.events)
+
+    @muted
+    def test_of_what_was_chosen_only_what_has_failed_is_retried(self):
+        failed, pending, sent, cancelled, objected = events = self.record_many(5)
+        set_values(events - pending, state="failed", failure_reason="exhausted")
+        set_values(sent, state="sent", failure_reason=None)
+        set_values(cancelled, state="cancelled", failure_reason=None)
+        set_values(pending, attempt_count=3)
+        set_values(objected, partner_id=self.customer.id)
+        self.customer.meta_capi_opt_out = True
+        message = events._retry()["params"]["message"]
+        self.assertIn("1", message)
+        self.assertEqual(
+            events.mapped("state"),
+            ["pending", "pending", "sent", "cancelled", "cancelled"],
+        )
+        self.assertEqual(pending.attempt_count, 3)
+
+    @muted
+    def test_only_what_could_be_anybody_s_is_completed_when_it_is_retried(self):
+        event = self.record(origin=self.customer, user_data={"em": "a@example.com"})
+        before = event.user_data
+        set_values(event, state="failed", failure_reason="invalid", cause="value")
+        event.action_retry()
+        self.assertEqual(event.user_data, before)
+
+    def test_a_retry_releases_its_pixel_also_where_it_is_archived(self):
+        event = self.record()
+        pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
+        set_values(event, state="failed", failure_reason="exhausted")
+        stop_pixel(pixel)
+        pixel.active = False
+        self.jobs.enqueued_jobs.clear()
+        event.action_retry()
+        self.assertEqual(pixel.state, "running")
+        self.jobs.assert_jobs_count(1, only=self.delivery._deliver)
+
+    def test_a_retried_event_gets_a_job(self):
+        event = self.record()
+        set_values(event, state="failed", failure_reason="exhausted")
+        self.jobs.enqueued_jobs.clear()
+        event.action_retry()
+        self.jobs.assert_jobs_count(1, only=self.delivery._deliver)
+
+    def test_what_is_being_sent_is_not_cancelled_and_said_so(self):
+        events = self.record_many(2)
+        table = type(EventTable(self.env))
+        free = events[0].ids
+        with patch.object(table, "lock", lambda self, ids, *states: free):
+            notification = events.action_cancel()
+        self.assertEqual(events.mapped("state"), ["cancelled", "pending"])
+        self.assertEqual(notification["params"]["type"], "warning")
+        self.assertIn("being sent right now", notification["params"]["message"])
+
+    def test_at_most_so_many_are_acted_on_at_a_click(self):
+        events = self.record_many(3)
+        with patch.object(meta_capi_event, "MAX_EVENTS_AT_A_CLICK", 2):
+            with self.assertRaises(UserError):
+                events.action_cancel()
+        self.assertEqual(set(events.mapped("state")), {"pending"})
 
     @muted
     def test_the_wizard_sends_again_what_meta_would_still_take(self):
@@ -869,8 +1062,10 @@ class TestRetention(DeliveryCase):
 
     def test_a_negative_number_of_days_keeps_all(self):
         self.parameters.set_param("meta_capi.retention_days", "-1")
+        self.parameters.set_param("meta_capi.user_data_retention_days", "-1")
         event = self.record()
         self.deliver()
         self.shift("create_date", 1000 * DAY)
         self.env["meta.capi.event"]._gc_finished()
-        self.assertTrue(event.exists())
+        self.env["meta.capi.event"]._gc_user_data()
+        self.assertTrue(event.exists().user_data)

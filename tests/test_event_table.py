@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from dataclasses import replace
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 from psycopg2.errors import LockNotAvailable
 
@@ -486,7 +486,7 @@ class TestHistory(TableCase):
 
 
 @tagged("post_install", "-at_install")
-class TestWake(TableCase):
+class TestWoken(TableCase):
     """Which waiting events a success makes due: see ``capi.states.is_woken``."""
 
     def setUp(self):
@@ -812,6 +812,21 @@ class TestLocks(TransactionCase):
                 )
             )
             self.assertEqual(cr.fetchone(), (1,))
+
+    def test_a_delivery_sees_what_others_commit_meanwhile(self):
+        with self.env["meta.capi.delivery"]._delivery_cursor() as cr:
+            cr.execute("SHOW transaction_isolation")
+            self.assertEqual(cr.fetchone(), ("read committed",))
+
+    def test_a_job_goes_on_with_the_registry_that_it_began_with(self):
+        delivery = self.env["meta.capi.delivery"]
+        for current, is_outdated in ((self.registry, False), (object(), True)):
+            with patch.object(
+                type(self.registry),
+                "check_signaling",
+                lambda registry, new=current: new,
+            ):
+                self.assertIs(delivery._is_registry_outdated(), is_outdated)
 
     def test_a_pixel_that_another_has_seen_since_we_began_is_no_error(self):
         with self.registry.cursor() as cr:

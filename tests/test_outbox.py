@@ -18,7 +18,7 @@ from ..capi.states import CANCELLED, FAILED, INVALID, PENDING, SENT, Change, Pla
 from ..dev import sandbox
 from ..models.outbox.event_table import EventTable, to_datetime
 from ..models.outbox.pixel_outbox import PixelOutbox
-from .common import MetaCapiCase, own_cursor, set_values
+from .common import MetaCapiCase, own_cursor, set_values, stop_pixel
 from .simulation.histories import make_history
 from .simulation.memory import Row
 from .simulation.world import World
@@ -702,7 +702,7 @@ class TestNotices(MetaCapiCase):
         self.deliver()
         self.assertEqual(event.state, SENT)
 
-    def test_managers_are_told_when_what_they_are_told_of_is_committed(self):
+    def test_managers_are_told_of_a_stop_alone_and_once_it_is_committed(self):
         open_cursors, open_when_told = [], []
 
         @contextlib.contextmanager
@@ -715,19 +715,43 @@ class TestNotices(MetaCapiCase):
         def tell(_delivery, _pixel_id=None):
             open_when_told.append(len(open_cursors))
 
-        self.record()
-        self.graph.pixels = {}
         with (
             patch.object(type(self.job), "_delivery_cursor", cursor),
             patch.object(type(self.delivery), "_tell_managers", tell),
             mute_logger("meta.conversions.api"),
         ):
+            self.record()
+            self.deliver()
+            self.assertEqual(open_when_told, [])  # there is nothing to tell
+            self.record()
+            self.graph.pixels = {}
             self.deliver()
         self.assertEqual(open_when_told, [0])
+
+    @mute_logger("meta.conversions.api")
+    def test_a_delivery_that_is_stopped_looks_for_nothing_else_to_tell(self):
+        self.record()
+        self.graph.pixels = {}
+        alerts = type(self.env["meta.capi.alert"])
+        with patch.object(alerts, "_look_after_all") as look:
+            self.deliver()
+        look.assert_not_called()
+        pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
+        self.assertTrue(pixel.activity_ids)
 
     def test_a_notice_that_raises_undoes_nothing_and_is_logged(self):
         pixels = type(self.env["meta.capi.pixel"])
         with patch.object(pixels, "_look_after_stop", side_effect=ValueError):
             with self.assertLogs("meta.conversions.api", "ERROR") as logs:
                 self.stop_and_go()
+        self.assertIn("could not be told", "".join(logs.output))
+
+    def test_a_notice_that_raises_does_not_keep_a_pixel_from_its_release(self):
+        pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
+        stop_pixel(pixel)
+        alerts = type(self.env["meta.capi.alert"])
+        with patch.object(alerts, "_look_after_stopped", side_effect=ValueError):
+            with self.assertLogs("meta.conversions.api", "ERROR") as logs:
+                pixel._release()
+        self.assertEqual(pixel.state, "running")
         self.assertIn("could not be told", "".join(logs.output))

@@ -13,6 +13,7 @@ from ..capi.client import GraphClient
 from ..capi.quality import read_quality_answer
 from ..dev import sandbox
 from ..models.outbox.quality_words import QualityWords
+from ..models.quality.quality_page import QualityPage
 from ..models.settings import setting
 from .common import MetaCapiCase
 from .test_capi_quality import LEAD, PURCHASE, body
@@ -471,7 +472,7 @@ class TestQualityAsked(QualityCase):
         feedback.append({"identifier": "fbp", "coverage": {"percentage": 90}})
         self.tell({**LEAD, "event_match_quality": {"match_key_feedback": feedback}})
         self.ask()
-        keys = [row["key"] for row in self.found()._key_rows()]
+        keys = [row["key"] for row in QualityPage(self.found())._key_rows()]
         self.assertEqual(keys, ["external_id", "ph", "em", "fbp"])
 
     def test_the_pages_open(self):

@@ -577,6 +577,25 @@ class TestPixelWithoutUse(WebsitesCase):
         self.assertIn("0", pixel.action_move_events()["params"]["message"])
 
     @mute_logger("meta.conversions.api")
+    def test_what_is_moved_gets_a_job(self):
+        event = self.mistype()
+        self.save(pixel_id=self.pixel_id)
+        self.jobs.enqueued_jobs.clear()
+        self.pixel(self.WRONG).action_move_events()
+        self.env.invalidate_all()
+        self.assertEqual(event.pixel_id, self.pixel_id)
+        self.jobs.assert_enqueued_job(self.delivery._deliver, args=(self.pixel_id,))
+
+    @mute_logger("meta.conversions.api")
+    def test_nothing_is_moved_without_a_pixel_or_from_one_that_is_used(self):
+        event = self.mistype()
+        for main, extra in ((False, False), (self.pixel_id, self.WRONG)):
+            self.parameters.set_param("meta_capi.pixel_id", main)
+            self.parameters.set_param("meta_capi.extra_pixel_ids", extra)
+            with self.subTest(main=main, extra=extra):
+                self.assertFalse(event._moves_from(self.WRONG))
+
+    @mute_logger("meta.conversions.api")
     def test_what_another_website_sends_there_is_left_alone(self):
         other = self.second()
         event = self.mistype(website=other)

@@ -222,18 +222,16 @@ def _among(events: list[dict[str, Any]]) -> str:
 
 
 def _shift_a_day(shop: Shop, copies: list[str], late: list[str]) -> None:
-    """Make a day pass: everything happened over it, all is waiting for hours now."""
+    """Make a day pass: everything happened over it, all is waiting for hours now.
+
+    Rows are locked in the order in which a delivery locks them: one may be under way.
+    """
     now = "date_trunc('second', now() AT TIME ZONE 'UTC')"
     quoted = {
         key: ", ".join(map(repr, ids)) for key, ids in (("c", copies), ("l", late))
     }
     shop.execute(
         f"""
-        UPDATE meta_capi_attempt SET started_at = started_at - interval '24 hours';
-        UPDATE meta_capi_attempt
-           SET started_at = {now} - interval '{_COPY_TOO_OLD} seconds'
-         WHERE id = (SELECT min(id) FROM meta_capi_attempt);
-        UPDATE meta_capi_pixel SET failing_since = {now} - interval '24 hours';
         UPDATE meta_capi_event event
            SET event_time = {now} - CASE
                    WHEN event_id IN ({quoted["l"]}) THEN interval '{_TOO_OLD} seconds'
@@ -246,6 +244,11 @@ def _shift_a_day(shop: Shop, copies: list[str], late: list[str]) -> None:
                   FROM meta_capi_event) AS line
          WHERE line.id = event.id;
         UPDATE meta_capi_event SET event_time = date_trunc('second', event_time);
+        UPDATE meta_capi_attempt SET started_at = started_at - interval '24 hours';
+        UPDATE meta_capi_attempt
+           SET started_at = {now} - interval '{_COPY_TOO_OLD} seconds'
+         WHERE id = (SELECT min(id) FROM meta_capi_attempt);
+        UPDATE meta_capi_pixel SET failing_since = {now} - interval '24 hours';
         """
     )
 

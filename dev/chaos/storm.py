@@ -189,7 +189,7 @@ class _Storm:
             f"    {healed - started:.0f} s of trouble,"
             f" {time.monotonic() - healed:.0f} s to drain after it"
         )
-        self._judge(tally, happened)
+        self._judge(tally)
 
     def _plan(self) -> list[tuple[Pixel, list[dict[str, Any]]]]:
         """Deal the events out to transactions of different sizes, each of one pixel."""
@@ -265,19 +265,23 @@ class _Storm:
         """Let happen what did not happen by chance."""
         if not self.size.thorough:
             return
-        happened = self._mishaps_so_far()
         self.shop.graph.heal()
-        for name, fault in self.mishaps:
-            if name not in happened:
-                self.shop.graph.fail_next(fault)
         deadline = time.monotonic() + 2 * PATIENCE
         recorder = self.recorders[0]
-        while self.shop.graph.faults.summary()["rules"]:
+        while missing := self._missing():
+            # Once more if need be: a poisoned event brings a fault of its own.
+            if not self.shop.graph.faults.summary()["rules"]:
+                for _name, fault in missing:
+                    self.shop.graph.fail_next(fault)
             if not self.shop.pending():
                 self.events.record(recorder, self.shop.pixels[0], 1)
             self.ticker.tick()
             if time.monotonic() > deadline:
                 break
+
+    def _missing(self) -> list[tuple[str, Fault]]:
+        happened = self._mishaps_so_far()
+        return [mishap for mishap in self.mishaps if mishap[0] not in happened]
 
     def _mishaps_so_far(self) -> Counter[str]:
         names = {id(fault): name for name, fault in self.mishaps}
@@ -301,14 +305,14 @@ class _Storm:
         while self.shop.open_requests() and time.monotonic() < deadline:
             time.sleep(POLL)
 
-    def _judge(self, tally: Tally, happened: Counter[str]) -> None:
+    def _judge(self, tally: Tally) -> None:
         count = len(self.events.recorded)
         tally.check(
             count >= self.size.events,
             f"{count} events recorded, each known as committed",
         )
         if self.size.thorough:
-            missing = {name for name, _fault in self.mishaps} - set(happened)
+            missing = {name for name, _fault in self._missing()}
             tally.check(not missing, f"every mishap happened{_but(missing)}")
         check_all(self.shop, self.events.recorded, tally, self.poisoned)
 
