@@ -11,6 +11,7 @@ from odoo.tools import SQL, mute_logger
 from ..capi.client import GraphClient
 from ..dev import sandbox
 from ..models.outbox import meta_capi_delivery, meta_capi_event
+from ..models.outbox.event_actions import EventActions
 from ..models.outbox.event_table import EventTable
 from .common import MetaCapiCase, set_values, stop_pixel
 
@@ -480,8 +481,7 @@ class TestRelease(DeliveryCase):
     def test_put_away_by_the_sweep_it_is_news_again_too(self):
         stop_pixel(self.pixel)
         pixel = self.pixel
-        config = type(self.env["meta.capi.config"])
-        with patch.object(config, "_pixel_ids_in_use", lambda self: set()):
+        with patch.object(type(self.pixel), "_pixel_ids_in_use", lambda self: set()):
             pixel._archive_unused()
         self.assertEqual(pixel.state, "stopped")
         self.assertFalse(pixel.active or pixel.stopped_told_at)
@@ -724,7 +724,7 @@ class TestByHand(DeliveryCase):
         set_values(pending, attempt_count=3)
         set_values(objected, partner_id=self.customer.id)
         self.customer.meta_capi_opt_out = True
-        message = events._retry()["params"]["message"]
+        message = EventActions(events.env).retry(events)["params"]["message"]
         self.assertIn("1", message)
         self.assertEqual(
             events.mapped("state"),
@@ -1012,7 +1012,9 @@ class TestSweep(DeliveryCase):
             return deliver_until(self, pixel_id, deadline)
 
         with (
-            patch.object(delivery, "_is_runner_absent", lambda self, pixel_id: True),
+            patch.object(
+                type(self.job), "_is_runner_absent", lambda self, pixel_id: True
+            ),
             patch.object(delivery, "_deliver_until", deliver),
             self.assertLogs("meta.conversions.api", "ERROR") as logs,
         ):

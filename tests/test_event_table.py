@@ -814,7 +814,7 @@ class TestLocks(TransactionCase):
             self.assertEqual(cr.fetchone(), (1,))
 
     def test_a_delivery_sees_what_others_commit_meanwhile(self):
-        with self.env["meta.capi.delivery"]._delivery_cursor() as cr:
+        with self.env["meta.capi.job"]._delivery_cursor() as cr:
             cr.execute("SHOW transaction_isolation")
             self.assertEqual(cr.fetchone(), ("read committed",))
 

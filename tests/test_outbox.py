@@ -749,8 +749,8 @@ class TestNotices(MetaCapiCase):
     def test_a_notice_that_raises_does_not_keep_a_pixel_from_its_release(self):
         pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
         stop_pixel(pixel)
-        alerts = type(self.env["meta.capi.alert"])
-        with patch.object(alerts, "_look_after_stopped", side_effect=ValueError):
+        pixels = type(pixel)
+        with patch.object(pixels, "_look_after_stop", side_effect=ValueError):
             with self.assertLogs("meta.conversions.api", "ERROR") as logs:
                 pixel._release()
         self.assertEqual(pixel.state, "running")
