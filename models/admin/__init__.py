@@ -2,4 +2,9 @@ from . import ir_actions_server
 from . import ir_actions_server_form
 from . import meta_capi_alert
 from . import meta_capi_overview
+from . import meta_capi_overview_answer
+from . import meta_capi_overview_charts
+from . import meta_capi_overview_keys
+from . import meta_capi_overview_quality
+from . import meta_capi_overview_steps
 from . import meta_capi_reconciliation

@@ -1,391 +1,162 @@
-from collections import defaultdict
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 
 import pytz
+from babel.dates import format_skeleton
 
 from odoo import _, api, fields, models
-from odoo.tools.misc import format_date, formatLang
+from odoo.tools.misc import babel_locale_parse, format_time, formatLang, get_lang
 
-from ..settings.meta_capi_config import CHOSEN_USER_DATA_KEYS
-from .meta_capi_reconciliation import STATUSES
-
-# Today and the days before it that "in 7 days" means, also in the log's filter.
-_PERIOD_DAYS = 7
-# Rows of the table of events; a shop with more names has a pivot for them.
-_MAX_ROWS = 15
-# Percent of the events below which a key is worth a hint.
-_WEAK_BELOW = 60
-_TEMPLATES = "ih_meta_conversions_api.meta_capi_overview"
+from .dashboard_facts import DashboardFacts
+from .periods import PERIODS
 
 
-class MetaCapiOverview(models.Model):
-    """How it goes, on one page: a single row, all of it computed.
+class MetaCapiOverview(models.AbstractModel):
+    """The dashboard: is it working, and how good is it.
 
-    Each figure comes from one grouped query over the last days, which the index on the
-    time of the events serves, under the rules of the user who looks.
+    One call returns all that is shown, in the words, the formats and the time zone of
+    who looks. It changes nothing, and counts under the rules of this user.
     """
 
     _name = "meta.capi.overview"
     _description = "Meta Events Overview"
-    _auto = False
-    _table_query = "SELECT 1 AS id"
 
-    name = fields.Char(compute="_compute_name")
-    sent_today = fields.Integer(compute="_compute_events")
-    sent_week = fields.Integer("Sent in the Last 7 Days", compute="_compute_events")
-    failed_week = fields.Integer("Failed in the Last 7 Days", compute="_compute_events")
-    success_rate = fields.Char(compute="_compute_events")
-    events_table = fields.Html("Events", compute="_compute_events", sanitize=False)
-    cause_ids = fields.Many2many(
-        "meta.capi.cause", string="Failures by Cause", compute="_compute_events"
-    )
-    pending_count = fields.Integer("Waiting", compute="_compute_pending")
-    oldest_pending = fields.Char("Oldest Waiting", compute="_compute_pending")
-    stopped_pixel_ids = fields.Many2many(
-        "meta.capi.pixel",
-        string="Stopped Pixels",
-        compute="_compute_pixels",
-        context={"active_test": False},
-    )
-    held_count = fields.Integer("Held Events", compute="_compute_pixels")
-    held_cures = fields.Text("Cures of Stopped Pixels", compute="_compute_pixels")
-    match_table = fields.Html("Match Keys", compute="_compute_match", sanitize=False)
-    clicks_table = fields.Html(
-        "Clicks on Ads", compute="_compute_clicks", sanitize=False
-    )
-    orders_table = fields.Html("Orders", compute="_compute_orders", sanitize=False)
-    missing_count = fields.Integer(
-        "Orders Without a Purchase", compute="_compute_orders"
-    )
-    shows_orders = fields.Boolean(compute="_compute_orders")
-    notice = fields.Text(compute="_compute_notice")
+    @api.model
+    def get_dashboard(self, filters=None):
+        """Return the dashboard as JSON has it.
 
-    @api.depends_context("lang")
-    def _compute_name(self):
-        self.name = _("Overview")
-
-    @api.depends_context("lang")
-    def _compute_display_name(self):
-        self.display_name = _("Overview")
-
-    def _compute_notice(self):
-        config = self.env["meta.capi.config"]
-        websites = self.env["website"].sudo().search([])
-        notice = False
-        if not config._is_enabled():
-            notice = _(
-                "The Meta Conversions API is switched off: nothing is recorded, and what"
-                " waits is not sent."
-            )
-        elif not any(map(config._pixel_id, websites)):
-            notice = _("No pixel is set, so nothing is recorded.")
-        elif len(websites) > 1 and not all(map(config._pixel_id, websites)):
-            notice = _(
-                "No pixel is set for %s, so nothing of it is recorded.",
-                ", ".join(
-                    website.name
-                    for website in websites
-                    if not config._pixel_id(website)
-                ),
-            )
-        elif len(websites) > 1 and any(map(config._test_event_code, websites)):
-            notice = _(
-                "A test event code is set for %s: events show in the Test Events tab of"
-                " Meta's Events Manager. Clear it in the settings for real operation.",
-                ", ".join(
-                    website.name
-                    for website in websites
-                    if config._test_event_code(website)
-                ),
-            )
-        elif any(map(config._test_event_code, websites)):
-            notice = _(
-                "A test event code is set: events show in the Test Events tab of Meta's"
-                " Events Manager. Clear it in the settings for real operation."
-            )
-        self.notice = notice
-
-    # ------------------------------------------------------------------- the events
-
-    def _day_start(self, days_ago=0):
-        """Return when a day of the user's began, as Odoo stores it: in UTC."""
-        zone = pytz.timezone(self.env.context.get("tz") or self.env.user.tz or "UTC")
-        day = datetime.now(zone).date() - timedelta(days=days_ago)
-        start = zone.localize(datetime.combine(day, time()))
-        return start.astimezone(pytz.utc).replace(tzinfo=None)
-
-    def _week_start(self):
-        return self._day_start(_PERIOD_DAYS - 1)
-
-    def _count_events(self, since, groupby):
-        return self.env["meta.capi.event"]._read_group(
-            [("event_time", ">=", since)], groupby, ["__count"]
-        )
-
-    @api.depends_context("lang", "tz", "uid", "allowed_company_ids")
-    def _compute_events(self):
-        today = defaultdict(int)
-        groupby = ["event_name", "website_id", "state"]
-        for name, website, state, count in self._count_events(
-            self._day_start(), groupby
-        ):
-            if state == "sent":
-                today[name, website] += count
-        week = defaultdict(lambda: defaultdict(int))
-        causes = defaultdict(int)
-        for name, website, state, cause, count in self._count_events(
-            self._week_start(), [*groupby, "cause"]
-        ):
-            week[name, website][state] += count
-            if state == "failed":
-                causes[cause] += count
-        rows = sorted(week.items(), key=lambda row: -sum(row[1].values()))
-        totals = defaultdict(int)
-        for _key, counts in rows:
-            for state, count in counts.items():
-                totals[state] += count
-        judged = totals["sent"] + totals["failed"]
-        self.sent_today = sum(today.values())
-        self.sent_week = totals["sent"]
-        self.failed_week = totals["failed"]
-        self.success_rate = f"{_percent(totals['sent'], judged)} %" if judged else "–"
-        self.cause_ids = (
-            self.env["meta.capi.cause"]
-            .search([("key", "in", list(causes))])
-            .sorted(lambda cause: -causes[cause.key])
-        )
-        self.events_table = self._render(
-            "events",
-            rows=[
-                {
-                    "name": name,
-                    "website": website.sudo().name,
-                    "today": today[name, website],
-                    **{
-                        state: counts[state]
-                        for state in ("sent", "pending", "failed", "cancelled")
-                    },
-                }
-                for (name, website), counts in rows[:_MAX_ROWS]
-            ],
-            more=max(len(rows) - _MAX_ROWS, 0),
-            shows_website=len({website for (_name, website), _counts in rows}) > 1,
-        )
-
-    @api.depends_context("lang", "uid", "allowed_company_ids")
-    def _compute_pending(self):
-        ((oldest, count),) = self.env["meta.capi.event"]._read_group(
-            [("state", "=", "pending")], [], ["create_date:min", "__count"]
-        )
-        self.pending_count = count
-        self.oldest_pending = oldest and self.env["meta.capi.event"]._age_of(
-            oldest, add_direction=False
-        )
-
-    @api.depends_context("lang", "uid", "allowed_company_ids")
-    def _compute_pixels(self):
-        events = self.env["meta.capi.event"]
-        stopped = self.env["meta.capi.pixel"]._all().search([("state", "=", "stopped")])
-        # One without use matters as long as something waits for it.
-        self.stopped_pixel_ids = stopped.filtered(
-            lambda pixel: pixel.active or pixel.pending_count
-        )
-        self.held_count = events.search_count([("is_held", "=", True)])
-        self.held_cures = "\n".join(
-            f"{pixel.display_name}: {pixel.cure}" for pixel in self.stopped_pixel_ids
-        )
-
-    # --------------------------------------------------------------- the match keys
-
-    @api.depends_context("lang", "uid", "allowed_company_ids")
-    def _compute_match(self):
-        """Tell which share of the events has which key.
-
-        By the lists of keys, of which there are few however many events there are.
+        :param filters: keyword arguments of ``DashboardFacts``
+        :raise odoo.exceptions.AccessError: the user may not read the log
         """
-        total, having = 0, defaultdict(int)
-        for keys, state, count in self._count_events(
-            self._week_start(), ["user_data_keys", "state"]
-        ):
-            if state == "cancelled":
-                continue
-            total += count
-            for key in (keys or "").split(","):
-                having[key] += count
-        withheld = self.env["meta.capi.config"]._withheld_user_data()
-        names, hints = self._key_names(), self._key_hints()
-        rows = []
-        for key in CHOSEN_USER_DATA_KEYS:
-            share = _percent(having[key], total)
-            hint = ""
-            if key in withheld:
-                hint = _("Switched off in the settings.")
-            elif share < _WEAK_BELOW:
-                hint = hints.get(key, "")
-            rows.append({"key": key, "name": names[key], "share": share, "hint": hint})
-        self.match_table = self._render("match", rows=rows, total=total)
-
-    def _key_names(self):
+        facts = DashboardFacts(self.env, **(filters or {}))
         return {
-            "em": _("E-mail address"),
-            "ph": _("Phone number"),
-            "fn": _("First name"),
-            "ln": _("Last name"),
-            "ct": _("City"),
-            "st": _("State or province"),
-            "zp": _("Postcode"),
-            "country": _("Country"),
-            "external_id": _("Customer ID"),
-            "client_ip_address": _("IP address"),
-            "client_user_agent": _("User agent"),
-            "fbc": _("Click on an ad"),
-            "fbp": _("Browser ID"),
+            "filters": self._filters(facts),
+            "domain": facts.domain,
+            "answer": self._answer(facts),
+            "notices": self._notices(facts),
+            "steps": self._steps(facts),
+            "figures": self._figures(facts),
+            "slices": self._slices(facts),
+            "charts": self._charts(facts),
+            "keys": self._keys_chart(facts),
+            "advice": self._advice(facts),
+            "held": self._held(facts),
+            "failures": self._failures(facts),
+            "names": self._names(facts),
+            "clicks": self._clicks(facts),
         }
 
-    def _key_hints(self):
-        browser = _(
-            "It comes from the visitor's browser: orders made in the back office have"
-            " none, and visitors who refuse cookies leave none."
-        )
-        address = _("Ask for the address at checkout.")
-        return {
-            "em": _(
-                "Ask for the e-mail address before the order: at login, or in a form."
-            ),
-            "ph": _(
-                "Make the phone number required at checkout. One without a country code"
-                " needs the customer's country."
-            ),
-            "fn": _("Only persons have one, not companies."),
-            "ln": _("Only persons have one, not companies."),
-            "ct": address,
-            "st": _("Only some countries have states."),
-            "zp": address,
-            "country": address,
-            "external_id": _("Events of visitors who are not known yet have none."),
-            "client_ip_address": _(
-                "Behind a reverse proxy Odoo needs proxy_mode = True, and the proxy has to"
-                " pass on the visitor's address."
-            ),
-            "client_user_agent": browser,
-            "fbc": _(
-                "Only visitors who came by an ad have one: a low share is no fault."
-            ),
-            "fbp": browser,
-        }
+    @api.model
+    def get_orders_action(self, status, number=None, filters=None):
+        """Return the action that shows the orders of a status.
 
-    # -------------------------------------------------------------------- the clicks
-
-    @api.depends_context("lang", "uid", "allowed_company_ids")
-    def _compute_clicks(self):
-        """Tell of how many visits that came by an ad the click was told.
-
-        A visit is what has a landing page's URL to itself: Meta makes each click's ID.
+        :param number: of the slice; None: of the whole period
         """
-        visits, told = self._count_clicks(), self._count_clicks("fbc")
-        kinds = self.env["meta.capi.event"]._fields["click_browser"]
-        self.clicks_table = self._render(
-            "clicks",
-            rows=[
-                {
-                    "name": name,
-                    "visits": visits[kind],
-                    "share": _percent(told[kind], visits[kind]),
-                }
-                for kind, name in kinds._description_selection(self.env)
-                if visits[kind]
-            ],
-        )
-
-    def _count_clicks(self, key=""):
-        """Return how many landing pages each kind of browser has events of with ``key``."""
-        counts = self.env["meta.capi.event"]._read_group(
-            [
-                ("event_time", ">=", self._week_start()),
-                ("click_browser", "!=", False),
-                ("user_data_keys", "like", key),
-            ],
-            ["click_browser"],
-            ["event_source_url:count_distinct"],
-        )
-        return defaultdict(int, counts)
-
-    # -------------------------------------------------------------------- the orders
-
-    @api.depends_context("lang", "tz", "uid", "allowed_company_ids")
-    def _compute_orders(self):
-        days = self.env["meta.capi.reconciliation"]._by_day(self._week_start())
-        self.shows_orders = days is not None
-        days = days or {}
-        rows = [
-            {
-                "day": format_date(self.env, day, date_format="E d MMM"),
-                "orders": sum(map(len, statuses.values())),
-                **{status: len(statuses.get(status, ())) for status in STATUSES},
-            }
-            for day, statuses in sorted(days.items(), reverse=True)
-        ]
-        self.missing_count = sum(row["missing"] for row in rows)
-        self.orders_table = self._render(
-            "orders",
-            rows=rows,
-            is_armed=self.env["meta.capi.reconciliation"]._is_armed(),
-            shows_not_due=any(row["not_due"] for row in rows),
-        )
-
-    # ----------------------------------------------------------------------- clicks
-
-    def action_open_sent_today(self):
-        return self._open_log(search_default_sent=1, search_default_today=1)
-
-    def action_open_sent(self):
-        return self._open_log(search_default_sent=1, search_default_week=1)
-
-    def action_open_failed(self):
-        return self._open_log(
-            search_default_failed=1, search_default_week=1, search_default_group_cause=1
-        )
-
-    def action_open_pending(self):
-        return self._open_log(search_default_pending=1)
-
-    def action_open_held(self):
-        return self._open_log(search_default_held=1)
-
-    def action_open_events(self):
-        action = self._open_log(search_default_week=1)
-        action["views"].sort(key=lambda view: view[1] != "pivot")
-        return action
-
-    def action_open_missing(self):
-        """Open the orders of these days that are to have a Purchase and have none."""
-        days = self.env["meta.capi.reconciliation"]._by_day(self._week_start()) or {}
-        ids = [
-            order for statuses in days.values() for order in statuses.get("missing", ())
-        ]
+        facts = DashboardFacts(self.env, **(filters or {}))
         return {
             "type": "ir.actions.act_window",
-            "name": _("Orders Without a Purchase"),
+            "name": dict(self._order_statuses())[status],
             "res_model": "sale.order",
-            "view_mode": "list,form",
-            "domain": [("id", "in", ids)],
+            "views": [[False, "list"], [False, "form"]],
+            "domain": [["id", "in", facts.order_ids(status, number)]],
         }
 
-    def _open_log(self, **context):
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "ih_meta_conversions_api.meta_capi_event_action"
-        )
-        action["context"] = context
-        return action
+    # -------------------------------------------------------------------- the filters
 
-    def _render(self, part, **values):
-        def number(value):
-            return formatLang(self.env, value, digits=0)
+    @api.model
+    def _filters(self, facts):
+        """Return what is chosen, and what there is to choose from."""
+        websites = self.env["website"].sudo().search([])
+        pixels = self.env["meta.capi.pixel"].search([]) | facts.pixel
+        labels = {
+            1: _("Today"),
+            7: _("Last 7 days"),
+            30: _("Last 30 days"),
+            90: _("Last 90 days"),
+        }
+        return {
+            "days": facts.period.days,
+            "website_id": facts.website.id,
+            "pixel": facts.pixel.id,
+            "event_name": facts.event_name,
+            "periods": [[days, labels[days]] for days in PERIODS],
+            "websites": [[website.id, website.name] for website in websites],
+            "pixels": [[pixel.id, pixel.display_name] for pixel in pixels],
+            "event_names": sorted({*facts.by_name, facts.event_name}),
+        }
 
-        values["number"] = number
-        return self.env["ir.qweb"]._render(f"{_TEMPLATES}_{part}", values)
+    @api.model
+    def _slices(self, facts):
+        """Return each slice: its borders, a short name, and one that stands alone."""
+        slices = []
+        for since, until in facts.period.slices:
+            local = pytz.utc.localize(since).astimezone(facts.zone)
+            if facts.period.is_by_hour:
+                hour = format_time(self.env, local.time(), time_format="short")
+                labels = {"label": hour, "title": hour}
+            else:
+                labels = self._day_labels(local)
+            slices.append(
+                {
+                    "since": fields.Datetime.to_string(since),
+                    "until": fields.Datetime.to_string(until),
+                    **labels,
+                }
+            )
+        return slices
 
+    @api.model
+    def _day_labels(self, day):
+        locale = babel_locale_parse(get_lang(self.env).code)
+        return {
+            "label": format_skeleton("MMMd", day, locale=locale),
+            "title": format_skeleton("MMMEd", day, locale=locale),
+        }
 
-def _percent(part, whole):
-    """Return a share in whole percent, and 100 for nothing but all of it."""
-    return int(100 * part / whole) if whole else 0
+    # -------------------------------------------------------------- words and numbers
+
+    @api.model
+    def _number(self, value):
+        return formatLang(self.env, value, digits=0)
+
+    @api.model
+    def _percent(self, part, whole):
+        """Return a share in whole percent, and 100 for nothing but all of it."""
+        return int(100 * part / whole) if whole else None
+
+    @api.model
+    def _percent_text(self, percent):
+        return "–" if percent is None else f"{percent}%"
+
+    @api.model
+    def _duration(self, delta):
+        """Return a time as people say it: 5 minutes."""
+        now = fields.Datetime.now()
+        return self.env["meta.capi.event"]._age_of(now - delta, add_direction=False)
+
+    @api.model
+    def _ago(self, moment):
+        """Return how long ago something was; of less than a minute: just now."""
+        if fields.Datetime.now() - moment < timedelta(minutes=1):
+            return _("just now")
+        return self.env["meta.capi.event"]._age_of(moment)
+
+    @api.model
+    def _some_events(self, count):
+        return _("1 event") if count == 1 else _("%s events", self._number(count))
+
+    # ----------------------------------------------------------------------- the links
+
+    @api.model
+    def _log_button(self, text, domain):
+        """Return a button that opens the log."""
+        return {"text": text, "log": domain}
+
+    @api.model
+    def _settings_button(self):
+        """Return a button for those who may open the settings, else None."""
+        if not self.env.user.has_group("base.group_system"):
+            return None
+        return {
+            "text": _("Open the settings"),
+            "action": "website.action_website_configuration",
+        }
