@@ -22,9 +22,7 @@
         "views/meta_capi_pixel_views.xml",
         "views/meta_capi_quality_templates.xml",
         "views/meta_capi_quality_views.xml",
-        "views/meta_capi_cause_views.xml",
-        "views/meta_capi_overview_templates.xml",
-        "views/meta_capi_overview_views.xml",
+        "views/meta_capi_dashboard_views.xml",
         "views/ir_actions_server_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_config_settings_health_views.xml",
@@ -33,4 +31,7 @@
         "views/website_templates.xml",
         "views/meta_capi_menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["ih_meta_conversions_api/static/src/dashboard/**/*"],
+    },
 }

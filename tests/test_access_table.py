@@ -107,10 +107,10 @@ class TestAccessTable(OverviewCase):
         return chain <= set(visible)
 
     def try_open_overview(self, env):
-        return bool(env["meta.capi.overview"].search([]).read(["name"]))
+        return bool(env["meta.capi.overview"].get_dashboard()["answer"])
 
     def try_read_overview(self, env):
-        return bool(env["meta.capi.overview"].search([]).read())
+        return env["meta.capi.overview"].get_dashboard()["figures"][0]["value"] == "1"
 
     def try_read_events(self, env):
         return bool(env["meta.capi.event"].search([]).read())
@@ -251,11 +251,14 @@ class TestAccessTable(OverviewCase):
         )
         env = self.env(user=stranger)
         self.assertFalse(env["meta.capi.event"].search([]))
-        self.assertFalse(self.overview(stranger).sent_week)
-        self.assertFalse(
-            self.env["meta.capi.cause"].with_user(stranger)._failed_counts()
-        )
+        self.assertEqual(self.figure("sent"), "1")
+        self.assertEqual(self.figure("sent", user=stranger), "0")
         self.arm()
         self.without_purchase()
-        self.assertFalse(self.overview(stranger).missing_count)
-        self.assertTrue(self.overview().missing_count)
+        self.assertEqual(self.missing(stranger), 0)
+        self.assertEqual(self.missing(), 1)
+
+    def missing(self, user=None):
+        """Return how many orders of the dashboard have no Purchase."""
+        overview = self.env["meta.capi.overview"].with_user(user or self.manager)
+        return len(overview.get_orders_action("missing")["domain"][0][2])

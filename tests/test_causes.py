@@ -212,15 +212,6 @@ class TestCauses(MetaCapiCase):
                 self.assertTrue(event.cure)
                 self.assertNotEqual(event.cure, other)
 
-    def test_a_cause_opens_the_events_that_failed_for_it(self):
-        ours = self.record(user_data={"ct": "Berlin"})
-        self.record(event_time="never")
-        cause = self.env["meta.capi.cause"].search([("key", "=", "user_data")])
-        self.assertEqual(cause.failed_count, 1)
-        action = cause.action_open_events()
-        found = self.env[action["res_model"]].search(action["domain"])
-        self.assertEqual(found, ours)
-
 
 @tagged("post_install", "-at_install")
 class TestLog(MetaCapiCase):

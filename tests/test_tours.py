@@ -64,16 +64,16 @@ if (shown(".o-mail-ActivityGroup[data-model_name='meta.capi.pixel']").length) {{
     throw new Error("The activity is still there");
 }}
 {OPEN_OVERVIEW}
-await read("sent_today", /^4$/);
-await read("pending_count", /^0$/);
-if (shown("h3").some((title) => text(title) === "Held")) {{
-    throw new Error("The overview still tells of a held pixel");
+await see("[data-figure=sent]", /Events delivered\\s*4/);
+await see("[data-figure=pending]", /Events pending\\s*0/);
+if (shown("[data-section=held]").length) {{
+    throw new Error("The overview still tells of a pixel on hold");
 }}
 """
 
 FIND_FAILURE = f"""{OPEN_OVERVIEW}
-await read("failed_week", /^1$/);
-await click("[name=cause_ids] button", "Show");
+await see("[data-figure=failed]", /Events failed\\s*1/);
+await click("[data-section=failures] button", "1");
 await click(".o_data_row .o_data_cell", "Purchase");
 await see(".alert-danger", /Invalid.*Insufficient customer information/s);
 await see(".alert-danger", /Fill in the customer's e-mail address.*press Retry/s);
@@ -92,6 +92,36 @@ await until("the end of the notice", () => !shown(".alert-danger, .alert-warning
 FIND_SENT = f"""{OPEN_SETTINGS}
 await click("button", "Event Log");
 await see(".o_data_row", /Purchase.*Sent/s);
+"""
+
+# The list of what is to be done first, and the way that its button leads.
+STEPS = """
+await see("[data-section=steps]", /./);
+return shown("[data-section=steps] li").map((step) => step.dataset.done).join("");
+"""
+NEXT_STEP = """
+await click("[data-section=steps] button", "Open the settings");
+await click(".settings_tab .tab", "Website");
+"""
+FIRST_STEP = f"""{NEXT_STEP}
+await click("[name=meta_capi_enabled] input");
+await write("meta_capi_pixel_id", PIXEL);
+await write("meta_capi_access_token", TOKEN);
+await write("meta_capi_test_event_code", CODE);
+"""
+SECOND_STEP = f"""{NEXT_STEP}
+await click("button", "Send test event");
+await see(".o_notification", /1 sent/);
+"""
+NEXT_STEPS = f"""{NEXT_STEP}
+await click("[name=website_cookies_bar] input");
+await choose("meta_capi_purchase_trigger", "The order is confirmed");
+await write("meta_capi_test_event_code", "");
+"""
+NOTHING_TO_DO = """
+await see(".o_meta_capi_answer", /Everything is delivered/);
+await see("[data-figure=purchases]", /100%/);
+return shown("[data-section=steps]").length;
 """
 
 
@@ -148,6 +178,36 @@ class TestTours(ClicksCase):
         page = self.play(PAGE)
         self.assertTrue(TEST_CODE in page)
         self.assertFalse(self.token in page, "The token is on the page")
+
+    def open_overview(self):
+        # A change of the part after the # alone loads nothing anew.
+        self.browser.leave()
+        action = self.env.ref("ih_meta_conversions_api.meta_capi_dashboard_action")
+        self.open(f"/web#action={action.id}")
+
+    def test_the_list_of_steps_leads_from_nothing_to_the_first_purchase(self):
+        for name in ("enabled", "pixel_id", "access_token"):
+            self.parameters.set_param(f"meta_capi.{name}", False)
+        self.env["meta.capi.purchase"]._automations("confirmed").active = False
+        self.website.cookies_bar = False
+        self.open_overview()
+        self.assertEqual(self.play(STEPS), "00000")
+        self.play(FIRST_STEP, PIXEL=self.pixel_id, TOKEN=self.token, CODE=TEST_CODE)
+        self.save_settings()
+        self.open_overview()
+        self.assertEqual(self.play(STEPS), "10000")
+        self.play(SECOND_STEP)
+        self.open_overview()
+        self.assertEqual(self.play(STEPS), "11000")
+        self.play(NEXT_STEPS)
+        self.save_settings()
+        self.open_overview()
+        self.assertEqual(self.play(STEPS), "11110")
+        self.sell()
+        self.work()
+        self.assertEqual(self.graph.events[-1].event["event_name"], "Purchase")
+        self.open_overview()
+        self.assertEqual(self.play(NOTHING_TO_DO), 0)
 
     @mute_logger("meta.conversions.api")
     def test_a_dead_token_is_replaced_and_all_that_waited_is_sent_once(self):

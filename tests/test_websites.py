@@ -402,12 +402,13 @@ class TestWebsites(WebsitesCase):
         self.assertIn("Second: The access token does not begin with EAA", health)
         self.parameters.set_param("meta_capi.pixel_id", False)
         self.assertIn("First: No pixel is set", self.settings().meta_capi_health)
-        overview = self.env["meta.capi.overview"].browse(1)
-        self.assertIn("No pixel is set for First", overview.notice)
+        overview = self.env["meta.capi.overview"]
+        self.assertIn(
+            "No pixel is set for First", overview.get_dashboard()["notices"][0]
+        )
         self.parameters.set_param("meta_capi.pixel_id", self.pixel_id)
         self.other.meta_capi_test_event_code = "TEST2"
-        overview.invalidate_recordset()
-        self.assertIn("is set for Second", overview.notice)
+        self.assertIn("is set for Second", overview.get_dashboard()["notices"][0])
 
     def test_an_activity_calls_a_website_by_its_name(self):
         self.other.meta_capi_pixel_id = "2000002"
@@ -639,9 +640,12 @@ class TestPixelWithoutUse(WebsitesCase):
         event = self.env["meta.capi.event"].search([("pixel_id", "=", self.WRONG)])
         self.assertTrue(event.is_held)
         self.assertEqual(event.action_open_pixel()["res_id"], pixel.id)
-        overview = self.env["meta.capi.overview"].browse(1)
-        self.assertEqual(overview.stopped_pixel_ids, pixel)
-        self.assertIn("Move Events", overview.held_cures)
+        dashboard = self.env["meta.capi.overview"].get_dashboard()
+        self.assertEqual([held["id"] for held in dashboard["held"]], pixel.ids)
+        self.assertIn("Move Events", dashboard["answer"]["detail"])
+        self.assertEqual(
+            dashboard["answer"]["button"]["record"], ["meta.capi.pixel", pixel.id]
+        )
         self.save(pixel_id=self.WRONG)
         self.assertTrue(pixel.active)
 

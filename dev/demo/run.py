@@ -65,7 +65,7 @@ def _say_what_to_click(odoo: Environment, shop: Shop, purchase: str) -> None:
     )
     say(
         f"\nLook at it as the owner (login admin, password admin):"
-        f"\n   overview         {action(f'{ADDON}.meta_capi_overview_action')}"
+        f"\n   overview         {action(f'{ADDON}.meta_capi_dashboard_action')}"
         f"\n   log of events    {action(f'{ADDON}.meta_capi_event_action')}"
         f"\n   order {name}     {form}"
         f"\n   settings         {action('website.action_website_configuration')}"

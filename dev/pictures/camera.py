@@ -84,7 +84,7 @@ class Camera:
         admin = self.find("res.users", [("login", "=", "admin")])
         self.call("res.users", "write", [admin], {"lang": language})
         # The session learns of it with one page, and shows it on the next.
-        self.open("meta_capi_overview_action")
+        self.open("meta_capi_dashboard_action")
 
     def open_record(self, model: str, record: int) -> None:
         if self.series == "17.0":
@@ -168,7 +168,7 @@ def take(camera: Camera, suffix: str) -> None:
 
 def take_main(camera: Camera, suffix: str) -> None:
     """Take the pages that are looked at in a language from right to left, too."""
-    camera.open("meta_capi_overview_action")
+    camera.open("meta_capi_dashboard_action")
     camera.shoot(f"overview{suffix}", whole=True)
     camera.open("meta_capi_event_action")
     camera.shoot(f"list{suffix}")

@@ -116,7 +116,9 @@ for name, event_id, moment, website, value, keys in sorted(
             *(name, event_id, moment, moment),
             HELD if website == second else PIXEL,
             *(website.id, website.company_id.id, state),
-            moment + timedelta(seconds=6) if state == "sent" else None,
+            moment + timedelta(seconds=random.lognormvariate(2, 0.7))
+            if state == "sent"
+            else None,
             NOW + timedelta(days=1) if state == "pending" else None,
             keys,
             f'{{"value": {value}, "currency": "USD"}}' if value else None,
@@ -162,7 +164,7 @@ env.cr.execute(
 env.cr.execute(
     """
     UPDATE meta_capi_event
-       SET state = 'sent', sent_at = event_time + interval '6 seconds', attempt_count = 1,
+       SET state = 'sent', sent_at = event_time + interval '6 seconds' * (1 + random()), attempt_count = 1,
            http_status = 200, next_attempt_at = NULL, response =
            '{"events_received": 1, "messages": [], "fbtrace_id": "AbCdEfGhIjK"}'
      WHERE res_model = 'sale.order' AND state = 'pending' AND pixel_id = %s

@@ -6,7 +6,10 @@ from ..common.standard_events import PURCHASE
 from ..settings import setting
 
 # What became of an order's Purchase.
-STATUSES = ("sent", "waiting", "failed", "explained", "missing", "not_due")
+STATUSES = (
+    *("sent", "waiting", "failed", "explained", "missing", "not_due"),
+    "before",
+)
 
 
 class MetaCapiReconciliation(models.AbstractModel):
@@ -14,7 +17,8 @@ class MetaCapiReconciliation(models.AbstractModel):
 
     An order whose Purchase was cancelled is explained: somebody, or the settings, did
     not want it sent. One that is not yet paid, or not invoiced, is not due where that
-    is what the shop waits for. One without any of it is missing.
+    is what the shop waits for. One of a time in which nothing sent a Purchase was before
+    it all. One without any of it is missing.
     """
 
     _name = "meta.capi.reconciliation"
@@ -73,15 +77,36 @@ class MetaCapiReconciliation(models.AbstractModel):
     def _by_day(self, since, until=None):
         """Return the ids of the orders that the user may see, by day and by status.
 
-        Days are those of the user's time zone. Orders of a time in which no Purchase
-        was to be made are left out, unless they have one.
+        Days are those of the user's time zone.
 
         :return: a dict of dates to dicts of statuses to lists of ids; None for a user
             who may see no orders
         """
+        zone = self.env.context.get("tz") or self.env.user.tz or "UTC"
+        day = SQL("(so.date_order AT TIME ZONE 'UTC' AT TIME ZONE %s)::date", zone)
+        return self._judge(self._orders(since, until), day)
+
+    @api.model
+    def _by_slice(self, borders, domain=()):
+        """Return the ids of the orders that the user may see, by time and by status.
+
+        :param borders: moments in ascending order; a slice goes from one to the next
+        :param domain: of which orders
+        :return: a dict of the slices' numbers, from 0, to dicts of statuses to lists of
+            ids; None for a user who may see no orders
+        """
+        number = SQL("width_bucket(so.date_order, %s::timestamp[]) - 1", list(borders))
+        return self._judge(
+            [*self._orders(borders[0], borders[-1]), *domain],
+            number,
+        )
+
+    @api.model
+    def _judge(self, domain, key):
+        """Return the ids of orders by what an expression tells of them and by status."""
         orders = self.env["sale.order"]
         try:
-            visible = orders._search(self._orders(since, until))
+            visible = orders._search(domain)
         except AccessError:
             return None
         # Where nothing is armed, nothing is missing.
@@ -89,16 +114,16 @@ class MetaCapiReconciliation(models.AbstractModel):
         # The query must see what the ORM still holds.
         self.env["meta.capi.event"].flush_model()
         orders.flush_model()
-        days = {}
-        for day, status, ids in self._judge(visible, armed_since):
-            days.setdefault(day, {})[status] = ids
-        for statuses in days.values():
+        found = {}
+        for group, status, ids in self._statuses(visible, armed_since, key):
+            found.setdefault(group, {})[status] = ids
+        for statuses in found.values():
             self._set_aside_not_due(statuses)
-        return days
+        return found
 
     @api.model
-    def _judge(self, orders, armed_since):
-        """Return rows of a day, a status and the ids of its orders.
+    def _statuses(self, orders, armed_since, key):
+        """Return rows of what ``key`` tells, a status and the ids of its orders.
 
         :param orders: a query of ``sale.order``
         :param armed_since: by websites' ids, from when on an order without an event is
@@ -108,10 +133,9 @@ class MetaCapiReconciliation(models.AbstractModel):
         self.env.cr.execute(
             SQL(
                 """
-                SELECT day, status, array_agg(id)
+                SELECT key, status, array_agg(id ORDER BY id)
                   FROM (
-                    SELECT so.id,
-                           (so.date_order AT TIME ZONE 'UTC' AT TIME ZONE %s)::date AS day,
+                    SELECT so.id, %s AS key,
                            CASE WHEN told.failed THEN 'failed'
                                 WHEN told.waiting THEN 'waiting'
                                 WHEN told.sent THEN 'sent'
@@ -119,6 +143,7 @@ class MetaCapiReconciliation(models.AbstractModel):
                                 WHEN so.meta_capi_purchase_recorded_at IS NOT NULL THEN 'sent'
                                 WHEN so.date_order >= CASE so.website_id %s END
                                 THEN 'missing'
+                                ELSE 'before'
                            END AS status
                       FROM (%s) so
                      CROSS JOIN LATERAL (
@@ -131,10 +156,9 @@ class MetaCapiReconciliation(models.AbstractModel):
                            AND event_name = %s
                      ) told
                   ) judged
-                 WHERE status IS NOT NULL
-                 GROUP BY day, status
+                 GROUP BY key, status
                 """,
-                self.env.context.get("tz") or self.env.user.tz or "UTC",
+                key,
                 SQL(" ").join(
                     SQL("WHEN %s THEN %s::timestamp", website_id, moment)
                     for website_id, moment in armed_since.items()

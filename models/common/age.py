@@ -1,6 +1,5 @@
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 
-import pytz
 from babel.dates import format_timedelta
 
 from odoo import fields
@@ -14,11 +13,3 @@ def age_of(env, moment, add_direction=True, format="long"):
     return format_timedelta(
         past, add_direction=add_direction, format=format, locale=locale
     )
-
-
-def day_start(env, days_ago=0):
-    """Return when a day of the user's began, as Odoo stores it: in UTC."""
-    zone = pytz.timezone(env.context.get("tz") or env.user.tz or "UTC")
-    day = datetime.now(zone).date() - timedelta(days=days_ago)
-    start = zone.localize(datetime.combine(day, time()))
-    return start.astimezone(pytz.utc).replace(tzinfo=None)

@@ -242,16 +242,6 @@ class MetaCapiPixel(models.Model):
             return "rate_limit"
         return self.failing_since and self.trouble
 
-    def action_open(self):
-        """Open the pixel on a page of its own."""
-        self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self._name,
-            "res_id": self.id,
-            "views": [(False, "form")],
-        }
-
     def action_try_again(self):
         """Send what waits for these pixels now, instead of at the next probe."""
         Managers(self.env).check()
