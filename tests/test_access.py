@@ -135,6 +135,7 @@ class TestAccessOverRpc(RpcCase):
     def test_an_administrator_writes_nothing_by_hand_over_rpc(self):
         self.record()
         self.deliver()
+        self.env["meta.capi.quality"]._keep(self.pixel_id, [EventQuality("Lead")])
         boss = new_test_user(
             self.env, "boss", groups="base.group_system", password=PASSWORD
         )

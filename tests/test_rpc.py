@@ -253,7 +253,6 @@ class TestRpc(RpcCase):
                 "action_open_pixel",
             },
             "meta.capi.pixel": {
-                "action_open",
                 "action_try_again",
                 "action_move_events",
                 "action_open_events",

@@ -594,7 +594,7 @@ class TestPixelWithoutUse(WebsitesCase):
             self.parameters.set_param("meta_capi.pixel_id", main)
             self.parameters.set_param("meta_capi.extra_pixel_ids", extra)
             with self.subTest(main=main, extra=extra):
-                self.assertFalse(event._moves_from(self.WRONG))
+                self.assertFalse(self.pixel(self.WRONG)._moves())
 
     @mute_logger("meta.conversions.api")
     def test_what_another_website_sends_there_is_left_alone(self):

@@ -81,7 +81,7 @@ class DashboardAnswer(DashboardWords):
             return None
         pixel = stopped[0]
         sentence = self._stop_sentences().get(pixel.cause)
-        used = self.env["meta.capi.config"]._pixel_ids_in_use()
+        used = self.env["meta.capi.pixel"]._pixel_ids_in_use()
         if sentence and used <= set(stopped.mapped("pixel_id")):
             text = _("Nothing is sent: %s", sentence)
         elif sentence:

@@ -9,6 +9,7 @@ from odoo import fields
 
 from ..common.standard_events import PURCHASE
 from ..outbox.counts import EventCounts, during
+from ..settings import setting
 from .periods import DEFAULT_DAYS, PERIODS, make_period
 
 
@@ -167,5 +168,5 @@ class DashboardFacts:
     @cached_property
     def is_before_kept(self):
         """Whether the log still has all of the time before, to compare with."""
-        days = self.env["meta.capi.config"]._retention_days()
+        days = self.env["meta.capi.config"]._get(setting.RETENTION_DAYS)
         return days < 0 or days >= 2 * self.period.days

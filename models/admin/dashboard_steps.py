@@ -1,6 +1,7 @@
 from odoo import _
 
 from ..common.standard_events import PURCHASE
+from ..settings import setting
 from .dashboard_words import DashboardWords
 
 
@@ -76,7 +77,7 @@ class DashboardSteps(DashboardWords):
 
     def _is_consent_chosen(self, website):
         """Tell whether somebody decides about the visitors of a website."""
-        source = self.env["meta.capi.config"]._consent_source(website)
+        source = self.env["meta.capi.config"]._get(setting.CONSENT_SOURCE, website)
         # The cookies bar asks by default, but is not shown by default.
         return source != "odoo" or website.cookies_bar
 
