@@ -2,8 +2,8 @@
 
 import itertools
 import json
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from unittest.mock import Mock, patch
 
@@ -733,31 +733,31 @@ class TestLocks(TransactionCase):
         with self.table() as table:
             table.set_values([self.held], partner_id=partner_id)
 
-        def forget():
-            with self.table() as table:
-                pids.append(table.cr.connection.get_backend_pid())
-                table.forget_partners([partner_id], "deleted", "Deleted")
-
-        pids, thread = [], threading.Thread(target=forget)
-        with self.assertNoLogs("meta.conversions.api"):
+        with (
+            self.assertNoLogs("meta.conversions.api"),
+            ThreadPoolExecutor(1) as pool,
+            self.table() as second,
+        ):
             with self.table() as first:
-                first.lock([self.held], PENDING)
-                thread.start()
-                self.until_waiting(pids)
+                self.assertEqual(first.lock([self.held], PENDING), [self.held])
+                forgotten = pool.submit(
+                    second.forget_partners, [partner_id], "deleted", "Deleted"
+                )
+                self.until_waiting(second.cr.connection.get_backend_pid())
                 first.transition([self.held], SENT)
-            thread.join()
+            forgotten.result()
         row, _free = self.store.rows(SQL("id IN %s", (self.held, self.free)))
         self.assertEqual(row.state, SENT)
 
-    def until_waiting(self, pids):
-        """Return once a backend waits for a lock."""
-        for _try in range(100):
+    def until_waiting(self, pid):
+        """Return once the backend of a connection waits for a lock."""
+        for _try in range(200):
             time.sleep(0.05)
             with self.store.cursor() as cr:
                 cr.execute(
                     "SELECT FROM pg_stat_activity"
-                    " WHERE wait_event_type = 'Lock' AND pid = ANY(%s)",
-                    [pids],
+                    " WHERE wait_event_type = 'Lock' AND pid = %s",
+                    [pid],
                 )
                 if cr.rowcount:
                     return
