@@ -589,7 +589,7 @@ class TestPixelWithoutUse(WebsitesCase):
 
     @mute_logger("meta.conversions.api")
     def test_nothing_is_moved_without_a_pixel_or_from_one_that_is_used(self):
-        event = self.mistype()
+        self.mistype()
         for main, extra in ((False, False), (self.pixel_id, self.WRONG)):
             self.parameters.set_param("meta_capi.pixel_id", main)
             self.parameters.set_param("meta_capi.extra_pixel_ids", extra)
