@@ -110,19 +110,19 @@ class TestSettingsHealth(MetaCapiCase):
     @mute_logger("meta.conversions.api")
     def test_it_tells_of_each_pixel_how_it_does(self):
         self.assertIn(f"{self.pixel_id}</a>", self.health())
-        self.assertIn("has not taken an event yet", self.health())
+        self.assertIn("No event accepted yet", self.health())
         self.record()
         self.deliver()
-        self.assertIn("last took events", self.health())
+        self.assertIn("Last event accepted", self.health())
         self.assertIn(f"events_manager2/list/pixel/{self.pixel_id}", self.health())
         self.graph.pixels = {}
         self.record(event_id="held")
         self.deliver()
         page = self.health()
-        self.assertIn("is stopped", page)
+        self.assertIn("Stopped.", page)
         self.assertIn("Access token not valid", page)
         self.assertIn("generate a new token", page)
-        self.assertIn("1 wait", page)
+        self.assertIn("1 event", page)
 
     def test_a_pixel_of_another_website_is_told_too(self):
         self.env["website"].create({"name": "Second", "meta_capi_pixel_id": "5550001"})

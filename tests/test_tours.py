@@ -26,14 +26,14 @@ await write("meta_capi_test_event_code", CODE);
 TEST_CONNECTION = """
 await click(".settings_tab .tab", "Website");
 await see("span", /A token is set. It is never shown/);
-await read("meta_capi_health", /has not taken an event yet/);
+await read("meta_capi_health", /No event accepted yet/);
 await click("button", "Test connection");
 return await see(".o_notification", /Meta/);
 """
 SEND_TEST_EVENT = """
 await click("button", "Send test event");
 const answer = await see(".o_notification", /Events accepted by Meta: 1/);
-await read("meta_capi_health", /last took events/);
+await read("meta_capi_health", /Last event accepted/);
 const button = shown("[name=action_meta_capi_send_test_event]")[0];
 const { top, bottom } = button.getBoundingClientRect();
 if (top > innerHeight || bottom < 0) {
@@ -54,7 +54,7 @@ await click(".o_data_row .o_data_cell");
 await see(".alert-danger", /Access token not valid/);
 await see(".alert-danger", /generate a new token.*paste it.*What waits is then sent/s);
 await click(".alert-danger button", "Open the settings");
-await read("meta_capi_health", /is stopped.*3 wait.*Access token not valid/s);
+await read("meta_capi_health", /Stopped.*3 events.*Access token not valid/s);
 await write("meta_capi_access_token", TOKEN);
 """
 NOTICE_IS_GONE = f"""

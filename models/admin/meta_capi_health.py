@@ -8,6 +8,7 @@ from ..common.age import age_of
 from ..outbox.cause_words import CauseWords
 from ..outbox.meta_capi_pixel import EVENTS_MANAGER
 from ..settings import setting
+from .dashboard_words import DashboardWords
 
 # Every token of Meta's begins so.
 _TOKEN_PREFIX = "EAA"
@@ -79,8 +80,9 @@ class MetaCapiHealth(models.AbstractModel):
                     "stopped": pixel.state == "stopped",
                     "cause": words.label(pixel.cause),
                     "cure": pixel.cure,
-                    "waiting": pixel.pending_count,
-                    "success": success and age_of(self.env, success),
+                    "pending": pixel.pending_count
+                    and DashboardWords(self.env).some_events(pixel.pending_count),
+                    "success": success and DashboardWords(self.env).ago(success),
                 }
             )
         return rows

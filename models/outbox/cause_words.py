@@ -120,7 +120,7 @@ class CauseWords:
                 " Settings. What waits is then sent by itself."
             ),
             "unused": _(
-                "The website sends to another pixel by now. What was never sent can be"
+                "The website sends to another pixel now. What was never sent can be"
                 " moved there: open the pixel and click Move Events."
             ),
             "signature": _(
@@ -195,11 +195,11 @@ class CauseWords:
                 " others follow."
             ),
             "clock": _(
-                "By Meta's clock the event is of the future. Set this server's clock by the"
+                "By Meta's clock the event lies in the future. Set this server's clock by the"
                 " network. The event is sent when its time has come by Meta's clock."
             ),
             "event_time": _(
-                "Meta takes events of the last 7 days, and none of the future. Correct the"
+                "Meta takes events of the last 7 days, and none from the future. Correct the"
                 " date that the action or the code gives, or leave it out: then it is now."
             ),
             "event_name": _(

@@ -83,7 +83,7 @@ class MetaCapiPixel(models.Model):
     clock_skew = fields.Integer(
         "Clock Ahead (s)",
         readonly=True,
-        help="Meta found events to be of the future: this server's clock is ahead by so"
+        help="Meta found events to be in the future: this server's clock is ahead by so"
         " many seconds. Events wait until their time has come by Meta's clock.",
     )
     error_code = fields.Integer(readonly=True)
@@ -94,7 +94,7 @@ class MetaCapiPixel(models.Model):
     movable_count = fields.Integer(
         "Events to Move",
         compute="_compute_movable_count",
-        help="What was never sent, of websites that have another pixel by now.",
+        help="What was never sent, of websites that have another pixel now.",
     )
     is_stuck_told = fields.Boolean("Stuck Events Reported", readonly=True, copy=False)
     missing_told_day = fields.Date(
