@@ -11,7 +11,7 @@ from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..dev.sandbox import GraphSandbox
 from ..models.outbox.event_table import EventTable
-from ..models.recording import meta_capi_visit
+from ..models.website import meta_capi_visit
 
 FBP = "fb.1.1700000000000.1234567890"
 FBC = "fb.1.1700000000000.AbCdEf"

@@ -8,7 +8,7 @@ import pytz
 from odoo import fields
 
 from ..common.standard_events import PURCHASE
-from ..outbox.counts import EventCounts, during
+from ..outbox.event_counts import EventCounts, during
 from ..settings import setting
 from .periods import DEFAULT_DAYS, PERIODS, make_period
 

@@ -1,3 +1,2 @@
 from . import meta_capi_browser
-from . import meta_capi_visit
 from . import meta_conversions_api

@@ -1,3 +1,4 @@
 from . import ir_http
 from . import meta_capi_bridge
+from . import meta_capi_visit
 from . import website_page

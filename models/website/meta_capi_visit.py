@@ -9,8 +9,8 @@ from ...capi.reading import start_of
 from ...capi.url import is_same_host, sanitized_url
 from ...capi.user_agent import is_person
 from ..common.border import border
+from ..recording.meta_capi_browser import KEPT
 from ..settings import setting
-from .meta_capi_browser import KEPT
 
 # Where a request's own cookies are kept while it lasts: it may be asked several times.
 _COOKIES = "meta_capi.cookies"
@@ -39,7 +39,7 @@ class MetaCapiVisit(models.AbstractModel):
         return request.website if is_visit else None
 
     @api.model
-    def _is_tracked(self):
+    def _is_website_tracking(self):
         """Tell whether visitors of the website at hand are to leave any trace with us."""
         config = self.env["meta.capi.config"]
         website = self._website()
@@ -73,7 +73,7 @@ class MetaCapiVisit(models.AbstractModel):
 
         :param partner: the customer whom the event is about, None: the visitor
         """
-        if not self._is_tracked():
+        if not self._is_website_tracking():
             return {}
         user = request.env.user
         if partner is not None and user._is_internal() and partner != user.partner_id:
@@ -208,8 +208,15 @@ class MetaCapiVisit(models.AbstractModel):
 
     @api.model
     def _update_cookies(self):
-        """See to the cookies of the visitor whose request is being answered."""
-        if not self._is_tracked() or not self._is_person() or self._is_prefetch():
+        """See to the cookies of the visitor whose request is being answered.
+
+        An employee's, too: who logs in for a moment keeps the click on an ad.
+        """
+        if (
+            not self._is_website_tracking()
+            or not self._is_person()
+            or self._is_prefetch()
+        ):
             return
         consent = self._consent()
         if consent:
@@ -265,7 +272,7 @@ class MetaCapiVisit(models.AbstractModel):
         the latter. Of all clicks on ads that led here the newest is kept, whichever of
         the customer's browsers it was in.
         """
-        if not self._is_tracked():
+        if not self._is_website_tracking():
             return
         with border(self.env.cr, "The visitor's browser could not be kept"):
             self._keep_each(records.sudo())
