@@ -107,6 +107,14 @@ class TestStuckAlert(AlertCase):
         self.assertFalse(self.stops())
         self.assertTrue(self.activities(STUCK))
 
+    def test_a_note_is_a_text_whatever_meta_writes_in_it(self):
+        Managers(self.env).notify(
+            self.pixel, "Slow", "a < b <img src=x>\nnext", activity_type=STUCK
+        )
+        note = self.activities(STUCK).note
+        self.assertIn("a &lt; b &lt;img src=x&gt;", note)
+        self.assertNotIn("<img", note)
+
     def stops(self):
         return self.activities("mail.mail_activity_data_warning")
 

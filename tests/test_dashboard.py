@@ -350,6 +350,14 @@ class TestDashboard(DashboardCase):
             context = {"allowed_company_ids": ids}
             self.assertEqual(self.figure("sent", context=context), count)
 
+    def test_websites_of_other_companies_are_no_filter(self):
+        company = self.env["res.company"].create({"name": "Elsewhere"})
+        other = self.env["website"].create({"name": "Theirs", "company_id": company.id})
+        filters = self.dashboard()["filters"]
+        self.assertNotIn("Theirs", [name for _id, name in filters["websites"]])
+        filters = self.dashboard(website_id=other.id)["filters"]
+        self.assertFalse(filters["website_id"])
+
     def test_the_number_of_queries_does_not_grow_with_the_log(self):
         def queries():
             before = self.env.cr.sql_log_count
@@ -465,6 +473,8 @@ class TestAnswer(DashboardCase):
         self.deliver()
         self.arm("never")
         self.assertIn("Send Purchase is set to Never", self.text())
+        names = [row["name"] for row in self.dashboard()["names"]["rows"]]
+        self.assertEqual(names, ["Lead"])
 
     def test_what_is_switched_off_or_not_set_comes_first(self):
         self.parameters.set_param("meta_capi.pixel_id", False)

@@ -82,3 +82,15 @@ class TestDashboardQuality(DashboardCase):
         (advice,) = self.dashboard()["advice"]
         self.assertIn("18.4%", advice["text"])
         self.assertTrue(advice["button"] and advice["action"])
+
+    def test_an_advice_about_the_settings_has_a_button_for_those_who_may_open_them(
+        self,
+    ):
+        self.parameters.set_param("meta_capi.user_data_keys", "em")
+        self.tell(EventQuality("Purchase", keys=(KeyFeedback("ph", 10.0, 18.4),)))
+        (advice,) = self.dashboard()["advice"]
+        self.assertIn("switched off in the settings", advice["text"])
+        self.assertFalse(advice["button"])
+        overview = self.env["meta.capi.overview"]
+        (advice,) = overview.get_dashboard()["advice"]
+        self.assertEqual(advice["button"], "Open the settings")

@@ -93,6 +93,11 @@ class TestSetting(MetaCapiCase):
                 with self.subTest(declared.key):
                     self.assertEqual(fields[declared.field_name].string, declared.label)
 
+    def test_a_number_may_be_given_to_a_website_for_an_id(self):
+        self.website.meta_capi_pixel_id = False
+        self.website.write({"meta_capi_pixel_id": 1234567890})
+        self.assertEqual(self.website.meta_capi_pixel_id, "1234567890")
+
     def test_what_a_website_may_have_of_its_own_is_a_field_for_administrators(self):
         fields = self.env["website"]._fields
         for declared in setting.ALL:

@@ -157,6 +157,27 @@ class TestTokenSettings(TokenCase):
         form.record.execute()
         self.assertEqual(self.days()[1], self.in_days(5))
 
+    def test_the_end_of_a_token_that_is_removed_is_not_saved_as_that_of_another(self):
+        own = {
+            "meta_capi_access_token": "EAAown",
+            "meta_capi_token_expires_on": self.in_days(7),
+        }
+        other = self.second_website()
+        for button, context in (
+            ("action_meta_capi_remove_token", {}),
+            (
+                "action_meta_capi_use_common",
+                {"meta_capi_field": "meta_capi_access_token"},
+            ),
+        ):
+            with self.subTest(button):
+                other.write(own)
+                settings = self.open(other).save()
+                getattr(settings.with_context(**context), button)()
+                settings.execute()
+                self.assertFalse(self.days()[1])
+                self.assertFalse(other.meta_capi_access_token)
+
     def test_the_end_is_kept_where_the_token_is(self):
         other = self.second_website(meta_capi_access_token="EAAown")
         third = self.second_website()

@@ -207,6 +207,7 @@ class TestUpgrade(BaseCase):
 
 # What 3.0.0 did not have yet.
 NEW_COLUMNS = {
+    "meta_capi_event": ("user_data_keys",),
     "website": (
         *(
             "meta_capi_bridge_enabled",

@@ -9,7 +9,10 @@ of the update, and a shop that records events would wait for it.
 
 from odoo.tools import SQL
 
-from odoo.addons.ih_meta_conversions_api.models.outbox.indexes import COUNTING_INDEXES
+from odoo.addons.ih_meta_conversions_api.models.outbox.indexes import (
+    COUNTED_COLUMNS,
+    COUNTING_INDEXES,
+)
 
 # Until PostgreSQL 12 a generated column cannot be made plain where it stands.
 _DROP_EXPRESSION_SINCE = 130000
@@ -49,8 +52,16 @@ def migrate(cr, version):
         )
         cr.execute("ALTER TABLE meta_capi_pixel DROP COLUMN IF EXISTS witness_wanted")
     cr.commit()  # pylint: disable=invalid-commit
-    cr.execute("SELECT to_regclass('meta_capi_event') IS NOT NULL")
-    if cr.fetchone()[0]:
+    cr.execute(
+        """
+        SELECT count(*) FROM pg_attribute
+         WHERE attrelid = to_regclass('meta_capi_event') AND NOT attisdropped
+           AND attname = ANY(%s)
+        """,
+        [list(COUNTED_COLUMNS)],
+    )
+    # Where one of them is new, too, they are built once the columns are there.
+    if cr.fetchone()[0] == len(COUNTED_COLUMNS):
         for statement in COUNTING_INDEXES:
             cr.execute(statement)
             cr.commit()  # pylint: disable=invalid-commit

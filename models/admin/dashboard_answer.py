@@ -230,7 +230,9 @@ class DashboardAnswer(DashboardWords):
 
     def _answer_never(self, facts):
         """Tell that no Purchase goes, where all else does: it is how it comes."""
-        if DashboardSteps(self.env).sends_purchases(facts) or facts.by_name[PURCHASE]:
+        if DashboardSteps(self.env).sends_purchases(facts) or facts.by_name.get(
+            PURCHASE
+        ):
             return None
         return {
             "level": "warning",

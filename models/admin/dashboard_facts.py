@@ -31,7 +31,9 @@ class DashboardFacts:
         self.zone = pytz.timezone(env.context.get("tz") or env.user.tz or "UTC")
         days = days if days in PERIODS else DEFAULT_DAYS
         self.period = make_period(days, self.zone, self.now)
-        self.website = env["website"].sudo().browse(website_id or ()).exists()
+        self.website = self.own_websites().filtered(
+            lambda website: website.id == website_id
+        )
         self.pixel = env["meta.capi.pixel"]._all().browse(pixel or ()).exists()
         self.event_name = event_name or PURCHASE
         # What of the log is meant, at whatever time.
@@ -49,7 +51,12 @@ class DashboardFacts:
             return self.website
         if self.pixel:
             return self.env["meta.capi.config"]._websites_of(self.pixel.pixel_id)
-        return self.env["website"].sudo().search([])
+        return self.own_websites()
+
+    def own_websites(self):
+        """Return the websites of the companies that the user looks at."""
+        companies = self.env.companies.ids
+        return self.env["website"].sudo().search([("company_id", "in", companies)])
 
     @cached_property
     def domain_of_period(self):

@@ -51,7 +51,7 @@ class DashboardQuality(DashboardWords):
             scores,
             key=lambda name: (
                 name != PURCHASE,
-                -sum(facts.by_name[name].values()),
+                -sum(facts.by_name.get(name, {}).values()),
                 name,
             ),
         )[:_MAX_NAMES]
@@ -104,8 +104,11 @@ class DashboardQuality(DashboardWords):
             Place.PENDING_EVENTS.value: _("Show pending events"),
             Place.EVENTS_WITHOUT_KEY.value: _("Show events without it"),
         }
+        if not self.settings_button():
+            buttons.pop(Place.DATA_SETTINGS.value)
+            buttons.pop(Place.PAGE_SETTINGS.value)
         found = self.env["meta.capi.quality"].advice([pixel_id])
-        return [{**advice, "button": buttons[advice["place"]]} for advice in found]
+        return [{**advice, "button": buttons.get(advice["place"])} for advice in found]
 
     def keys_by_meta(self, facts):
         """Return Meta's shares of the chosen event by key, and what tells of when.

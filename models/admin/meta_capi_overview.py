@@ -69,7 +69,7 @@ class MetaCapiOverview(models.AbstractModel):
     @api.model
     def _filters(self, facts):
         """Return what is chosen, and what there is to choose from."""
-        websites = self.env["website"].sudo().search([])
+        websites = facts.own_websites()
         pixels = self.env["meta.capi.pixel"].search([]) | facts.pixel
         labels = {
             1: _("Today"),

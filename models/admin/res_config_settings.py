@@ -346,6 +346,7 @@ class ResConfigSettings(models.TransientModel):
         if declared in _OF_WEBSITE:
             # Else what is typed here would be saved as the website's own again.
             self[field] = self._meta_capi_values_in_force()[field]
+        self._meta_capi_show_token_end()
         return self._meta_capi_stay_here(
             notification(
                 _("%s uses the common value.", self.website_id.name), "success"
@@ -366,6 +367,7 @@ class ResConfigSettings(models.TransientModel):
         """Remove the access token of the website, or of all where there is only one."""
         self._meta_capi_check_admin()
         self.env["meta.capi.config"]._set(setting.ACCESS_TOKEN, "", self.website_id)
+        self._meta_capi_show_token_end()
         return self._meta_capi_stay_here(
             notification(_("The access token is removed."), "success")
         )
@@ -377,6 +379,11 @@ class ResConfigSettings(models.TransientModel):
         return self._meta_capi_stay_here(
             notification(_("The app secret is removed."), "success")
         )
+
+    def _meta_capi_show_token_end(self):
+        """Show the end of the token in use; that of another would be saved as its own."""
+        _set_on, end = self.env["meta.capi.token"]._days(self.website_id)
+        self.meta_capi_token_expires_on = end
 
     def _meta_capi_check_admin(self):
         if not self.env.is_admin():

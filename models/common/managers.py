@@ -1,5 +1,6 @@
 from odoo import _
 from odoo.exceptions import AccessError
+from odoo.tools import plaintext2html
 
 MANAGER = "ih_meta_conversions_api.group_meta_capi_manager"
 
@@ -36,7 +37,8 @@ class Managers:
                 date_deadline=deadline,
                 user_id=user.id,
                 summary=summary,
-                note=note,
+                # In Meta's words, perhaps: a text, whatever is in it.
+                note=plaintext2html(note),
             )
 
     def unlink_activities(self, pixels, activity_type):

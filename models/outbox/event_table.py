@@ -408,7 +408,7 @@ class EventTable:
             )
         )
         done = [event_id for (event_id,) in self.cr.fetchall()]
-        self.env["meta.capi.event"].invalidate_model(flush=False)
+        self.env["meta.capi.event"].browse(done).invalidate_recordset(flush=False)
         return done
 
     # --------------------------------------------------------------------- retention

@@ -21,6 +21,10 @@ INDEXES = {
 }
 # All that the overview counts, so that it reads an index alone and not the hashes of a
 # whole period; and the last days, which the log shows first.
+COUNTED_COLUMNS = (
+    *("event_name", "state", "sent_at", "website_id", "company_id", "pixel_id"),
+    *("user_data_keys", "action_source", "cause"),
+)
 COUNTING_INDEXES = (
     "CREATE INDEX IF NOT EXISTS meta_capi_event_period ON meta_capi_event (event_time)"
     " INCLUDE (event_name, state, sent_at, website_id, company_id, pixel_id,"
@@ -28,6 +32,10 @@ COUNTING_INDEXES = (
     "CREATE INDEX IF NOT EXISTS meta_capi_event_failures"
     " ON meta_capi_event (create_date) INCLUDE (event_time, cause, website_id,"
     " company_id, pixel_id) WHERE state = 'failed'",
+    # Whether a Purchase was ever sent.
+    "CREATE INDEX IF NOT EXISTS meta_capi_event_purchase"
+    " ON meta_capi_event (website_id, pixel_id)"
+    " WHERE event_name = 'Purchase' AND state = 'sent'",
     # What the first of these has replaced.
     "DROP INDEX IF EXISTS meta_capi_event_time",
 )

@@ -37,7 +37,9 @@ class MetaCapiQualityFetch(models.AbstractModel):
         deadline = jobs._now() + MAX_SECONDS
         for pixel_id in self._due_pixel_ids():
             if jobs._now() > deadline:
-                self.env.ref(CRON)._trigger()
+                cron = self.env.ref(CRON, raise_if_not_found=False)
+                if cron:
+                    cron._trigger()
                 break
             try:
                 self._put(pixel_id)

@@ -76,7 +76,7 @@ class Setting:
 
     def stored(self, value):
         """Return the text that a field's value is stored as."""
-        return value or ""
+        return str(value) if value else ""
 
     def settings_field(self, **options):
         """Return the field of the settings page."""
