@@ -111,7 +111,7 @@ await write("meta_capi_test_event_code", CODE);
 """
 SECOND_STEP = f"""{NEXT_STEP}
 await click("button", "Send test event");
-await see(".o_notification", /1 sent/);
+await see(".o_notification", /Events accepted by Meta: 1/);
 """
 NEXT_STEPS = f"""{NEXT_STEP}
 await click("[name=website_cookies_bar] input");
