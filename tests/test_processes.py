@@ -316,7 +316,9 @@ class TestJobrunner(DeliveryCase):
         self.assertEqual(
             [event.event["event_id"] for event in self.graph.events], ["kept0"]
         )
-        self.assertEqual((self.count(), self.count_jobs()), (1, 1))
+        self.assertEqual(self.count(), 1)
+        # A sweep that comes by while the event waits for others adds a job of its own.
+        self.assertIn(self.count_jobs(), (1, 2))
 
 
 @tagged("post_install", "-at_install", "processes")
