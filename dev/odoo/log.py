@@ -37,6 +37,11 @@ FOREIGN = (
         "17.0 gives up a connection that Chromium has opened ahead, after 5 seconds",
     ),
     (
+        r"odoo\.addons\.queue_job\.controllers\.main: was requested to run job \S+,"
+        r" but it could not be locked",
+        "queue_job asks again for a job that it takes for dead, and lets it be then",
+    ),
+    (
         r"py\.warnings: (?!.*/addons/ih_meta_conversions_api/)",
         "A library warns of what another one does: our files are not in its stack",
     ),
