@@ -42,8 +42,9 @@ from ..dev.sandbox import GraphSandbox
 ADDON = "ih_meta_conversions_api"
 # Seconds between two looks at something that is to happen.
 POLL = 0.05
-# Seconds after which it is not going to happen, also on a busy machine.
-PATIENCE = 90
+# Seconds after which it is not going to happen, also on a busy machine. queue_job may lose
+# the start of a job to its own search for dead ones, and begins it again minutes later.
+PATIENCE = 300
 
 # ----------------------------------------------------------------- Odoo, as it is told
 
