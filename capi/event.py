@@ -162,8 +162,9 @@ def _read_optional(
         "attribution_data": (_read_object, problems),
     }
     return {
-        name: problems.read_optional(name, reader, name, given.get(name), *args)
+        name: problems.read_optional(name, reader, name, given[name], *args)
         for name, (reader, *args) in readers.items()
+        if name in given
     }
 
 

@@ -69,31 +69,32 @@ class Problems(list[InvalidParameter]):
         A value may be of a class whose methods raise whatever they like: that, too,
         makes ``field`` unreadable and nothing else.
         """
-        return self._read(self.note, field, reader, args, default)
+        # Dozens of times for each event: a try here, and the rest where it fails.
+        try:
+            return reader(*args)
+        except Exception as error:
+            self._explain(self.note, field, error)
+        return default
 
     def read_optional(
         self, field: str, reader: Callable[..., Any], *args: Any, default: Any = None
     ) -> Any:
         """Read like ``read`` what the event can be sent without."""
-        return self._read(self.leave_out, field, reader, args, default)
-
-    def _read(
-        self,
-        add: Callable[[str, str], None],
-        field: str,
-        reader: Callable[..., Any],
-        args: tuple[Any, ...],
-        default: Any,
-    ) -> Any:
         try:
             return reader(*args)
-        except PersonalData as error:
-            self.note(error.field, error.reason)
-        except InvalidParameter as error:
-            add(error.field, error.reason)
-        except Exception as error:  # not chained: it may quote the value
-            add(field, f"cannot be read ({shown(type(error).__name__)})")
+        except Exception as error:
+            self._explain(self.leave_out, field, error)
         return default
+
+    def _explain(
+        self, add: Callable[[str, str], None], field: str, error: Exception
+    ) -> None:
+        if isinstance(error, PersonalData):
+            self.note(error.field, error.reason)
+        elif isinstance(error, InvalidParameter):
+            add(error.field, error.reason)
+        else:  # not chained: it may quote the value
+            add(field, f"cannot be read ({shown(type(error).__name__)})")
 
     def concern(self, field: str) -> bool:
         """Tell whether ``field``, a part of it or the whole of it has a problem."""
