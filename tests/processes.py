@@ -362,13 +362,17 @@ class ProcessCase(BaseCase):
         self.addCleanup(process.kill)
         return process
 
+    def tell_more(self):
+        """Return what else to read where something has not happened."""
+        return ""
+
     def until(self, condition, what):
         """Wait until a condition holds, and return its value."""
         deadline = time.monotonic() + PATIENCE
         while not (value := condition()):
             self.check_server()
             if time.monotonic() > deadline:
-                self.fail(f"Not so: {what}")
+                self.fail(f"Not so: {what}{self.tell_more()}")
             time.sleep(POLL)
         return value
 

@@ -273,6 +273,16 @@ class TestJobrunner(DeliveryCase):
     def check_server(self):
         self.server.check()
 
+    def tell_more(self):
+        """Return where each job is, and the end of what the server has said."""
+        jobs = self.database.rows(
+            "SELECT state, count(*), min(date_enqueued), min(date_started)"
+            " FROM queue_job GROUP BY 1"
+        )
+        lines = self.server.log.read_text(errors="replace").splitlines()
+        told = [line for line in lines if "werkzeug" not in line or "runjob" in line]
+        return "\n".join([f"; jobs: {jobs}", *told[-40:]])
+
     def test_fifty_transactions_with_2500_events_arrive_once_each_in_few_requests(self):
         self.call(record_in_transactions, "e", 50, 50)
         self.until(lambda: self.count("state = 'sent'") == 2_500, "all are sent")
