@@ -4,7 +4,7 @@ export ODOO
 DEV := python3 -m dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-processes test-browser test-slow test-all test-core simulate \
+.PHONY: help demo test test-processes test-browser test-apps test-slow test-all test-core simulate \
 	chaos bench lint format shell odoo screenshots pot release-check dist clean
 
 help:  ## Show this list
@@ -21,6 +21,9 @@ test-processes:  ## What needs servers and workers: deliveries, crashes, updates
 
 test-browser:  ## What needs Chromium: the visitor's pages, the Pixel, the tours
 	@$(DEV) test --groups browser
+
+test-apps:  ## What needs the point of sale, inventory and margins (TAGS=...)
+	@$(DEV) test --groups apps $(if $(TAGS),--tags '$(TAGS)')
 
 test-slow:  ## Big tables and histories; then the update and the removal
 	@$(DEV) test --groups slow

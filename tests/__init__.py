@@ -1,6 +1,7 @@
 from . import test_access
 from . import test_access_table
 from . import test_alerts
+from . import test_apps
 from . import test_bench
 from . import test_bridge
 from . import test_bridge_browser

@@ -20,6 +20,8 @@ from .postgres import Cluster
 
 # The addon's own dependencies, and apps whose events it tells of where they are.
 DEPENDENCIES = "website_sale,base_automation,queue_job,crm,website_sale_wishlist,website_mass_mailing"
+# Apps that change what an order is: nearly all is tested without them.
+MORE_APPS = "point_of_sale,sale_stock,sale_margin"
 
 # The demo's visitors pay by a provider that comes with Odoo and only simulates it.
 _PAYMENT = "payment_demo"
@@ -93,16 +95,33 @@ def environ(environment: Environment) -> dict[str, str]:
 
 def template(environment: Environment, cluster: Cluster) -> str:
     """Return the database with the dependencies installed, built if need be."""
-    name = f"template_{environment.series}"
     recipe = f"{environment.identity} {DEPENDENCIES} {_BUILD_ASSETS}"
     key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+    return _built(environment, cluster, "template", key, DEPENDENCIES)
+
+
+def template_of_apps(environment: Environment, cluster: Cluster) -> str:
+    """Return the database with more apps as well, built if need be."""
+    source = template(environment, cluster)
+    key = f"{remark(cluster, source)}+{MORE_APPS}"
+    return _built(environment, cluster, "apps_template", key, MORE_APPS, source)
+
+
+def _built(
+    environment: Environment,
+    cluster: Cluster,
+    name: str,
+    key: str,
+    modules: str,
+    source: str = "",
+) -> str:
+    name = f"{name}_{environment.series}"
     with exclusive(name):
         # The remark is written last: a database without it is half-built.
         if remark(cluster, name) != key:
             drop(environment, cluster, name)
-            title = f"Installing {DEPENDENCIES.replace(',', ', ')} once"
-            with step(title):
-                _build(environment, cluster, name)
+            with step(f"Installing {modules.replace(',', ', ')} once"):
+                _build(environment, cluster, name, modules, source)
             set_remark(cluster, name, key)
     return name
 
@@ -121,15 +140,21 @@ def set_remark(cluster: Cluster, name: str, text: str) -> None:
     cluster.sql(f"""COMMENT ON DATABASE "{name}" IS '{text}'""")
 
 
-def _build(environment: Environment, cluster: Cluster, name: str) -> None:
-    cluster.sql(f'CREATE DATABASE "{name}" TEMPLATE template0')
+def _build(
+    environment: Environment, cluster: Cluster, name: str, modules: str, source: str
+) -> None:
+    if source:
+        copy(environment, cluster, source, name)
+    else:
+        cluster.sql(f'CREATE DATABASE "{name}" TEMPLATE template0')
     # What others' modules warn of while they install is no concern of ours.
     log = Log(environment.folder / "log" / "template.log", quiet=True)
-    code = load(environment, log, name, "-i", DEPENDENCIES)
-    code = code or run_in_odoo(environment, log, name, _BUILD_ASSETS)
+    code = load(environment, log, name, "-i", modules)
+    if not source:
+        code = code or run_in_odoo(environment, log, name, _BUILD_ASSETS)
     if code:
         log.show_end()
-        raise Problem(f"Odoo could not install {DEPENDENCIES}: see {log.path}.")
+        raise Problem(f"Odoo could not install {modules}: see {log.path}.")
 
 
 def shop(environment: Environment, cluster: Cluster) -> str:
@@ -182,11 +207,14 @@ def install(
 
 
 @contextmanager
-def fresh(environment: Environment, purpose: str) -> Iterator[tuple[Cluster, str]]:
+def fresh(
+    environment: Environment, purpose: str, with_apps: bool = False
+) -> Iterator[tuple[Cluster, str]]:
     """Have the server up, and a database with the dependencies for as long as needed."""
     with postgres.running() as cluster:
         environment.write_config(cluster.socket)
-        source = template(environment, cluster)
+        make = template_of_apps if with_apps else template
+        source = make(environment, cluster)
         with clone(environment, cluster, source, purpose) as database:
             yield cluster, database
 

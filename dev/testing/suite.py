@@ -15,11 +15,11 @@ from . import meta_sdk
 from .tally import Tally
 
 # What is tested apart from the rest, by the tag of its classes.
-_APART = ("processes", "browser", "slow", "requests")
+_APART = ("processes", "browser", "apps", "slow", "requests")
 # What can be run by itself, in Odoo's words: the longest first, so that nothing long is
 # begun when all else is done. tests/test_groups.py sees to it that each test is in one
 # of them, and in one only. Those that make requests are by themselves because Odoo builds
-# all assets before it runs the first of them.
+# all assets before it runs the first of them. Those of apps have a database of their own.
 GROUPS = {
     **{tag: f"{tag}/{ADDON}" for tag in _APART},
     "quick": ",".join((f"/{ADDON}", "-at_install", *(f"-{tag}" for tag in _APART))),
@@ -50,7 +50,7 @@ def test(series: str, group: str, tags: str | None = None) -> Tally:
     odoo = environment.get(series)
     meta_sdk.get(odoo.venv)
     tally = Tally()
-    with databases.fresh(odoo, name) as (_cluster, database):
+    with databases.fresh(odoo, name, with_apps=group == "apps") as (_cluster, database):
         log = Log(odoo.folder / "log" / f"{name}.log")
         _run_suite(odoo, log, database, tags or GROUPS[group], tally)
         if not tags and group == "slow" and not tally.failed:

@@ -2,6 +2,7 @@ from odoo import _, api, models
 
 from ...capi.money import allocate, unit_price, whole_number
 from ...capi.names import split_name
+from ..apps.app_model import join_apps
 from ..common.refusal import Refusal
 from ..common.standard_events import CHECKOUT, EVENT_BY_CREATION
 from ..settings import setting
@@ -21,6 +22,12 @@ class Base(models.AbstractModel):
     """
 
     _inherit = "base"
+
+    def _register_hook(self):
+        """Let what we know of apps join their models, before anybody patches those."""
+        super()._register_hook()
+        if self._name == "base":
+            join_apps(self.pool)
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -135,6 +142,14 @@ class Base(models.AbstractModel):
             if self[currency]:
                 return {"value": self[amount], "currency": self[currency].name}
         return None
+
+    def _meta_capi_parameters(self, event_name):
+        """Return what else the record knows of an event about it.
+
+        Arguments of ``send_event`` that count where its caller leaves them out, such as
+        ``action_source``, ``event_time`` and ``customer_segmentation``.
+        """
+        return {}
 
     def _meta_capi_products_data(self, value, currency, items, event_name=None):
         """Return the ``custom_data`` of products that are worth ``value`` together.

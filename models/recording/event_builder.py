@@ -289,6 +289,7 @@ class EventBuilder:
             "action_source": "website" if subject.website or browser else None,
             "event_source_url": sanitized_url(page_url),
             "referrer_url": sanitized_url(browser.get("referrer_url")),
+            **subject.parameters,
         }.items():
             if is_absent(parameters.get(key)):
                 parameters[key] = value

@@ -23,6 +23,8 @@ class Subject:
     browser: dict = field(default_factory=dict)
     user_data: dict = field(default_factory=dict)
     custom_data: dict | None = None
+    # Other arguments of ``send_event`` that the origin knows.
+    parameters: dict = field(default_factory=dict)
     event_id: str | None = None
     is_recorded: bool = False
     exclusion: str | Refusal | None = None
@@ -60,6 +62,7 @@ def _ask_origin(env, arguments, problems):
             custom_data=(
                 origin._meta_capi_custom_data(event_name) if wants_custom_data else None
             ),
+            parameters=dict(origin._meta_capi_parameters(event_name)),
             event_id=origin._meta_capi_event_id(event_name),
             is_recorded=origin._meta_capi_is_recorded(event_name),
             exclusion=origin._meta_capi_exclusion(event_name),

@@ -1,0 +1,2 @@
+from . import app_model
+from . import pos_order

@@ -1,0 +1,23 @@
+from odoo.tests import tagged
+
+from ..models.apps.app_model import AppModel
+from .common import MetaCapiCase
+
+
+@tagged("post_install", "-at_install", "apps")
+class TestApps(MetaCapiCase):
+    """What the models of apps are taught that are not depended on."""
+
+    def test_each_class_has_joined_its_model_behind_the_apps_own(self):
+        for joining in AppModel.__subclasses__():
+            model = self.env[joining._meta_capi_joins]
+            with self.subTest(model._name):
+                order = type(model).__mro__
+                self.assertEqual(order.count(joining), 1)
+                self.assertLess(order.index(joining), order.index(self.registry["base"]))
+
+    def test_it_stays_when_the_models_are_set_up_anew(self):
+        # Odoo 19 has another name for it.
+        set_up = getattr(self.registry, "_setup_models__", None)
+        (set_up or self.registry.setup_models)(self.env.cr)
+        self.test_each_class_has_joined_its_model_behind_the_apps_own()
