@@ -14,7 +14,9 @@ class TestApps(MetaCapiCase):
             with self.subTest(model._name):
                 order = type(model).__mro__
                 self.assertEqual(order.count(joining), 1)
-                self.assertLess(order.index(joining), order.index(self.registry["base"]))
+                self.assertLess(
+                    order.index(joining), order.index(self.registry["base"])
+                )
 
     def test_it_stays_when_the_models_are_set_up_anew(self):
         # Odoo 19 has another name for it.
