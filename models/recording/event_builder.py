@@ -188,17 +188,11 @@ class EventBuilder:
             event = replace(event, **NOTHING_PERSONAL)
             outcome = _cancelled(refusal)
         else:
-            outcome = {
-                **_told_of_person(event, subject.partner, parameters["user_data"]),
-                **_judged(event, weak, problems),
-            }
+            told = _told_of_person(event, subject.partner, parameters["user_data"])
+            outcome = {**told, **_judged(event, weak, problems)}
         return Draft(
             event,
-            {
-                **_place(arguments, settings, website, company),
-                "happens_once": is_natural or None,
-                **outcome,
-            },
+            {**_place(arguments, settings, website, company, is_natural), **outcome},
             arguments.origin,
             is_natural=is_natural,
             is_recorded=subject.is_recorded,
@@ -356,7 +350,7 @@ def failed(message, cause):
     }
 
 
-def _place(arguments, settings, website, company):
+def _place(arguments, settings, website, company, is_natural):
     """Return where an event belongs: its pixel, website, company and record."""
     origin = arguments.origin
     return {
@@ -368,6 +362,7 @@ def _place(arguments, settings, website, company):
         "company_id": company.id or None,
         "res_model": origin._name if origin else None,
         "res_id": origin.id if origin else None,
+        "happens_once": is_natural or None,
     }
 
 

@@ -6,6 +6,7 @@ from odoo.exceptions import ValidationError
 from ...capi.errors import InvalidParameter
 from ..common.redaction import token_filter
 from . import setting
+from .setting_kinds import PREFIX
 
 
 class IrConfigParameter(models.Model):
@@ -44,7 +45,7 @@ class IrConfigParameter(models.Model):
 
         A token that is saved anew may have been given its rights in the meantime.
         """
-        if str(key).startswith(setting.PREFIX) and value not in (None, False):
+        if str(key).startswith(PREFIX) and value not in (None, False):
             value = self._meta_capi_clean(key, {"value": value})["value"]
             if value == self.get_param(key):
                 self._meta_capi_follow([key])
@@ -55,7 +56,7 @@ class IrConfigParameter(models.Model):
     def _meta_capi_clean(self, key, vals):
         """Return ``vals`` with the value of one of our parameters stripped and checked."""
         value = vals.get("value")
-        if not key or not key.startswith(setting.PREFIX) or value in (None, False):
+        if not key or not key.startswith(PREFIX) or value in (None, False):
             return vals
         declared = setting.BY_KEY.get(key)
         try:

@@ -78,7 +78,9 @@ class MetaCapiConfig(models.AbstractModel):
         if website and (
             website.meta_capi_pixel_id or website.meta_capi_extra_pixel_ids
         ):
-            return setting.split(website.meta_capi_extra_pixel_ids or "")
+            return setting.EXTRA_PIXEL_IDS.parse(
+                website.meta_capi_extra_pixel_ids or ""
+            )
         return self._get(setting.EXTRA_PIXEL_IDS)
 
     @api.model

@@ -1,14 +1,8 @@
-import hashlib
-import json
-import time
-from functools import lru_cache
-from pathlib import Path
-
 import psycopg2
 
 from odoo import api, models
 from odoo.http import request
-from odoo.tools import SQL, file_path
+from odoo.tools import SQL
 
 from ...capi.beacon import (
     is_derived,
@@ -17,7 +11,6 @@ from ...capi.beacon import (
     read_url,
     to_header,
 )
-from ...capi.const import DAY
 from ...capi.privacy import limited_data_use
 from ...capi.url import is_same_host
 from ..common.border import border, log_error
@@ -30,7 +23,6 @@ from ..common.standard_events import (
 from ..outbox.event_table import EventTable
 from ..settings import setting
 
-SCRIPT = "ih_meta_conversions_api/static/src/js/meta_capi.js"
 # The states in which a transaction has placed its order.
 _PLACED = ("pending", "authorized", "done")
 # What the server has made of a page's request is told to the page with the answer, in
@@ -74,30 +66,6 @@ class MetaCapiBridge(models.AbstractModel):
             and self._is_active(website)
         )
 
-    # ------------------------------------------------------------------- to the pages
-
-    @api.model
-    def _script(self):
-        """Return the attributes of the script's tag; none where it is left out."""
-        website = self.env["meta.capi.visit"]._website()
-        if not (website and self._is_active(website)):
-            return {}
-        if not self.env["meta.capi.visit"]._is_customer():
-            return {}
-        config = self.env["meta.capi.config"]
-        mode, limits = self._mode_and_limits()
-        return {
-            "src": f"/{SCRIPT}?v={_script_version()}",
-            "data-pixel": config._pixel_id(website),
-            "data-mode": mode,
-            "data-events": ",".join(config._get(setting.BRIDGE_EVENTS, website)),
-            "data-consent": config._get(setting.CONSENT_SOURCE, website),
-            "data-bar": "1" if website.cookies_bar else None,
-            "data-ldu": limits,
-            "data-collect": "/meta_capi/collect",
-            "data-order": "/meta_capi/order",
-        }
-
     @api.model
     def _mode(self):
         """Return the mode for this visitor: nobody is told of by our Pixel of whom the
@@ -137,88 +105,6 @@ class MetaCapiBridge(models.AbstractModel):
             log_error("The Pixel could not be told of its limits", error)
             return "server", None
         return mode, limits and "{1},{2}".format(*limits)
-
-    @api.model
-    def _page_of_product(self, product, combination_info):
-        """Return what the script is to know of a product's page.
-
-        The page may be cached, so nothing here depends on the visitor.
-        """
-        return self._page(
-            "ViewContent", lambda: product._meta_capi_shown_data(combination_info)
-        )
-
-    @api.model
-    def _page_of_cart(self, event_name):
-        """Return what the script is to know of a page of the checkout."""
-        if event_name == "AddPaymentInfo":
-            # The server records it with the payment; only the Pixel's copy is left.
-            if self._mode() != "load":
-                return {}
-        return self._page_of_order(event_name, self._cart)
-
-    @api.model
-    def _page_of_purchase(self):
-        """Return what the script is to know of the confirmation's page.
-
-        Its Purchase is for the script to make if we load the Pixel and the server has
-        its own on record: what is not to be told of, or not yet, is told of by neither.
-        """
-        website = self.env["meta.capi.visit"]._website()
-        if not (website and self._is_active(website)) or self._mode() == "server":
-            return {}
-        try:
-            # For a script that cannot ask.
-            known = self._hand_out_purchase()
-            if not known or known["repeat"]:
-                return {}
-            order = self._placed_order()
-            attributes = {
-                "data-meta-capi-order": known["event_id"],
-                # A browser may show the page again much later.
-                "data-meta-capi-until": int((time.time() + DAY) * 1000),
-            }
-            if self._mode() == "load" and order._meta_capi_purchase_counts():
-                attributes.update(self._page_of_order(PURCHASE, lambda: order))
-            return attributes
-        except psycopg2.Error:
-            raise
-        except Exception as error:
-            # The border: no page of the shop breaks because of us.
-            log_error("The confirmation could not be told of its order", error)
-            return {}
-
-    def _page_of_order(self, event_name, find_order):
-        def custom_data():
-            order = find_order()
-            return order._meta_capi_custom_data(event_name) if order else None
-
-        attributes = self._page(event_name, custom_data)
-        if attributes and event_name != PURCHASE:
-            # That of a Purchase is handed out to the script when it asks.
-            event_id = find_order()._meta_capi_event_id(event_name)
-            attributes["data-meta-capi-id"] = event_id
-        return attributes
-
-    def _page(self, event_name, make_custom_data):
-        """Return the attributes of the element that tells the script of an event."""
-        website = self.env["meta.capi.visit"]._website()
-        if not (website and self._makes(event_name, website)):
-            return {}
-        try:
-            custom_data = make_custom_data()
-        except psycopg2.Error:
-            raise
-        except Exception as error:
-            # The border: no page of the shop breaks because of us.
-            log_error(f"A page could not be told of its {event_name}", error)
-            return {}
-        if custom_data is None:
-            return {}
-        return {
-            "data-meta-capi-event": event_name,
-            "data-meta-capi-data": json.dumps(custom_data),
-        }
 
     # ----------------------------------------------------------------- from the pages
 
@@ -452,10 +338,3 @@ class MetaCapiBridge(models.AbstractModel):
                     told = [*before, *told]
             if told:
                 request.future_response.headers.add(_HEADER, to_header(told))
-
-
-@lru_cache(maxsize=1)
-def _script_version():
-    """Return what changes with the script, so that browsers can keep it for long."""
-    script = Path(file_path(SCRIPT)).read_bytes()
-    return hashlib.sha256(script).hexdigest()[:8]
