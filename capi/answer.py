@@ -20,7 +20,7 @@ from .parsing import (
 from .rate_limits import read_limits
 
 # Characters of Meta's body, and of its words, that are worth keeping.
-MAX_BODY = 10_000
+MAX_KEPT_BODY = 10_000
 MAX_MESSAGE = 1_000
 
 
@@ -32,7 +32,7 @@ class Answer:
     # Why the events are not with Meta: a key of ``causes``. None after a success.
     cause: str | None = None
     http_status: int | None = None
-    # Meta's body, the token cut out, at most MAX_BODY characters.
+    # Meta's body, the token cut out, at most MAX_KEPT_BODY characters.
     body: str = ""
     fbtrace_id: str | None = None
     error_code: int | None = None
@@ -164,7 +164,7 @@ def _read(
     return replace(
         answer,
         http_status=http_status,
-        body=storable(body, token, MAX_BODY) or "",
+        body=storable(body, token, MAX_KEPT_BODY) or "",
         fbtrace_id=storable(
             trace_id or parse_text(content.get("fbtrace_id")), token, MAX_MESSAGE
         ),

@@ -22,12 +22,11 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from .answer import Answer, no_answer, read_answer, read_pixel
-from .const import API_VERSION, GRAPH_URL, MAX_BYTES, MAX_EVENTS, PARTNER_AGENT
+from .const import API_VERSION, GRAPH_URL, MAX_EVENTS, MAX_REQUEST_BYTES, PARTNER_AGENT
 from .errors import InvalidParameter
 from .graph_errors import Outcome
 from .quality import FIELDS as QUALITY_FIELDS
-from .quality import MAX_BYTES as MAX_QUALITY_BYTES
-from .quality import QualityAnswer, read_quality_answer
+from .quality import MAX_ANSWER_BYTES, QualityAnswer, read_quality_answer
 
 # Bytes around the events of a request: names, partner_agent, test_event_code.
 _ENVELOPE_BYTES = 256
@@ -75,7 +74,10 @@ def encode(event: dict[str, Any], **parts: str | None) -> bytes:
 
 
 def take_batch(
-    sizes: Iterable[int], *, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES
+    sizes: Iterable[int],
+    *,
+    max_events: int = MAX_EVENTS,
+    max_bytes: int = MAX_REQUEST_BYTES,
 ) -> int:
     """Return how many of the first events, by their bytes, fit one request.
 
@@ -109,7 +111,7 @@ def count_to_fill(sizes: Sequence[int], limit: int) -> int:
     (485, 0)
     """
     used, claimed = sum(sizes), len(sizes)
-    fitting = (MAX_BYTES - used) * claimed // used
+    fitting = (MAX_REQUEST_BYTES - used) * claimed // used
     count = (fitting + 1) // 2 if claimed == 1 else fitting - fitting * 3 // 100
     count = min(count, limit - claimed)
     # The last few are not worth a query.
@@ -205,7 +207,7 @@ class GraphClient:
             "dataset_quality",
             token,
             read,
-            max_bytes=MAX_QUALITY_BYTES,
+            max_bytes=MAX_ANSWER_BYTES,
             headers=_HEADERS,
             params={
                 "dataset_id": pixel_id,

@@ -10,7 +10,9 @@ API_VERSION = "v26.0"
 # {DOCS}/using-the-api: "You can send up to 1,000 events in data."
 MAX_EVENTS = 1000
 # No limit is documented; other senders report refusals above about 1 MB.
-MAX_BYTES = 1_000_000
+MAX_REQUEST_BYTES = 1_000_000
+# What stands in a log where a token stood.
+REDACTED = "[access token]"
 # {DOCS}/guides/end-to-end-implementation: fewer than 23 characters, two letters or more.
 PARTNER_AGENT = "ih-odoo-capi-3"
 # Longer ids and names are of no use to anybody and would bloat the unique index.

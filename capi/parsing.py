@@ -8,6 +8,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
+from .const import REDACTED
+
 
 def parse_json(text: Any) -> tuple[bool, Any]:
     """Return whether ``text`` is JSON, and what it says."""
@@ -69,6 +71,6 @@ def storable(text: str | None, token: str, length: int) -> str | None:
         return None
     if token:
         for form in (token, quote(token, safe="")):
-            text = text.replace(form, "[access token]")
+            text = text.replace(form, REDACTED)
     text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     return text[:length]

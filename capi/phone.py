@@ -125,7 +125,7 @@ def _read(text: str, region: str | None, *, exists: bool) -> str | None:
     if digits.startswith("00"):
         return _dialled_abroad(digits, region, exists=exists)
     if not region:
-        return _without_country(digits)
+        return _of_unknown_country(digits)
     national, is_abroad = _national(digits, region)
     if is_abroad or digits.startswith("0"):
         # No country's code begins so.
@@ -202,7 +202,7 @@ def _first_group(national: str) -> str:
     return re.split("[^0-9]+", written.lstrip("("))[0]
 
 
-def _without_country(digits: str) -> str | None:
+def _of_unknown_country(digits: str) -> str | None:
     """Return a number written as Meta wants it: with country code, without plus.
 
     Ten digits may be a number of North America, where nobody writes the code.

@@ -32,7 +32,7 @@ FIELDS = (
     "data_freshness{upload_frequency},acr{percentage}}"
 )
 # Bytes of an answer that are read: some 3 KB for each name of an event.
-MAX_BYTES = 1024 * 1024
+MAX_ANSWER_BYTES = 1024 * 1024
 # Our own limits for what Meta may say: names of events, keys or faults of one,
 # characters of a text.
 MAX_EVENTS = 500

@@ -9,7 +9,7 @@ from ..capi.reading import has_email
 from ..models.common.border import log_error
 
 # A cart of a hundred lines is 10 KB. Beacons are limited to 64 KB by browsers.
-MAX_BODY = 16 * 1024
+MAX_BEACON_BYTES = 16 * 1024
 
 _KEYS = {"event_name", "event_id", "event_source_url", "referrer_url", "custom_data"}
 _KEYS |= {"data_processing_options"} | {
@@ -29,7 +29,7 @@ _ROUTE = {
     # A beacon carries no token; the same origin stands in for it.
     "csrf": False,
     "save_session": False,
-    "max_content_length": MAX_BODY,
+    "max_content_length": MAX_BEACON_BYTES,
 }
 
 
@@ -101,7 +101,7 @@ def _read_body():
     httprequest = request.httprequest
     if httprequest.content_length is None:
         raise Refused(411)
-    if httprequest.content_length > MAX_BODY:
+    if httprequest.content_length > MAX_BEACON_BYTES:
         raise Refused(413)
     if httprequest.mimetype in _FORMS:
         raise Refused(400)

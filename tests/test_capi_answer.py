@@ -18,7 +18,7 @@ from urllib3.exceptions import (
 )
 
 from ..capi import graph_errors, parsing
-from ..capi.answer import MAX_BODY, MAX_MESSAGE, no_answer, read_answer, read_pixel
+from ..capi.answer import MAX_KEPT_BODY, MAX_MESSAGE, no_answer, read_answer, read_pixel
 from ..capi.graph_errors import Outcome, classify
 from ..capi.rate_limits import MAX_WAIT, PAUSE_AT_LIMIT, PAUSE_NEAR_LIMIT
 
@@ -352,10 +352,10 @@ class TestWords(BaseCase):
         self.assertIn("Malformed access token [access token]", answer.error_message)
 
     def test_the_token_at_the_end_of_a_long_body_is_cut_out(self):
-        body = "x" * (MAX_BODY - 5) + TOKEN
+        body = "x" * (MAX_KEPT_BODY - 5) + TOKEN
         answer = read(body, 502, token=TOKEN)
         self.assertNotIn("EAAto", answer.body)
-        self.assertEqual(len(answer.body), MAX_BODY)
+        self.assertEqual(len(answer.body), MAX_KEPT_BODY)
 
     def test_what_postgresql_cannot_store_is_left_out(self):
         body = '{"error": {"code": 1, "message": "a\\u0000b\\ud800c"}}'

@@ -15,9 +15,9 @@ import requests
 from urllib3.exceptions import LocationParseError
 
 from ..capi import client as client_module
-from ..capi.answer import MAX_BODY
+from ..capi.answer import MAX_KEPT_BODY
 from ..capi.client import GraphClient, encode, take_batch
-from ..capi.const import MAX_BYTES, MAX_EVENTS, PARTNER_AGENT
+from ..capi.const import MAX_EVENTS, MAX_REQUEST_BYTES, PARTNER_AGENT
 from ..capi.errors import InvalidParameter
 from ..capi.graph_errors import Outcome
 
@@ -361,7 +361,7 @@ class TestSlowAndEndless(BaseCase):
         response.iter_content = lambda size: repeat(b"x")
         answer = self.send(response, timeout=600)
         self.assertIs(answer.outcome, Outcome.TRANSIENT)
-        self.assertEqual(answer.body, "x" * MAX_BODY)
+        self.assertEqual(answer.body, "x" * MAX_KEPT_BODY)
 
     def test_a_response_without_a_stream_is_read(self):
         response = self.make_response()
@@ -501,8 +501,8 @@ class TestBatch(BaseCase):
         client = GraphClient(session=session)
         client.send_events(PIXEL, TOKEN, events, "TEST12345")
         size = len(session.request.call_args.kwargs["data"])
-        self.assertLessEqual(size, MAX_BYTES)
-        self.assertGreater(size, MAX_BYTES - len(event) - 1000)
+        self.assertLessEqual(size, MAX_REQUEST_BYTES)
+        self.assertGreater(size, MAX_REQUEST_BYTES - len(event) - 1000)
 
     def test_numbers_that_are_not_json_are_refused(self):
         for value in (float("nan"), float("inf")):

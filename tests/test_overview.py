@@ -141,10 +141,11 @@ class TestReconciliation(OverviewCase):
         self.arm("never")
         self.assertEqual(self.statuses(), {"before": {order.id}})
 
-    def test_an_order_of_the_back_office_or_an_unconfirmed_one_does_not_count(self):
+    def test_an_order_of_the_back_office_unconfirmed_or_cancelled_does_not_count(self):
         self.arm()
         self.without_purchase(website_id=False)
         self.order()
+        self.without_purchase()._action_cancel()
         self.assertEqual(self.statuses(), {})
 
     def test_an_unpaid_order_is_not_due_where_purchases_wait_for_the_payment(self):

@@ -2,7 +2,7 @@
 
 Real processes on a PostgreSQL of their own: Odoo with two workers, crons and the queue's
 runner, and the sandbox that stands in for Meta. Not a part of the tests: it takes
-minutes. They run a short form of it.
+minutes. They run a short form of the storm.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _JSON = (
 # What one answer of Meta leaves on an event.
 ANSWER = ("http_status", "fbtrace_id", "error_code", "error_subcode", "error_message")
 # What is written on an event whose person is to be forgotten.
-NOTHING_PERSONAL = {
+FORGOTTEN_COLUMNS = {
     "user_data": Json({}),
     "event_source_url": None,
     "referrer_url": None,
@@ -253,7 +253,7 @@ class EventTable:
     def refuse(self, event_ids, refusal):
         """Cancel events because their person may not be told of, and forget it."""
         if event_ids:
-            self.cancel(event_ids, *refusal, **NOTHING_PERSONAL)
+            self.cancel(event_ids, *refusal, **FORGOTTEN_COLUMNS)
 
     def retry(self, event_ids, now):
         """Make failed events pending and due; what was said of them counts no more."""
@@ -379,7 +379,7 @@ class EventTable:
         self.set_values(
             [event_id for event_id, *_rest in rows],
             res_id=SQL("CASE res_model WHEN 'res.partner' THEN NULL ELSE res_id END"),
-            **NOTHING_PERSONAL,
+            **FORGOTTEN_COLUMNS,
         )
         return {(model, res_id) for _id, _state, model, res_id in rows if model}
 
@@ -424,7 +424,7 @@ class EventTable:
             )
         )
         old = [event_id for (event_id,) in self.cr.fetchall()]
-        self.set_values(old, **NOTHING_PERSONAL)
+        self.set_values(old, **FORGOTTEN_COLUMNS)
 
     def purge(self, before, limit):
         """Delete finished events recorded before a time, and requests left without any.

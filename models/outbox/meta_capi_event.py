@@ -210,7 +210,7 @@ class MetaCapiEvent(models.Model):
             event.currency_id = found.get(event.currency, False)
 
     def _compute_held_reason(self):
-        """Tell why a pending event does not move."""
+        """Give what Meta said when the pixel was stopped; the cause is in the words."""
         stopped = self.env["meta.capi.pixel"]._all().search([("state", "=", "stopped")])
         reasons = {pixel.pixel_id: pixel.error_message for pixel in stopped}
         for event in self:
