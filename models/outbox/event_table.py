@@ -157,6 +157,19 @@ class EventTable:
         )
         return (self.cr.fetchone() or (None,))[0]
 
+    def take_over(self, record, others):
+        """Let events about records that are merged into another be about that one."""
+        self.cr.execute(
+            SQL(
+                "UPDATE meta_capi_event SET res_id = %s"
+                " WHERE res_model = %s AND res_id IN %s",
+                record.id,
+                record._name,
+                tuple(others.ids),
+            )
+        )
+        self.env["meta.capi.event"].invalidate_model(["res_id"], flush=False)
+
     def note_twins(self, pixel_id, sent):
         """Note that the browser's Pixel has sent what is pending of these events.
 
