@@ -10,14 +10,14 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..capi.normalize import sha256
-from .common import FBC, FBP, MetaCapiCase
+from .common import FBC, FBP, VisitCase
 from .test_bridge import AGENT, BridgeCase
 
 LEAD_ID = "1234567890123456"
 STAGES = "meta.capi.lead.stage"
 
 
-class LeadsCase(MetaCapiCase):
+class LeadsCase(VisitCase):
     """A pipeline of which Meta is told."""
 
     @classmethod
@@ -170,10 +170,7 @@ class TestLeads(LeadsCase):
         self.map(qualified="QualifiedLead")
         lead = self.lead()
         lead.stage_id = self.qualified
-        self.deliver()
-        self.shift("create_date", 91 * 86_400)
-        self.env["meta.capi.event"]._gc_finished()
-        self.assertFalse(self.told())
+        self.purge()
         lead.stage_id = self.new
         lead.stage_id = self.qualified
         self.assertFalse(self.told())
@@ -291,6 +288,31 @@ class TestLeads(LeadsCase):
         kept = self.env["meta.capi.browser"]._snapshot_of(merged)
         self.assertEqual(kept["fbc"], FBC)
 
+    def purge(self):
+        """Let the log forget what it has, as it does after its retention."""
+        self.deliver()
+        self.shift("create_date", 91 * 86_400)
+        self.env["meta.capi.event"]._gc_finished()
+        self.assertFalse(self.told())
+
+    def test_merged_leads_stay_one_when_the_log_is_purged(self):
+        self.map(talk="Contacted", qualified="QualifiedLead")
+        head, first, second = (
+            self.lead(),
+            self.lead(type="lead"),
+            self.lead(type="lead"),
+        )
+        first.stage_id = self.talk
+        self.purge()
+        second.stage_id = self.qualified
+        merged = (head + first + second).merge_opportunity()
+        self.assertEqual(merged, head)
+        self.purge()
+        merged.stage_id = self.new
+        for stage in (self.talk, self.qualified):
+            merged.stage_id = stage
+        self.assertFalse(self.told())
+
     def test_a_copy_is_another_lead(self):
         self.map(new="RawLead")
         lead = self.lead(meta_capi_lead_id=LEAD_ID)
@@ -315,6 +337,18 @@ class TestLeads(LeadsCase):
         event = self.told()
         self.assertEqual((event.state, event.cause), ("cancelled", "no_consent"))
         self.assertEqual(event.user_data, {})
+
+    def test_what_a_visitor_refuses_counts_for_all_that_becomes_of_the_lead(self):
+        self.map(new="RawLead", qualified="QualifiedLead")
+        with self.visit(consent=False):
+            lead = self.lead()
+        lead.stage_id = self.qualified
+        self.assertEqual(self.told().mapped("cause"), ["no_consent"] * 2)
+        with self.visit():
+            other = self.lead()
+        other.stage_id = self.qualified
+        for event in self.told(other):
+            self.assertEqual(event.user_data["fbc"], FBC)
 
     def test_who_objects_is_not_told_of(self):
         self.map(qualified="QualifiedLead")

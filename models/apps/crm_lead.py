@@ -6,7 +6,6 @@ from odoo.tools import hmac
 from ...capi.leads import ACTION_SOURCE, clean_lead_id, stage_data
 from ..common.border import border
 from ..common.standard_events import PURCHASE
-from ..outbox.event_table import EventTable
 from .app_model import AppModel
 from .meta_capi_lead_stage import TOLD_LATER, WATCHED
 
@@ -86,7 +85,7 @@ class CrmLeadOnItsWay(AppModel):
     def create(self, vals_list):
         leads = super().create([_with_clean_id(vals) for vals in vals_list])
         if not self.env.context.get(TOLD_LATER):
-            self.env["meta.capi.lead.stage"]._tell(leads)
+            self.env["meta.capi.lead.stage"]._tell_of_new(leads)
         return leads
 
     def write(self, vals):
@@ -108,7 +107,7 @@ class CrmLeadOnItsWay(AppModel):
         result = super()._merge_dependences(opportunities)
         with border(self.env.cr, "The events of merged leads could not be taken over"):
             self.env["meta.capi.browser"]._take_over(self, opportunities)
-            EventTable(self.env(su=True)).take_over(self, opportunities)
+            self.env["meta.capi.lead.stage"]._take_over(self, opportunities)
         return result
 
 

@@ -5,6 +5,7 @@ from odoo.tools import SQL, ormcache
 from ...capi.event import read_event
 from ...capi.states import INVALID
 from ..common.border import border
+from ..outbox.event_table import EventTable
 
 WON, LOST = "won", "lost"
 # Of a lead: what decides on where it is.
@@ -112,6 +113,17 @@ class MetaCapiLeadStage(models.Model):
         }
 
     @api.model
+    def _tell_of_new(self, leads):
+        """Tell Meta of the stages that new leads are in.
+
+        What a visitor makes is made by a browser: it is kept with the lead, and so is
+        whether it lets us, for what becomes of the lead later.
+        """
+        if self._names():
+            self.env["meta.capi.visit"]._keep(leads)
+            self._tell(leads)
+
+    @api.model
     def _tell(self, leads, before=None):
         """Tell Meta of the stages that leads are in now and were not before.
 
@@ -154,6 +166,23 @@ class MetaCapiLeadStage(models.Model):
             for company, own in websites.grouped("company_id").items()
             if len(own) == 1
         }
+
+    @api.model
+    def _take_over(self, lead, merged):
+        """Let what leads have told that are merged into another be told by that one.
+
+        :param merged: the leads that are about to be deleted
+        """
+        names = set(self._names().values())
+        told = {name for _lead_id, name in self._on_record(merged, names)}
+        table = EventTable(self.env(su=True))
+        table.take_over(lead, merged)
+        told |= table.names_once(
+            (name, other._meta_capi_event_id(name))
+            for other in merged
+            for name in names
+        )
+        table.note_once((name, lead._meta_capi_event_id(name)) for name in told)
 
     def _on_record(self, leads, event_names):
         """Return the pairs of a lead's id and a name that the log has already.
