@@ -10,7 +10,7 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..capi.normalize import sha256
-from .common import FBC, FBP, VisitCase
+from .common import FBC, FBP, VisitCase, set_values
 from .test_bridge import AGENT, BridgeCase
 
 LEAD_ID = "1234567890123456"
@@ -432,6 +432,30 @@ class TestLeads(LeadsCase):
             self.deliver()
         self.assertEqual(self.told(wrong).cause, "lead_id")
         self.assertEqual(self.told(right).state, "sent")
+        wrong.meta_capi_lead_id = f"{LEAD_ID}7"
+        self.told(wrong).action_retry()
+        self.deliver()
+        self.assertEqual(self.told(wrong).state, "sent")
+        sent = self.graph.events[-1].event
+        self.assertEqual(sent["user_data"]["lead_id"], int(f"{LEAD_ID}7"))
+        self.assertEqual(sent["user_data"]["em"], sha256("jane@example.com"))
+
+    def test_a_lead_id_that_is_emptied_is_left_out_of_what_is_tried_again(self):
+        self.map(qualified="QualifiedLead")
+        lead = self.lead(meta_capi_lead_id=LEAD_ID)
+        lead.stage_id = self.qualified
+        event = self.told()
+        set_values(event, state="failed", failure_reason="invalid", cause="lead_id")
+        lead.meta_capi_lead_id = False
+        event.action_retry()
+        self.assertEqual(set(event.user_data), {"em", "ph", "fn", "ln"})
+
+    def test_a_lead_id_that_came_by_code_is_tried_again_as_it_was(self):
+        event = self.record(user_data={"lead_id": int(LEAD_ID)})
+        set_values(event, state="failed", failure_reason="invalid", cause="lead_id")
+        event.action_retry()
+        self.assertEqual(event.user_data, {"lead_id": int(LEAD_ID)})
+        self.assertEqual(event.state, "pending")
 
     def test_each_lead_more_costs_two_questions_more(self):
         self.map(new="RawLead")
