@@ -419,6 +419,18 @@ class TestLeads(LeadsCase):
             lead.stage_id = self.new
         self.assertFalse(self.told())
 
+    def test_where_a_lead_was_that_could_not_be_read_nothing_is_told(self):
+        lead = self.lead(stage_id=self.qualified.id)
+        self.map(qualified="QualifiedLead")
+        stages = type(self.env[STAGES])
+        answers = [KeyError(), {lead.id: {"QualifiedLead"}}]
+        with (
+            patch.object(stages, "_names_of", side_effect=answers),
+            self.assertLogs("meta.conversions.api", "ERROR"),
+        ):
+            lead.probability = 70
+        self.assertFalse(self.told())
+
     def test_a_lead_id_that_meta_does_not_know_costs_only_its_own_event(self):
         self.map(qualified="QualifiedLead")
         wrong, right = self.lead(meta_capi_lead_id=LEAD_ID), self.lead()

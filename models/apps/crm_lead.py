@@ -92,11 +92,12 @@ class CrmLeadOnItsWay(AppModel):
         if WATCHED.isdisjoint(vals):
             return super().write(_with_clean_id(vals))
         stages = self.env["meta.capi.lead.stage"]
-        before = {}
+        before = None
         with border(self.env.cr, "The stages of leads could not be read"):
             before = stages._names_of(self)
         result = super().write(_with_clean_id(vals))
-        stages._tell(self, before)
+        if before is not None:
+            stages._tell(self, before)
         return result
 
     def _merge_get_fields(self):

@@ -124,17 +124,17 @@ class MetaCapiLeadStage(models.Model):
             self._tell(leads)
 
     @api.model
-    def _tell(self, leads, before=None):
+    def _tell(self, leads, before=()):
         """Tell Meta of the stages that leads are in now and were not before.
 
         What breaks here breaks nothing of CRM's.
 
-        :param before: what ``_names_of`` returned then; None: they are new
+        :param before: what ``_names_of`` returned then; nothing of leads that are new
         """
         if not self._names():
             return
         with border(self.env.cr, "The stages of leads could not be told of"):
-            before = before or {}
+            before = dict(before)
             told = [
                 (lead_id, name)
                 for lead_id, names in self._names_of(leads).items()
@@ -153,7 +153,7 @@ class MetaCapiLeadStage(models.Model):
         for lead_id, name in told:
             lead = leads.browse(lead_id)
             event = lead._meta_capi_stage_event(name)
-            if not event["website"]:
+            if not event.get("website"):
                 event["website"] = of_company.get(lead.company_id)
             yield event
 
