@@ -31,6 +31,11 @@ ACTION_SOURCES = frozenset(
     """.split()
 )
 
+# What happens on no page: of the browser that is known of the person, the page is left
+# out. {DOCS}/conversion-leads-integration/payload-specification names no page, and
+# {DOCS}/parameters/customer-information-parameters asks for none in a messenger.
+SOURCES_WITHOUT_PAGE = ("system_generated", "business_messaging")
+
 # {DOCS}/parameters/server-event, "customer_segmentation"
 CUSTOMER_SEGMENTATIONS = frozenset(
     """

@@ -1,5 +1,7 @@
 from odoo.addons.website.controllers.form import WebsiteForm
 
+from ..models.apps.meta_capi_lead_stage import TOLD_LATER
+
 # What a form of the website makes, and what Meta calls that.
 EVENT_BY_MODEL = {
     "crm.lead": "Lead",
@@ -15,7 +17,9 @@ class MetaCapiWebsiteForm(WebsiteForm):
         All in the transaction that makes it. What becomes of the lead later is told of
         with the same browser, whoever moves it on.
         """
+        request.update_context(**{TOLD_LATER: True})
         record_id = super().insert_record(request, model, *args, **kwargs)
+        request.update_context(**{TOLD_LATER: False})
         model_name = model.sudo().model
         if record_id:
             record = request.env[model_name].sudo().browse(record_id)
@@ -24,4 +28,6 @@ class MetaCapiWebsiteForm(WebsiteForm):
                 request.env["meta.capi.bridge"]._record_by_hook(
                     EVENT_BY_MODEL[model_name], record
                 )
+            if model_name == "crm.lead":
+                request.env["meta.capi.lead.stage"]._tell(record)
         return record_id

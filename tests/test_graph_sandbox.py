@@ -375,6 +375,30 @@ class TestEvents(GraphSandboxCase):
         self.assertEventRefused(2804066, event_name="Lead", **source)
         self.assertAccepted(make_event(event_name="LeadSubmitted", **source))
 
+    def test_an_event_of_a_crm_in_another_form_is_accepted_with_a_warning(self):
+        event = make_event(
+            event_name="Qualified",
+            action_source="system_generated",
+            user_data={"lead_id": 1234567890123456},
+            custom_data={"event_source": "crm", "lead_event_source": "Odoo"},
+        )
+        self.assertAccepted(event)
+        self.assertFalse(self.graph.events[0].warnings)
+        for change, warning in (
+            ({"action_source": "other"}, "not system_generated"),
+            ({"custom_data": {"lead_event_source": "Odoo"}}, "event_source is not crm"),
+            ({"custom_data": {"event_source": "crm"}}, "without lead_event_source"),
+            ({"user_data": {"external_id": HASH}}, "without lead_id, fbc, em and ph"),
+        ):
+            with self.subTest(warning):
+                self.graph.clear()
+                self.assertAccepted({**event, **change})
+                (told,) = self.graph.events[0].warnings
+                self.assertIn(warning, told)
+        event["custom_data"]["lead_event_source"] = ""
+        self.graph.clear()
+        self.assertRefused(self.post(event), 100, None)
+
     def test_a_page_address_starts_with_http(self):
         self.assertEventRefused(2804001, event_source_url="/shop/cart")
 

@@ -1,11 +1,13 @@
 import json
 from unittest.mock import patch
 
+from odoo.exceptions import ValidationError
 from odoo.tests import Form, tagged
 
+from ..capi.const import ACTION_SOURCES, MESSAGING_CHANNELS
 from ..models.admin.event_words import EventWords
 from ..models.common.standard_events import EVENTS, STANDARD_EVENTS
-from .common import MetaCapiCase
+from .common import FBP, MetaCapiCase
 
 FORM = "base.view_server_action_form"
 
@@ -222,6 +224,65 @@ class TestActionPreview(ActionFormCase):
         form.meta_capi_standard_event = "custom"
         form.meta_capi_event_name = "Ordered"
         self.assertEqual(self.preview(form)["event_name"], "Ordered")
+
+    def test_it_tells_where_it_happened(self):
+        self.env["meta.capi.browser"]._upsert(
+            self.order(),
+            {"consent": True, "fbp": FBP, "event_source_url": "https://shop.example/a"},
+        )
+        form = self.form(event="Lead")
+        self.assertEqual(self.preview(form)["action_source"], "website")
+        form.meta_capi_action_source = "phone_call"
+        self.assertEqual(self.preview(form)["action_source"], "phone_call")
+        order = self.env["sale.order"].search([], limit=1)
+        self.assertSentAsShown(form, self.run_on(order))
+
+    def test_what_no_page_is_for_tells_of_none(self):
+        order = self.order()
+        self.env["meta.capi.browser"]._upsert(
+            order,
+            {"consent": True, "fbp": FBP, "event_source_url": "https://shop.example/a"},
+        )
+        form = self.form(event="Lead")
+        self.assertEqual(
+            self.preview(form)["event_source_url"], "https://shop.example/a"
+        )
+        form.meta_capi_action_source = "system_generated"
+        shown = self.preview(form)
+        self.assertNotIn("event_source_url", shown)
+        self.assertEqual(shown["user_data"]["fbp"], FBP)
+        self.assertSentAsShown(form, self.run_on(order))
+
+    def test_a_messenger_is_asked_for_where_meta_wants_one(self):
+        order = self.order()
+        form = self.form(event="LeadSubmitted")
+        form.meta_capi_action_source = "business_messaging"
+        self.assertIn("messaging_channel", form.meta_capi_preview_advice)
+        with self.assertRaises(AssertionError):
+            form.save()
+        form.meta_capi_messaging_channel = "whatsapp"
+        self.assertEqual(self.preview(form)["messaging_channel"], "whatsapp")
+        self.assertSentAsShown(form, self.run_on(order))
+
+    def test_a_messenger_that_no_more_counts_is_not_told(self):
+        self.order()
+        form = self.form(event="Lead")
+        form.meta_capi_action_source = "business_messaging"
+        form.meta_capi_messaging_channel = "whatsapp"
+        form.meta_capi_action_source = "chat"
+        self.assertNotIn("messaging_channel", self.preview(form))
+
+    def test_where_it_happened_is_checked_also_without_the_form(self):
+        with self.assertRaisesRegex(ValidationError, "messenger"):
+            self.action(event_name="Lead", meta_capi_action_source="business_messaging")
+        with self.assertRaises(ValueError):
+            self.action(event_name="Lead", meta_capi_action_source="telepathy")
+
+    def test_it_offers_the_sources_that_meta_knows_but_an_app(self):
+        sources = self.env["ir.actions.server"]._fields["meta_capi_action_source"]
+        self.assertEqual({*sources.get_values(self.env), "app"}, ACTION_SOURCES)
+        channels = self.env["ir.actions.server"]._fields["meta_capi_messaging_channel"]
+        self.assertEqual(set(channels.get_values(self.env)), MESSAGING_CHANNELS)
 
     def test_it_stores_and_schedules_nothing(self):
         self.order()

@@ -67,6 +67,9 @@ PLAIN_KEYS = words(
 # same page: these two are integers in the docs and strings in the SDKs
 INTEGER_OR_TEXT_KEYS = frozenset({"fb_login_id", "lead_id"})
 
+# docs: conversion-leads-integration, of priority "highest" and "high"
+LEAD_KEYS = words("lead_id fbc em ph")
+
 # docs: best-practices, "invalid combinations": user_data within one of these is refused
 TOO_BROAD = tuple(
     words(keys)
@@ -86,7 +89,7 @@ SHA256 = re.compile(rf"[0-9a-f]{{64}}(?:{APPENDIX})?")
 # docs: parameters/fbp-and-fbc, fb.{subdomain index}.{creation time}.{value}
 FBP = re.compile(rf"fb\.\d{{1,2}}\.(\d{{10,13}})\.\d+(?:{APPENDIX})?")
 FBC = re.compile(r"fb\.\d{1,2}\.(\d{10,13})\.\S+")
-# reported: a lead id has 15 to 17 digits
+# docs: conversion-leads-integration, "a 15-17 digit number"
 LEAD_ID = re.compile(r"\d{15,17}")
 
 # docs: marketing-api/overview/data-processing-options; 1000 California … 1013 Rhode
@@ -253,8 +256,27 @@ def check_action_source(event: Mapping[str, Any], warnings: list[str]) -> None:
             raise refused(2804063, "messaging_channel")
         if event["event_name"] == "Lead":
             raise refused(2804066, "Lead is LeadSubmitted in business messaging")
+    check_lead_stage(event, warnings)
     if event["event_name"] == "AppendAttribution" and "attribution_data" not in event:
         raise malformed("attribution_data is missing")  # docs: append-attribution
+
+
+def check_lead_stage(event: Mapping[str, Any], warnings: list[str]) -> None:
+    """Check the form of an event of a CRM (docs: conversion-leads-integration).
+
+    Meta takes it in any other form, but it is none of Conversion Leads then.
+    """
+    told = event.get("custom_data", {}).keys() & {"event_source", "lead_event_source"}
+    if not told:
+        return
+    if event["action_source"] != "system_generated":
+        warnings.append("event of a CRM that is not system_generated")
+    if event["custom_data"].get("event_source") != "crm":
+        warnings.append("event of a CRM whose event_source is not crm")
+    if "lead_event_source" not in told:
+        warnings.append("event of a CRM without lead_event_source")
+    if event["user_data"].keys().isdisjoint(LEAD_KEYS):
+        warnings.append("event of a CRM without lead_id, fbc, em and ph")
 
 
 def check_urls(event: Mapping[str, Any]) -> None:

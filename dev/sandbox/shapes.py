@@ -100,6 +100,9 @@ CUSTOM_DATA_SHAPE: Shape = {
     "net_revenue": is_amount,
     "delivery_category": is_text,
     "item_number": is_id,
+    # docs: conversion-leads-integration
+    "event_source": is_text,
+    "lead_event_source": is_text,
 }
 
 

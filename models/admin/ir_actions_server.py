@@ -2,6 +2,7 @@ import json
 from datetime import datetime, timezone
 
 from odoo import _, api, fields, models
+from odoo.exceptions import ValidationError
 from odoo.tools import hmac
 
 from ..common.standard_events import EVENTS
@@ -11,6 +12,7 @@ from .action_preview import ActionPreview
 from .event_words import EventWords
 
 _CUSTOM = "custom"
+_MESSAGING = "business_messaging"
 
 # What can be taken from a field of one's own choice.
 _ROLES = ("partner", "amount", "currency", "date")
@@ -54,6 +56,31 @@ class IrActionsServer(models.Model):
         "Only What Is Paid in Full",
         help="An order is paid in full when its payment transactions, authorized ones"
         " included, or its paid invoices cover the total.",
+    )
+    # Not "app": Meta wants of it what only the app itself can tell.
+    meta_capi_action_source = fields.Selection(
+        [
+            ("website", "On the website"),
+            ("email", "By e-mail"),
+            ("phone_call", "By phone"),
+            ("chat", "In a chat"),
+            ("physical_store", "In a shop, in person"),
+            ("system_generated", "By itself, such as a renewal"),
+            (_MESSAGING, "In a messenger of Meta's"),
+            ("other", "Elsewhere"),
+        ],
+        "Where It Happened",
+        help="The event's action_source. Empty: as the record tells; on the website if a"
+        " visitor made it there, else elsewhere.",
+    )
+    meta_capi_messaging_channel = fields.Selection(
+        [
+            ("whatsapp", "WhatsApp"),
+            ("messenger", "Messenger"),
+            ("instagram", "Instagram"),
+        ],
+        "Messenger",
+        help="The event's messaging_channel.",
     )
     meta_capi_partner_field = fields.Char("Name of the Customer's Field")
     meta_capi_amount_field = fields.Char("Name of the Value's Field")
@@ -132,6 +159,15 @@ class IrActionsServer(models.Model):
         "Remarks", compute="_compute_meta_capi_preview"
     )
 
+    @api.constrains("meta_capi_action_source", "meta_capi_messaging_channel")
+    def _check_meta_capi_messaging_channel(self):
+        for action in self:
+            is_messaging = action.meta_capi_action_source == _MESSAGING
+            if is_messaging and not action.meta_capi_messaging_channel:
+                raise ValidationError(
+                    _("Choose the messenger in which the event happened.")
+                )
+
     # ------------------------------------------------------------------------- the form
 
     @api.depends("meta_capi_event_name")
@@ -192,6 +228,8 @@ class IrActionsServer(models.Model):
         "meta_capi_event_name",
         "meta_capi_once",
         "meta_capi_paid_only",
+        "meta_capi_action_source",
+        "meta_capi_messaging_channel",
         "meta_capi_partner_field",
         "meta_capi_amount_field",
         "meta_capi_currency_field",
@@ -314,7 +352,7 @@ class IrActionsServer(models.Model):
         )
 
     def _meta_capi_pick(self, origin, event_name, problems):
-        """Return what the picked fields of ``origin`` tell.
+        """Return what the action tells by itself, and the picked fields of ``origin``.
 
         Each key comes in place of what the record tells by itself: ``partner``,
         ``event_id``, ``custom_data``, which is added to the record's, and ``arguments``,
@@ -327,6 +365,10 @@ class IrActionsServer(models.Model):
             for role in _ROLES
         }
         picked, custom_data, arguments = {}, {}, {}
+        if self.meta_capi_action_source:
+            arguments["action_source"] = self.meta_capi_action_source
+        if self.meta_capi_action_source == _MESSAGING:
+            arguments["messaging_channel"] = self.meta_capi_messaging_channel
         if names["partner"]:
             picked["partner"] = origin[names["partner"]]
         if names["amount"]:

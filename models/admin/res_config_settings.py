@@ -139,6 +139,7 @@ class ResConfigSettings(models.TransientModel):
         string="Customers with a tag",
         help="Also those who buy for a company with the tag.",
     )
+    meta_capi_has_crm = fields.Boolean(compute="_compute_meta_capi_has_crm")
     meta_capi_alert_quality = setting.ALERT_QUALITY.settings_field()
     meta_capi_alert_coverage = setting.ALERT_COVERAGE.settings_field()
     meta_capi_alert_diagnostics = setting.ALERT_DIAGNOSTICS.settings_field()
@@ -217,6 +218,9 @@ class ResConfigSettings(models.TransientModel):
             settings.meta_capi_health = self.env["meta.capi.health"]._render(
                 settings.meta_capi_many_websites
             )
+
+    def _compute_meta_capi_has_crm(self):
+        self.meta_capi_has_crm = "crm.lead" in self.env
 
     def _compute_meta_capi_secrets(self):
         self.meta_capi_access_token = False

@@ -4,7 +4,8 @@ Odoo inherits only from what is there whenever the addon is: a class with
 ``_inherit = "pos.order"`` could not be loaded without the point of sale. The classes of
 this folder join their model once all apps are loaded, if it is there, behind those of the
 app and of whoever extends it, and before ``base``: ``super()`` and overrides work as in
-any class of Odoo's. They can have methods, but no fields.
+any class of Odoo's. They can have methods, but no fields. A class that has to see what
+the app itself does, and not only what it leaves to ``super()``, joins in front of all.
 """
 
 
@@ -12,6 +13,8 @@ class AppModel:
     """What a model of an app is taught; a subclass names it in ``_meta_capi_joins``."""
 
     __slots__ = ()
+
+    _meta_capi_is_in_front = False
 
 
 def join_apps(registry):
@@ -30,5 +33,9 @@ def _join(joining, model):
         known_as = "_BaseModel__base_classes"
     *classes, base = getattr(model, known_as)
     if joining not in classes:
-        setattr(model, known_as, (*classes, joining, base))
-        model.__bases__ = (*classes, joining, base)
+        if joining._meta_capi_is_in_front:
+            bases = (joining, *classes, base)
+        else:
+            bases = (*classes, joining, base)
+        setattr(model, known_as, bases)
+        model.__bases__ = bases

@@ -243,8 +243,8 @@ class CauseWords:
                 ' passing it, or pass ["LDU"] with the numbers Meta documents.'
             ),
             "lead_id": _(
-                "Meta knows no lead with this ID, or deleted it. Pass the ID that Meta gave"
-                " to the lead, of 15 to 17 digits, or leave it out."
+                "Meta knows no lead with this ID, or deleted it. Correct the Meta Lead ID,"
+                " of 15 to 17 digits, on the lead, or empty it; then Retry."
             ),
             "channel": _(
                 "Events of apps and of messengers need data that a shop does not have."

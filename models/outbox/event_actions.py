@@ -4,6 +4,7 @@ from odoo import _
 
 from ...capi.event import read_event
 from ...capi.privacy import limit_data_use
+from ...capi.user_data import is_too_broad
 from ..common.notification import notification
 from ..common.refusal import Refusal
 from ..settings import setting
@@ -69,6 +70,8 @@ class EventActions:
         may_differ = locked - events.browse(table.first_copies(locked.ids))
         for event in may_differ.filtered(lambda event: event.cause == "user_data"):
             self._complete_user_data(event)
+        for event in may_differ.filtered(lambda event: event.cause == "lead_id"):
+            self._renew_lead_id(event)
         table.retry(locked.ids, self.env["meta.capi.job"]._now())
         pixels = self.env["meta.capi.pixel"].sudo()
         for pixel_id in set(locked.mapped("pixel_id")):
@@ -107,6 +110,24 @@ class EventActions:
                     data_processing_options_state=read.data_processing_options_state,
                 )
         EventTable(self.env).set_values(event.ids, **columns)
+
+    def _renew_lead_id(self, event):
+        """Tell the id of Meta's that the lead has by now, or none; the rest stays."""
+        model = self.env.get(event.res_model)
+        document = model is not None and model.sudo().browse(event.res_id).exists()
+        if not document:
+            return
+        user_data = {**event.user_data}
+        user_data.pop("lead_id", None)
+        lead_id = document._meta_capi_user_data().get("lead_id")
+        if lead_id:
+            user_data["lead_id"] = lead_id
+        if not is_too_broad(user_data):
+            EventTable(self.env).set_values(
+                event.ids,
+                user_data=Json(user_data),
+                user_data_keys=",".join(sorted(user_data)),
+            )
 
     def cancel(self, events):
         """Take the ones of these events that are not being sent out of the queue."""

@@ -157,6 +157,51 @@ class EventTable:
         )
         return (self.cr.fetchone() or (None,))[0]
 
+    def take_over(self, record, others):
+        """Let events about records that are merged into another be about that one."""
+        self.cr.execute(
+            SQL(
+                "UPDATE meta_capi_event SET res_id = %s"
+                " WHERE res_model = %s AND res_id IN %s",
+                record.id,
+                record._name,
+                tuple(others.ids),
+            )
+        )
+        self.env["meta.capi.event"].invalidate_model(["res_id"], flush=False)
+
+    def names_once(self, happened):
+        """Return the names of what has happened once and left the log since.
+
+        :param happened: pairs of a name and an id
+        """
+        happened = tuple(happened)
+        if not happened:
+            return set()
+        self.cr.execute(
+            SQL(
+                "SELECT event_name FROM meta_capi_once"
+                " WHERE (event_name, event_id) IN %s",
+                happened,
+            )
+        )
+        return {name for (name,) in self.cr.fetchall()}
+
+    def note_once(self, happened):
+        """Remember what has happened once, without an event: none is recorded any more.
+
+        :param happened: pairs of a name and an id
+        """
+        for name, event_id in happened:
+            self.cr.execute(
+                SQL(
+                    "INSERT INTO meta_capi_once (event_name, event_id) VALUES (%s, %s)"
+                    " ON CONFLICT DO NOTHING",
+                    name,
+                    event_id,
+                )
+            )
+
     def note_twins(self, pixel_id, sent):
         """Note that the browser's Pixel has sent what is pending of these events.
 

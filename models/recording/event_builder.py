@@ -11,6 +11,7 @@ from odoo.exceptions import MissingError, UserError
 
 from ...capi.browser import read_fbclid
 from ...capi.causes import cause_of_field
+from ...capi.const import SOURCES_WITHOUT_PAGE
 from ...capi.event import ServerEvent, read_event
 from ...capi.privacy import limit_data_use
 from ...capi.reading import Problems, is_absent, read_mapping, start_of
@@ -272,17 +273,22 @@ class EventBuilder:
         is shortened, or left out. Names of ``user_data`` are those with their key.
         """
         own = set()
-        page_url = browser.get("event_source_url")
+        parameters = dict(given)
+        page_url, referrer_url = map(browser.get, ("event_source_url", "referrer_url"))
         if subject.website and not page_url:
             page_url = subject.website.get_base_url()
-        parameters = dict(given)
+        source = parameters.get("action_source")
+        if is_absent(source):
+            source = subject.parameters.get("action_source")
+        if type(source) is str and source in SOURCES_WITHOUT_PAGE:
+            page_url = referrer_url = None
         for key, value in {
             "event_time": None,
             "event_id": subject.event_id,
             "custom_data": subject.custom_data,
             "action_source": "website" if subject.website or browser else None,
             "event_source_url": sanitized_url(page_url),
-            "referrer_url": sanitized_url(browser.get("referrer_url")),
+            "referrer_url": sanitized_url(referrer_url),
             **subject.parameters,
         }.items():
             if is_absent(parameters.get(key)):

@@ -192,6 +192,30 @@ class MetaCapiBrowser(models.Model):
             self.invalidate_model(flush=False)
 
     @api.model
+    def _take_over(self, record, others):
+        """Keep with ``record`` the browser of one of the records merged into it.
+
+        Its own stays, whatever was kept of it.
+        """
+        if self._snapshot_of(record):
+            return
+        self.env.cr.execute(
+            SQL(
+                "UPDATE meta_capi_browser SET res_id = %s WHERE id = ("
+                " SELECT id FROM meta_capi_browser WHERE res_model = %s AND res_id IN %s"
+                "  AND consent IS NOT NULL ORDER BY write_date DESC LIMIT 1)"
+                " AND NOT EXISTS (SELECT FROM meta_capi_browser"
+                "  WHERE res_model = %s AND res_id = %s)",
+                record.id,
+                record._name,
+                tuple(others.ids),
+                record._name,
+                record.id,
+            )
+        )
+        self.invalidate_model(flush=False)
+
+    @api.model
     def _withdraw(self, partner, fbc=None, fbp=None):
         """Cancel what is still to be sent of this browser or partner, and forget it."""
         self.env.cr.execute(
