@@ -102,7 +102,9 @@ class CauseWords:
             ),
             "deleted": gone,
             "anonymised": gone,
-            "cancelled_by_hand": _("Nothing to do: somebody took it out."),
+            "cancelled_by_hand": _(
+                "Nothing to do: somebody took it out, and that cannot be undone."
+            ),
             "token_expired": _(
                 "In Meta's Events Manager open the pixel's Settings, generate a new token"
                 " under Conversions API, and paste it in Website ▸ Configuration ▸"
