@@ -80,7 +80,7 @@ class CauseWords:
         )
         settings = _(
             "On purpose. To send such events, change it in Website ▸ Configuration ▸"
-            " Settings, under Data Sent to Meta."
+            " Settings, under What is never sent."
         )
         gone = _("Nothing to do: nothing about this person is kept or sent.")
         return {
@@ -92,13 +92,16 @@ class CauseWords:
             ),
             **dict.fromkeys(
                 (
-                    "no_browser",
                     "internal_user",
                     "excluded_tag",
                     "nothing_to_pay",
                     "test_payment",
                 ),
                 settings,
+            ),
+            "no_browser": _(
+                "On purpose. To send such events, tick Send events of documents that no"
+                " browser made in Website ▸ Configuration ▸ Settings."
             ),
             "deleted": gone,
             "anonymised": gone,
