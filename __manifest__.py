@@ -16,13 +16,14 @@
         "data/ir_cron_data.xml",
         "data/mail_activity_type_data.xml",
         "data/automation_data.xml",
+        "views/res_config_settings_action.xml",
         "views/meta_capi_attempt_views.xml",
         "wizards/meta_capi_retry_views.xml",
         "views/meta_capi_event_views.xml",
         "views/meta_capi_pixel_views.xml",
+        "views/meta_capi_dashboard_views.xml",
         "views/meta_capi_quality_templates.xml",
         "views/meta_capi_quality_views.xml",
-        "views/meta_capi_dashboard_views.xml",
         "views/ir_actions_server_views.xml",
         "views/meta_capi_lead_stage_views.xml",
         "views/res_config_settings_views.xml",
@@ -33,6 +34,9 @@
         "views/meta_capi_menus.xml",
     ],
     "assets": {
-        "web.assets_backend": ["ih_meta_conversions_api/static/src/dashboard/**/*"],
+        "web.assets_backend": [
+            "ih_meta_conversions_api/static/src/dashboard/**/*",
+            "ih_meta_conversions_api/static/src/settings/**/*",
+        ],
     },
 }

@@ -68,6 +68,7 @@ from . import test_server_action
 from . import test_server_action_form
 from . import test_setting
 from . import test_settings
+from . import test_settings_box
 from . import test_settings_health
 from . import test_token_days
 from . import test_tooling

@@ -32,7 +32,6 @@ TABLE = {
     "read_events": READERS,
     "read_pixels": READERS,
     "read_requests": READERS,
-    "read_causes": READERS,
     "menu_quality": READERS,
     "read_quality": READERS,
     "read_advice": READERS,
@@ -54,7 +53,7 @@ ROWS = {
     "Overview, log, pixels, requests, event match quality": (
         *("menu_overview", "menu_log", "menu_pixels", "open_overview"),
         *("read_overview", "read_events", "read_pixels", "read_requests"),
-        *("read_causes", "menu_quality", "read_quality", "read_advice"),
+        *("menu_quality", "read_quality", "read_advice"),
     ),
     "How many events an order has": ("count_of_an_order",),
     "How many events were sent about a customer, and when last": (
@@ -120,9 +119,6 @@ class TestAccessTable(OverviewCase):
 
     def try_read_requests(self, env):
         return bool(env["meta.capi.attempt"].search([]).read())
-
-    def try_read_causes(self, env):
-        return bool(env["meta.capi.cause"].search([]).read())
 
     def try_menu_quality(self, env):
         return self.sees(env, "meta_capi_quality_menu")

@@ -8,6 +8,7 @@ from odoo.tools import mute_logger
 from ..dev import sandbox
 from ..models.admin.meta_capi_alert import MISSING, STUCK
 from ..models.common.managers import Managers
+from ..models.outbox.meta_capi_pixel import STOPPED
 from .common import set_values
 from .test_overview import MODULE, OverviewCase
 
@@ -107,6 +108,28 @@ class TestStuckAlert(AlertCase):
         self.assertFalse(self.stops())
         self.assertTrue(self.activities(STUCK))
 
+    def test_what_a_person_noted_on_the_pixel_stays_when_ours_goes(self):
+        self.record()
+        self.graph.pixels = {}
+        with mute_logger("meta.conversions.api"):
+            self.deliver()
+        self.assertTrue(self.stops())
+        mine = self.env["mail.activity"]
+        for kind in ("mail.mail_activity_data_warning", STOPPED, STUCK, MISSING):
+            mine |= mine.create(
+                {
+                    "res_model_id": self.env["ir.model"]._get_id("meta.capi.pixel"),
+                    "res_id": self.pixel.id,
+                    "activity_type_id": self.env.ref(kind).id,
+                    "summary": "Call the agency",
+                    "user_id": self.manager.id,
+                }
+            )
+        self.pixel._release()
+        self.pixel.is_stuck_told = True
+        self.look()
+        self.assertEqual(self.pixel.activity_ids, mine)
+
     def test_a_note_is_a_text_whatever_meta_writes_in_it(self):
         Managers(self.env).notify(
             self.pixel, "Slow", "a < b <img src=x>\nnext", activity_type=STUCK
@@ -116,7 +139,7 @@ class TestStuckAlert(AlertCase):
         self.assertNotIn("<img", note)
 
     def stops(self):
-        return self.activities("mail.mail_activity_data_warning")
+        return self.activities(STOPPED)
 
     @mute_logger("meta.conversions.api")
     def test_the_note_tells_what_to_do(self):

@@ -91,6 +91,62 @@ class ClicksCase(BrowserMixin, MetaCapiCase, HttpCase):
         self.env.invalidate_all()
 
 
+# What the dialogs of an event's form offer and say.
+ATTEMPT = """
+await click(".nav-link", "Delivery Attempts");
+await click("[name=attempt_ids] .o_data_row .o_data_cell");
+await see(".modal-body", /Accepted/);
+const buttons = shown(".modal-footer button").map(text);
+await click(".modal-footer button", "Close");
+await until("the end of the dialog", () => !document.querySelector(".modal"));
+return buttons;
+"""
+CARDS = """
+const card = await see(".o_kanban_record:not(.o_kanban_ghost)", /Lead/);
+const width = shown(".o_kanban_record")[0].getBoundingClientRect().width;
+await click(".o_kanban_record:not(.o_kanban_ghost) span", "Lead");
+await see(".o_form_view h1", /Lead/);
+return [card, width <= innerWidth];
+"""
+CANCEL = """
+await click(".o_statusbar_buttons button, .o_cp_action_menus button", "Cancel");
+return await see(".modal-body", /./);
+"""
+
+
+@tagged("post_install", "-at_install", "browser")
+class TestEventFormClicks(ClicksCase):
+    def open_event(self, event):
+        self.open(f"/web#model=meta.capi.event&id={event.id}&view_type=form")
+
+    def test_a_delivery_attempt_is_shown_to_be_read_and_closed(self):
+        event = self.record()
+        self.deliver()
+        self.open_event(event)
+        self.assertEqual(self.play(ATTEMPT), ["Close"])
+
+    def test_on_a_phone_the_log_is_of_cards_that_open_an_event(self):
+        self.record()
+        self.deliver()
+        self.browser.send(
+            "Emulation.setDeviceMetricsOverride",
+            **{"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True},
+        )
+        self.addCleanup(self.browser.send, "Emulation.clearDeviceMetricsOverride")
+        action = self.env.ref("ih_meta_conversions_api.meta_capi_event_action")
+        self.open(f"/web#action={action.id}")
+        card, fits = self.play(CARDS)
+        self.assertRegex(card, "Lead.*Sent")
+        self.assertTrue(fits)
+
+    def test_who_cancels_is_told_that_there_is_no_way_back_and_what_to_do_instead(self):
+        event = self.record()
+        self.open_event(event)
+        question = self.play(CANCEL)
+        self.assertRegex(question, "cannot be undone.*leave it pending.*settings")
+        self.assertEqual(event.state, "pending")
+
+
 @tagged("post_install", "-at_install", "browser")
 class TestClicks(ClicksCase):
     """Actions that are made by clicks alone."""

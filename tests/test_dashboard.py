@@ -428,7 +428,7 @@ class TestAnswer(DashboardCase):
         admin = self.env.ref("base.user_admin")
         self.assertEqual(
             self.answer(user=admin)["button"]["action"],
-            "website.action_website_configuration",
+            "ih_meta_conversions_api.meta_capi_settings_action",
         )
         (held,) = self.dashboard()["held"]
         self.assertEqual(held["cause"], "Access token expired")

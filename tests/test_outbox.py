@@ -17,6 +17,7 @@ from ..capi.graph_errors import Outcome
 from ..capi.states import CANCELLED, FAILED, INVALID, PENDING, SENT, Change, Plan
 from ..dev import sandbox
 from ..models.outbox.event_table import EventTable, to_datetime
+from ..models.outbox.meta_capi_pixel import STOPPED
 from ..models.outbox.pixel_outbox import PixelOutbox
 from .common import MetaCapiCase, own_cursor, set_values, stop_pixel
 from .simulation.histories import make_history
@@ -665,7 +666,7 @@ class TestNotices(MetaCapiCase):
     """Nothing about a notice stands in the way of an event."""
 
     def delete_type(self):
-        kind = self.env.ref("mail.mail_activity_data_warning")
+        kind = self.env.ref(STOPPED)
         self.env["mail.activity"].search([("activity_type_id", "=", kind.id)]).unlink()
         kind.unlink()
 

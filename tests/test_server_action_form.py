@@ -326,8 +326,8 @@ class TestActionPreview(ActionFormCase):
         self.parameters.set_param("meta_capi.user_data_keys", "em,ph,country")
         self.order()
         advice = self.form().meta_capi_preview_advice
-        self.assertRegex(advice, r"Not known of the customer: phone\.")
-        self.assertRegex(advice, r"Withheld by the settings: .*last name.*postcode")
+        self.assertRegex(advice, r"Not known of the customer: Phone number\.")
+        self.assertRegex(advice, r"Withheld by the settings: .*Last name.*Postcode")
         self.assertIn("client_user_agent: is missing", advice)
 
     def test_it_says_that_the_order_is_on_record_already(self):

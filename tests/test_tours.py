@@ -1,9 +1,12 @@
 import json
+from datetime import timedelta
 
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..dev.sandbox import new_token
+from ..models.quality.meta_capi_quality_alert import FALL
+from ..models.settings import setting
 from .test_clicks import ClicksCase
 
 TEST_CODE = "TEST12345"
@@ -122,6 +125,30 @@ NOTHING_TO_DO = """
 await see(".o_meta_capi_answer", /Everything is delivered/);
 await see("[data-figure=purchases]", /100%/);
 return shown("[data-section=steps]").length;
+"""
+
+
+# From the notice of a fall to what would help, and on to where that is switched off.
+FIND_FALL = """
+await click(".o_menu_systray .fa-clock-o");
+await click(".o-mail-ActivityGroup[data-model_name='meta.capi.pixel']");
+await click(".o_data_row .o_data_cell");
+const told = await see(".o-mail-Activity", /Event match quality of Purchase fell from/);
+await click("button", "What would help Meta");
+await see("[data-section=advice]", /Purchase: with E-mail address.*switched off in the settings/s);
+await click("[data-section=advice] button", "Open the settings");
+await click("summary", "Customer data that is sent");
+await click("[name=meta_capi_send_email] input");
+return told;
+"""
+FALL_IS_OVER = f"""{OPEN_OVERVIEW}
+await see("[data-section=charts], .o_meta_capi_answer", /./);
+if (shown("[data-section=advice]").some((part) => /E-mail address/.test(part.textContent))) {{
+    throw new Error("The overview still asks for what is sent");
+}}
+await click(".o_menu_systray .fa-clock-o");
+await until("the activities", () => shown(".o-mail-ActivityMenu")[0]);
+return shown(".o-mail-ActivityGroup[data-model_name='meta.capi.pixel']").length;
 """
 
 
@@ -248,3 +275,42 @@ class TestTours(ClicksCase):
         self.assertEqual(received.event["event_id"], self.purchases().event_id)
         self.assertIn("em", received.event["user_data"])
         self.play(FIND_SENT)
+
+    def pass_a_day(self):
+        """Let a day pass on which a customer buys, and Meta is asked what it thinks."""
+        for row in self.env["meta.capi.quality"].search([], order="date"):
+            row.date -= timedelta(days=1)
+            row.flush_recordset()
+        self.graph.clear()
+        self.sell()
+        self.work()
+        self.env["meta.capi.quality.fetch"]._ask(self.pixel_id)
+        self.env.invalidate_all()
+
+    def test_a_fall_of_the_match_quality_is_understood_and_cured_and_closes_itself(
+        self,
+    ):
+        pixel = self.env["meta.capi.pixel"]._get(self.pixel_id)
+        # Meta also finds that no browser made these orders, which is another notice.
+        self.parameters.set_param(setting.ALERT_DIAGNOSTICS.key, "False")
+        self.pass_a_day()
+        self.assertFalse(pixel.activity_ids)
+        # Somebody thinks that Meta needs no e-mail addresses.
+        keys = ",".join(key for key in setting.USER_DATA_KEYS.choices if key != "em")
+        self.parameters.set_param(setting.USER_DATA_KEYS.key, keys)
+        self.pass_a_day()
+        self.assertEqual(pixel.activity_ids.activity_type_id, self.env.ref(FALL))
+        self.open("/web")
+        high, low = self.env["meta.capi.quality"].search(
+            [("event_name", "=", "Purchase")], order="date"
+        )
+        self.assertIn(
+            f"from {high.event_match_quality} to {low.event_match_quality}",
+            self.play(FIND_FALL),
+        )
+        self.save_settings()
+        self.pass_a_day()
+        self.assertIn("em", self.graph.events[-1].event["user_data"])
+        self.assertFalse(pixel.activity_ids)
+        self.open("/web")
+        self.assertEqual(self.play(FALL_IS_OVER), 0)

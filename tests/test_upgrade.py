@@ -347,6 +347,23 @@ CREATE INDEX meta_capi_event_time ON meta_capi_event (event_time)
 ALTER TABLE meta_capi_pixel
     DROP COLUMN trouble, DROP COLUMN doubt, DROP COLUMN clock_skew,
     DROP COLUMN stopped_told_at, DROP COLUMN active, ADD COLUMN witness_wanted bool;
+INSERT INTO ir_model (model, name, state, "order")
+    VALUES ('meta.capi.cause', '{"en_US": "Cause of a Meta Event''s Failure"}', 'base', 'id');
+INSERT INTO ir_model_fields (model, model_id, name, field_description, state, ttype)
+    SELECT model, id, 'key', '{"en_US": "Key"}', 'base', 'char'
+      FROM ir_model WHERE model = 'meta.capi.cause';
+INSERT INTO ir_model_access (name, model_id, perm_read, active)
+    SELECT 'meta.capi.cause user', id, true, true
+      FROM ir_model WHERE model = 'meta.capi.cause';
+INSERT INTO ir_model_data (module, name, model, res_id)
+    SELECT 'ih_meta_conversions_api', 'model_meta_capi_cause', 'ir.model', id
+      FROM ir_model WHERE model = 'meta.capi.cause'
+    UNION SELECT 'ih_meta_conversions_api', 'field_meta_capi_cause__key',
+           'ir.model.fields', id
+      FROM ir_model_fields WHERE model = 'meta.capi.cause'
+    UNION SELECT 'ih_meta_conversions_api', 'access_meta_capi_cause_user',
+           'ir.model.access', id
+      FROM ir_model_access WHERE name = 'meta.capi.cause user';
 INSERT INTO meta_capi_pixel (
     pixel_id, state, stopped_at, next_probe_at, failing_since, error_code,
     error_subcode, error_message, witness_wanted
@@ -483,6 +500,21 @@ class TestUpdate(BaseCase):
             f"{installation().series}.3.0.0",
             ADDON,
         )
+        for summary, automated in (("Ours", True), ("A person's", False)):
+            cls.shop.rows(
+                """
+                INSERT INTO mail_activity (
+                    activity_type_id, automated, summary, date_deadline, user_id,
+                    res_model, res_model_id, res_id
+                ) SELECT kind.res_id, %s, %s, '2026-01-02', 2, ir_model.model,
+                         ir_model.id, pixel.id
+                    FROM ir_model_data kind, ir_model, meta_capi_pixel pixel
+                   WHERE kind.module = 'mail' AND kind.name = 'mail_activity_data_warning'
+                     AND ir_model.model = 'meta.capi.pixel' AND pixel.pixel_id = '11'
+                """,
+                automated,
+                summary,
+            )
         cls.before = cls.read()
         cls.shop.close()
         cls.log = run_odoo(cls.shop, "-u", ADDON, "--stop-after-init")
@@ -495,6 +527,35 @@ class TestUpdate(BaseCase):
 
     def test_it_updates_without_a_warning(self):
         self.assertEqual([record.text for record in self.log.bad], [])
+
+    def test_of_the_model_that_is_gone_nothing_is_left(self):
+        for table, column in (
+            ("ir_model", "model"),
+            ("ir_model_fields", "model"),
+            ("ir_model_access", "name"),
+            ("ir_model_data", "name"),
+        ):
+            left = self.shop.column(
+                f"SELECT {column} FROM {table} WHERE {column} ~ 'meta.capi.cause'"
+            )
+            self.assertEqual(left, [], table)
+
+    def test_the_notice_of_a_stop_has_a_type_of_its_own(self):
+        kinds = dict(
+            self.shop.rows(
+                "SELECT activity.summary, kind.name FROM mail_activity activity"
+                "  JOIN ir_model_data kind ON kind.model = 'mail.activity.type'"
+                "   AND kind.res_id = activity.activity_type_id"
+                " WHERE activity.res_model = 'meta.capi.pixel'"
+            )
+        )
+        self.assertEqual(
+            kinds,
+            {
+                "Ours": "mail_activity_type_stopped",
+                "A person's": "mail_activity_data_warning",
+            },
+        )
 
     def test_every_row_is_as_it_was(self):
         self.assertEqual(len(self.before), len(self.rows))

@@ -28,7 +28,7 @@ LIMIT_TIME_REAL = 120
 
 # The types of activities that notices are made of: Odoo's own, and ours.
 NOTICE_TYPES = (
-    "mail.mail_activity_data_warning",
+    f"{ADDON}.mail_activity_type_stopped",
     f"{ADDON}.mail_activity_type_stuck",
     f"{ADDON}.mail_activity_type_missing",
 )

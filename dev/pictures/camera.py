@@ -11,6 +11,8 @@ MODULE = "ih_meta_conversions_api"
 # Width and height of the window, and whether the name of the picture tells.
 WINDOWS = (("", 1400, 900), ("-phone", 390, 844))
 ARABIC = "ar_001"
+SETTINGS = ".o_setting_box:has(div[name=meta_capi_pixel_id])"
+_UNFOLD = "document.querySelectorAll('details').forEach(part => part.open = true)"
 _CALL = """
 async ([model, method, args]) => {
     const answer = await fetch("/web/dataset/call_kw/" + model + "/" + method, {
@@ -121,10 +123,11 @@ class Camera:
         if around:
             box = self.page.locator(around).first.bounding_box()
             assert box
-            left = max(box["x"] - 180, 0)
+            left, top = max(box["x"] - 12, 0), box["y"] - 12
             clip = {
-                **{"x": left, "y": box["y"] - 110},
-                **{"width": min(1000, size["width"] - left), "height": 860},
+                **{"x": left, "y": top},
+                **{"width": min(box["width"] + 24, size["width"] - left)},
+                **{"height": box["height"] + 24},
             }
         self.page.screenshot(path=f"{self.target}/{name}.png", clip=clip)
         self.page.set_viewport_size(size)
@@ -153,11 +156,9 @@ def take(camera: Camera, suffix: str) -> None:
     purchase = camera.find("meta.capi.quality", [("event_name", "=", "Purchase")])
     camera.open("meta_capi_quality_action", purchase)
     camera.shoot(f"quality-form{suffix}", whole=True)
-    for view in ("pivot", "graph"):
+    for view in ("pivot", "graph", "kanban"):
         camera.open("meta_capi_event_action", view=view)
         camera.shoot(f"{view}{suffix}")
-    camera.open_settings()
-    camera.shoot(f"bridge{suffix}", around="div[name=meta_capi_bridge_enabled]")
     action = camera.find("ir.actions.server", [("state", "=", "meta_capi")])
     camera.open_record("ir.actions.server", action)
     camera.shoot(f"action{suffix}", whole=True)
@@ -173,7 +174,9 @@ def take_main(camera: Camera, suffix: str) -> None:
     camera.open("meta_capi_event_action")
     camera.shoot(f"list{suffix}")
     camera.open_settings()
-    camera.shoot(f"settings{suffix}", around="div[name=meta_capi_pixel_id]")
+    camera.shoot(f"settings{suffix}", around=SETTINGS)
+    camera.page.evaluate(_UNFOLD)
+    camera.shoot(f"settings-open{suffix}", around=SETTINGS)
 
 
 def main(url: str, series: str, target: str, chromium: str, *chosen: str) -> None:

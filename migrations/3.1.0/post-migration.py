@@ -1,4 +1,4 @@
-"""Tell by a key what was told by a sentence, and mark what happens once."""
+"""Tell by a key what was told by a sentence, and mark what happens once, and what is ours."""
 
 from odoo import SUPERUSER_ID, api
 from odoo.tools.translate import code_translations
@@ -29,6 +29,7 @@ def migrate(cr, version):
         return
     env = api.Environment(cr, SUPERUSER_ID, {})
     _name_troubles(env)
+    _mark_notices_of_stops(env)
     patterns = [
         (cause, pattern)
         for cause, sentence in _SENTENCES.items()
@@ -66,6 +67,21 @@ def _name_troubles(env):
         if trouble:
             pixel.write({"trouble": trouble, "stopped_told_at": pixel.stopped_at})
     env.flush_all()
+
+
+def _mark_notices_of_stops(env):
+    """Give the notices of stops a type of their own: they had the one for any warning."""
+    warning = env.ref("mail.mail_activity_data_warning", raise_if_not_found=False)
+    if warning:
+        # Those that are done, too: since 19.0 they are kept as archived.
+        env["mail.activity"].with_context(active_test=False).search(
+            [
+                ("res_model", "=", "meta.capi.pixel"),
+                ("activity_type_id", "=", warning.id),
+                ("automated", "=", True),
+            ]
+        ).activity_type_id = env.ref(f"{_MODULE}.mail_activity_type_stopped")
+        env.flush_all()
 
 
 def _patterns(env, sentence):

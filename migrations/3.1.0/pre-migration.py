@@ -1,6 +1,6 @@
 """Make plain columns of those that PostgreSQL filled in by itself, without a rewrite.
 
-And build the indexes that are new, each of which keeps events from being recorded for as
+Take out what is gone. And build the indexes that are new, each of which keeps events from being recorded for as
 long as it takes: about two seconds for a million of them.
 
 Committed at once: the locks of these statements would otherwise be held until the end
@@ -51,6 +51,7 @@ def migrate(cr, version):
             """
         )
         cr.execute("ALTER TABLE meta_capi_pixel DROP COLUMN IF EXISTS witness_wanted")
+    _forget_model(cr, "meta.capi.cause")
     cr.commit()  # pylint: disable=invalid-commit
     cr.execute(
         """
@@ -65,6 +66,21 @@ def migrate(cr, version):
         for statement in COUNTING_INDEXES:
             cr.execute(statement)
             cr.commit()  # pylint: disable=invalid-commit
+
+
+def _forget_model(cr, model):
+    """Take a model without a table out of the database; Odoo would complain of it."""
+    name = model.replace(".", "_")
+    cr.execute(
+        r"""
+        DELETE FROM ir_model_data
+         WHERE module = 'ih_meta_conversions_api'
+           AND (name = 'model_' || %(name)s OR name = 'access_' || %(name)s || '_user'
+                OR name LIKE 'field_' || %(name)s || '\_\_%%')
+        """,
+        {"name": name},
+    )
+    cr.execute("DELETE FROM ir_model WHERE model = %s", [model])
 
 
 def _keep_as_plain(cr, name):

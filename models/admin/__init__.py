@@ -1,6 +1,5 @@
 from . import ir_actions_server
 from . import meta_capi_alert
-from . import meta_capi_cause
 from . import meta_capi_connection
 from . import meta_capi_health
 from . import meta_capi_overview

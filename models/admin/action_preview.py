@@ -1,5 +1,6 @@
 from odoo import _
 
+from ..outbox.key_words import KeyWords
 from ..recording.event_builder import EventBuilder
 from ..settings import setting
 
@@ -98,7 +99,7 @@ class ActionPreview:
             if key not in draft.event.user_data
         ]
         unknown = [key for key in missing if key not in withheld]
-        labels = self._labels()
+        labels = KeyWords(self.env).names()
         if unknown:
             yield _(
                 "Not known of the customer: %s.", ", ".join(map(labels.get, unknown))
@@ -108,20 +109,3 @@ class ActionPreview:
             yield _("Withheld by the settings: %s.", names)
         if draft.columns.get("weakness"):
             yield draft.columns["weakness"]
-
-    def _labels(self):
-        return {
-            "em": _("e-mail"),
-            "ph": _("phone"),
-            "fn": _("first name"),
-            "ln": _("last name"),
-            "ct": _("city"),
-            "st": _("state"),
-            "zp": _("postcode"),
-            "country": _("country"),
-            "external_id": _("customer ID"),
-            "client_ip_address": _("IP address"),
-            "client_user_agent": _("browser"),
-            "fbc": _("the click on the ad (_fbc)"),
-            "fbp": _("the browser's ID (_fbp)"),
-        }

@@ -59,5 +59,5 @@ class DashboardWords:
             return None
         return {
             "text": _("Open the settings"),
-            "action": "website.action_website_configuration",
+            "action": "ih_meta_conversions_api.meta_capi_settings_action",
         }

@@ -98,10 +98,7 @@ class MetaCapiAlert(models.AbstractModel):
     def _look_after_missing(self, pixels):
         """Tell of days on which orders have no Purchase though one was to be sent."""
         reconciliation = self.env["meta.capi.reconciliation"]
-        kind = Managers(self.env).activity_type(MISSING)
-        open_activities = pixels.activity_ids.filtered(
-            lambda activity: kind and activity.activity_type_id == kind
-        )
+        open_activities = Managers(self.env).activities(pixels, MISSING)
         if not reconciliation._is_armed():
             open_activities.unlink()
             return

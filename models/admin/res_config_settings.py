@@ -1,3 +1,4 @@
+import ast
 import re
 
 from odoo import Command, _, api, fields, models
@@ -417,17 +418,16 @@ class ResConfigSettings(models.TransientModel):
     def _meta_capi_stay_here(self, notification):
         """Have the form read anew in its place, with the website that was chosen.
 
-        Opened anew, it would show the top of a page on which ours are far below. Where
-        it would come back with another website, that is the lesser evil.
+        Where it would come back with another website, it is opened anew.
         """
         follow_up = {"type": "ir.actions.act_window_close"}
         website = self.website_id
         if website and website.id != self.default_get(["website_id"])["website_id"]:
             follow_up = self.env["ir.actions.actions"]._for_xml_id(
-                "website.action_website_configuration"
+                "ih_meta_conversions_api.meta_capi_settings_action"
             )
             follow_up["context"] = {
-                **{"module": "website", "bin_size": False},
+                **ast.literal_eval(follow_up["context"]),
                 "default_website_id": website.id,
             }
         notification["params"]["next"] = follow_up

@@ -42,11 +42,17 @@ class Managers:
             )
 
     def unlink_activities(self, pixels, activity_type):
-        """Take away the activities of a type, whoever they are for."""
+        """Take away our activities of a type, whoever they are for."""
+        self.activities(pixels, activity_type).unlink()
+
+    def activities(self, pixels, activity_type):
+        """Return our activities of a type; a person's own are none of ours."""
         kind = self.activity_type(activity_type)
-        pixels.sudo().activity_ids.filtered(
-            lambda activity: kind and activity.activity_type_id == kind
-        ).unlink()
+        return pixels.sudo().activity_ids.filtered(
+            lambda activity: (
+                kind and activity.activity_type_id == kind and activity.automated
+            )
+        )
 
     def activity_type(self, xml_id):
         """Return the type of an activity; none where somebody deleted it."""

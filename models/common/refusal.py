@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Refusal(NamedTuple):
-    """A cause, a key of ``meta.capi.cause``, and what is noted on the event."""
+    """A cause, a key of ``CAUSES``, and what is noted on the event."""
 
     cause: str
     message: str

@@ -80,7 +80,7 @@ class CauseWords:
         )
         settings = _(
             "On purpose. To send such events, change it in Website ▸ Configuration ▸"
-            " Settings, under Data Sent to Meta."
+            " Settings, under What is never sent."
         )
         gone = _("Nothing to do: nothing about this person is kept or sent.")
         return {
@@ -92,7 +92,6 @@ class CauseWords:
             ),
             **dict.fromkeys(
                 (
-                    "no_browser",
                     "internal_user",
                     "excluded_tag",
                     "nothing_to_pay",
@@ -100,9 +99,15 @@ class CauseWords:
                 ),
                 settings,
             ),
+            "no_browser": _(
+                "On purpose. To send such events, tick Send events of documents that no"
+                " browser made in Website ▸ Configuration ▸ Settings."
+            ),
             "deleted": gone,
             "anonymised": gone,
-            "cancelled_by_hand": _("Nothing to do: somebody took it out."),
+            "cancelled_by_hand": _(
+                "Nothing to do: somebody took it out, and that cannot be undone."
+            ),
             "token_expired": _(
                 "In Meta's Events Manager open the pixel's Settings, generate a new token"
                 " under Conversions API, and paste it in Website ▸ Configuration ▸"

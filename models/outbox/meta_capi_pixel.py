@@ -14,7 +14,7 @@ from .pixel_outbox import PixelOutbox
 from .quality_words import PROBLEMS, QualityWords
 
 # The type of the activity that tells of a stop.
-STOPPED = "mail.mail_activity_data_warning"
+STOPPED = "ih_meta_conversions_api.mail_activity_type_stopped"
 EVENTS_MANAGER = "https://business.facebook.com/events_manager2/list/pixel/{}/overview"
 # Days for which a warning of Meta counts that it does not repeat.
 _VERSION_WARNING_DAYS = 3

@@ -169,7 +169,9 @@ class QualityAdvice:
                 "target": "new",
             }
         if advice.place in (Place.DATA_SETTINGS, Place.PAGE_SETTINGS):
-            return actions._for_xml_id("website.action_website_configuration")
+            return actions._for_xml_id(
+                "ih_meta_conversions_api.meta_capi_settings_action"
+            )
         action = actions._for_xml_id("ih_meta_conversions_api.meta_capi_event_action")
         if advice.place is Place.PENDING_EVENTS:
             action["context"] = {"search_default_pending": 1}
