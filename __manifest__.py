@@ -22,6 +22,7 @@
         "views/meta_capi_pixel_views.xml",
         "views/meta_capi_quality_templates.xml",
         "views/meta_capi_quality_views.xml",
+        "views/meta_capi_backfill_views.xml",
         "views/meta_capi_dashboard_views.xml",
         "views/ir_actions_server_views.xml",
         "views/res_config_settings_views.xml",
@@ -32,6 +33,9 @@
         "views/meta_capi_menus.xml",
     ],
     "assets": {
-        "web.assets_backend": ["ih_meta_conversions_api/static/src/dashboard/**/*"],
+        "web.assets_backend": [
+            "ih_meta_conversions_api/static/src/backfill/**/*",
+            "ih_meta_conversions_api/static/src/dashboard/**/*",
+        ],
     },
 }

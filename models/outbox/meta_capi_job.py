@@ -86,7 +86,12 @@ class MetaCapiJob(models.AbstractModel):
 
     @api.model
     def _is_runner_absent(self, pixel_id):
-        """Tell whether a job of ours has been waiting for longer than it can."""
+        """Tell whether a job that delivers has been waiting for longer than it can."""
+        return self._is_left(self._job_keys(pixel_id))
+
+    @api.model
+    def _is_left(self, keys):
+        """Tell whether a job with one of these keys has been waiting for too long."""
         self.env.cr.execute(
             SQL(
                 """
@@ -97,7 +102,7 @@ class MetaCapiJob(models.AbstractModel):
                        AND coalesce(eta, date_created) < %s
                 )
                 """,
-                tuple(self._job_keys(pixel_id)),
+                tuple(keys),
                 fields.Datetime.now() - timedelta(seconds=RUNNER_ABSENT_AFTER),
             )
         )
