@@ -51,8 +51,9 @@ from . import test_neutralize
 from . import test_nobody
 from . import test_outbox
 from . import test_overview
-from . import test_past
 from . import test_own_data
+from . import test_past
+from . import test_past_processes
 from . import test_processes
 from . import test_purchase
 from . import test_quality

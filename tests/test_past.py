@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 from ..models.past import meta_capi_backfill
 from .common import set_values
 from .test_overview import MODULE, OverviewCase
+from .test_purchase import PurchaseCase
 
 DAY = 24 * 3600
 
@@ -153,7 +154,9 @@ class TestPast(PastCase):
         self.deliver()
         (at_once,) = self.purchases()
         self.env["meta.capi.event"].search([]).unlink()
-        self.env.cr.execute("UPDATE sale_order SET meta_capi_purchase_recorded_at = NULL")
+        self.env.cr.execute(
+            "UPDATE sale_order SET meta_capi_purchase_recorded_at = NULL"
+        )
         self.env.cr.execute("DELETE FROM meta_capi_once")
         self.env.invalidate_all()
         self.graph.clear()
@@ -161,7 +164,11 @@ class TestPast(PastCase):
         self.sent()
         self.deliver()
         (later,) = self.purchases()
-        moment = int((order.date_order - fields.Datetime.from_string("1970-01-01")).total_seconds())
+        moment = int(
+            (
+                order.date_order - fields.Datetime.from_string("1970-01-01")
+            ).total_seconds()
+        )
         self.assertEqual(later, {**at_once, "event_time": moment})
         self.assertEqual(later["action_source"], "website")
         self.assertEqual(later["user_data"]["client_user_agent"], "Mozilla/5.0 (Kept)")
@@ -171,13 +178,14 @@ class TestPast(PastCase):
     def test_each_reason_is_counted_and_comes_true(self):
         objecting = self.customer.copy({"meta_capi_opt_out": True})
         free = {"product_id": self.product.id, "product_uom_qty": 1, "price_unit": 0}
-        provider = self.env["payment.provider"].create({"name": "Try", "code": "none"})
+        provider = self.env["payment.provider"].search([], limit=1)
         provider.state = "test"
+        methods = self.env["payment.method"].with_context(active_test=False)
         paid_in_test = self.sold()
         self.env["payment.transaction"].create(
             {
                 "provider_id": provider.id,
-                "payment_method_id": self.env["payment.method"].search([], limit=1).id,
+                "payment_method_id": methods.search([], limit=1).id,
                 "reference": "in test mode",
                 "amount": 200.0,
                 "currency_id": paid_in_test.currency_id.id,
@@ -373,7 +381,9 @@ class TestPast(PastCase):
         order = self.sold()
         event = self.api.send_event("Purchase", origin=order)
         set_values(event, state="failed", failure_reason="invalid")
-        self.env.cr.execute("UPDATE sale_order SET meta_capi_purchase_recorded_at = NULL")
+        self.env.cr.execute(
+            "UPDATE sale_order SET meta_capi_purchase_recorded_at = NULL"
+        )
         self.env.invalidate_all()
         backfill = self.sent()
         self.assertEqual(self.counts(backfill), {"recorded": 1})
@@ -475,3 +485,82 @@ class TestPast(PastCase):
         self.assertEqual(self.env["meta.capi.backfill"].search([]), young)
         lines = self.env["meta.capi.backfill.line"].search([])
         self.assertEqual(lines.backfill_id, young)
+
+
+@tagged("post_install", "-at_install")
+class TestWhenItWasSold(PastCase, PurchaseCase):
+    """What makes an order a sale, and when, is what the shop has chosen."""
+
+    def at(self, days_ago):
+        return fields.Datetime.now() - timedelta(days=days_ago)
+
+    def told_times(self, backfill):
+        """Send it; return the time of each order's Purchase."""
+        backfill.action_send()
+        self.work(backfill)
+        events = self.env["meta.capi.event"].search([("state", "=", "pending")])
+        return {event.res_id: event.event_time for event in events}
+
+    def date(self, record, column, moment):
+        """Write what Odoo writes by itself."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            f"UPDATE {record._table} SET {column} = %s WHERE id = ANY(%s)",
+            [moment, record.ids],
+        )
+        self.env.invalidate_all()
+
+    def test_never_has_confirmed_orders_count(self):
+        order = self.sold(2)
+        self.sold(2).state = "sent"
+        backfill = self.counted()
+        self.assertIn("confirmed", backfill.rule)
+        self.assertEqual(self.told_times(backfill), {order.id: order.date_order})
+
+    def test_paid_orders_count_from_their_payment_on(self):
+        online, by_invoice, unpaid, partly = (self.sold(10) for _number in range(4))
+        transaction = self.pay(online)
+        paid_at = self.at(2).replace(microsecond=0)
+        transaction.last_state_change = paid_at
+        invoice = self.invoice(by_invoice)
+        self.settle(invoice)
+        entries = invoice.line_ids.matched_credit_ids
+        settled_at = self.at(1).replace(microsecond=0)
+        if entries:
+            self.date(entries, "create_date", settled_at)
+        self.pay(partly, amount=1)
+        fresh = self.sold(3)
+        long_paid = self.pay(fresh)
+        long_paid.last_state_change = self.at(4)
+        self.choose("paid")
+
+        backfill = self.counted()
+        self.assertIn("paid in full", backfill.rule)
+        expected = {online.id: paid_at, fresh.id: fresh.date_order}
+        if entries:
+            expected[by_invoice.id] = settled_at
+        self.assertEqual(backfill.ready_count, len(expected))
+        self.assertEqual(self.told_times(backfill), expected)
+        self.assertFalse((unpaid + partly).mapped("meta_capi_purchase_recorded_at")[0])
+
+    def test_invoiced_orders_count_from_their_first_invoice_on(self):
+        early, late, without = (self.sold(10) for _number in range(3))
+        created_at = self.at(2).replace(microsecond=0)
+        invoice = self.invoice(late)
+        self.date(invoice, "create_date", created_at)
+        self.date(invoice, "invoice_date", created_at.date())
+        before = self.invoice(early)
+        self.date(before, "create_date", self.at(9))
+        self.date(before, "invoice_date", self.at(9).date())
+        self.choose("invoiced")
+        backfill = self.counted()
+        self.assertEqual(self.counts(backfill), {"ready": 1})
+        self.assertEqual(self.told_times(backfill), {late.id: created_at})
+        self.assertFalse(without.meta_capi_purchase_recorded_at)
+
+    def test_an_order_that_is_not_paid_yet_is_told_as_such(self):
+        self.sold(2)
+        self.choose("paid")
+        backfill = self.counted()
+        self.assertEqual(self.counts(backfill), {"not_due": 1})
+        self.assertFalse(backfill.ready_count)

@@ -345,7 +345,10 @@ class SaleOrder(models.Model):
         """
         domain = []
         for website in websites:
-            names = ("date_order", *_SOLD_LATER.get(self._meta_capi_sold_by(website), ()))
+            names = (
+                "date_order",
+                *_SOLD_LATER.get(self._meta_capi_sold_by(website), ()),
+            )
             domain += [
                 *("&", "&", ("website_id", "=", website.id), ("state", "=", "sale")),
                 *["|"] * (len(names) - 1),

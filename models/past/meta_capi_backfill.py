@@ -114,9 +114,7 @@ class MetaCapiBackfill(models.Model):
     total_count = fields.Integer("Orders", compute="_compute_counts")
     ready_count = fields.Integer("To Be Sent", compute="_compute_counts")
     recorded_count = fields.Integer("Handed Over", compute="_compute_counts")
-    unknown_count = fields.Integer(
-        "Without a Known Consent", compute="_compute_counts"
-    )
+    unknown_count = fields.Integer("Without a Known Consent", compute="_compute_counts")
     progress = fields.Integer("Percent", compute="_compute_counts")
     progress_text = fields.Char("Looked At", compute="_compute_counts")
 
@@ -354,7 +352,7 @@ class MetaCapiBackfill(models.Model):
     def _forget_results(self):
         self.env["meta.capi.backfill.line"].invalidate_model(flush=False)
         self.env["meta.capi.backfill.result"].invalidate_model(flush=False)
-        self.invalidate_recordset(flush=False)
+        self.invalidate_recordset()
 
     # ------------------------------------------------------------------------- the work
 
