@@ -1,4 +1,5 @@
 import re
+import time
 from datetime import date, timedelta
 
 from odoo import _, api, fields, models
@@ -256,7 +257,8 @@ class MetaCapiHealth(models.AbstractModel):
         if not connected or self.env["meta.capi.backfill"].sudo().search([], limit=1):
             return
         orders = self.env["sale.order"].sudo()
-        since = fields.Datetime.now() - timedelta(days=7)
+        (source, *_others) = self.env["meta.capi.backfill"]._sources()
+        since = source.opens_at(time.time())
         domain = [
             *orders._meta_capi_sold_since(since, connected),
             ("meta_capi_purchase_recorded_at", "=", False),

@@ -115,7 +115,7 @@ class MetaCapiBackfill(models.Model):
     ready_count = fields.Integer("To Be Sent", compute="_compute_counts")
     recorded_count = fields.Integer("Handed Over", compute="_compute_counts")
     unknown_count = fields.Integer("Without a Known Consent", compute="_compute_counts")
-    progress = fields.Integer("Percent", compute="_compute_counts")
+    progress = fields.Integer("Progress in Percent", compute="_compute_counts")
     progress_text = fields.Char("Looked At", compute="_compute_counts")
 
     # ------------------------------------------------------------------- what there is
