@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, format_datetime
 
 from ...capi.schedule import window_closes_at
 from ..common.border import log_error
@@ -215,10 +215,8 @@ class MetaCapiBackfill(models.Model):
             if backfill.is_chosen:
                 backfill.display_name = _("Chosen orders")
                 continue
-            since = backfill.since and fields.Datetime.context_timestamp(
-                backfill, backfill.since
-            )
-            backfill.display_name = _("Sold since %s", since and since.date() or "")
+            since = format_datetime(self.env, backfill.since, dt_format="short")
+            backfill.display_name = _("Sold since %s", since)
 
     # ------------------------------------------------------------------- what is pressed
 
