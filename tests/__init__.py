@@ -53,6 +53,7 @@ from . import test_outbox
 from . import test_overview
 from . import test_own_data
 from . import test_past
+from . import test_past_clicks
 from . import test_past_processes
 from . import test_processes
 from . import test_purchase

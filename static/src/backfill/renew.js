@@ -26,6 +26,8 @@ export class Renew extends Component {
         this.isLoading = true;
         try {
             await record.load();
+        } catch {
+            // The next time will tell; nobody has asked for this one.
         } finally {
             this.isLoading = false;
         }
