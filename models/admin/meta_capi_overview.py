@@ -39,6 +39,7 @@ class MetaCapiOverview(models.AbstractModel):
             "notices": answer.notices(facts),
             "steps": DashboardSteps(self.env).steps(facts),
             "figures": charts.figures(facts),
+            "counter": charts.counter(facts),
             "slices": self._slices(facts),
             "charts": charts.charts(facts),
             "keys": DashboardKeys(self.env).keys_chart(facts),
