@@ -87,6 +87,7 @@ class CounterCase(MetaCapiCase):
         payments=None,
         point=None,
         refunds=None,
+        settles=None,
         **values,
     ):
         """Send what the till has rung up as its JavaScript does; return the order.
@@ -95,6 +96,7 @@ class CounterCase(MetaCapiCase):
         :param at: when it was sold; None: now
         :param payments: pairs of a method and an amount; None: all by card
         :param refunds: the order of which the lines are given back
+        :param settles: the sales order that is paid for
         """
         point = point or self.point
         orders = self.env["pos.order"].with_user(self.cashier)
@@ -121,6 +123,11 @@ class CounterCase(MetaCapiCase):
             }
             if given_back:
                 line["refunded_orderline_id"] = given_back[number].id
+            if settles and hasattr(orders, "create_from_ui"):
+                line["sale_order_origin_id"] = {"id": settles.id}
+                line["down_payment_details"] = False
+            elif settles:
+                line["sale_order_origin_id"] = settles.id
             commands.append((0, 0, line))
         if payments is None:
             payments = [(point.payment_method_ids[0], total)]

@@ -35,6 +35,7 @@ class TestCounter(CounterCase):
         """Compare the whole body of the only request, and its only event."""
         self.deliver()
         (request,) = self.graph.requests
+        self.assertEqual(len(self.graph.offline_events()), 1)
         self.assertEqual(request.body.keys() - {"partner_agent"}, {"data"})
         (event,) = request.body["data"]
         (row,) = self.events(order)
@@ -226,6 +227,36 @@ class TestCounter(CounterCase):
         order = self.sell(customer=self.customer)
         self.store.is_on = True
         order.write({"state": "done"})
+        self.assertFalse(self.events())
+
+    def test_a_sales_order_that_is_settled_at_the_counter_is_one_purchase(self):
+        if "sale_order_origin_id" not in self.env["pos.order.line"]._fields:
+            self.skipTest("The point of sale settles no sales orders.")
+        self.env.ref("ih_meta_conversions_api.automation_purchase").active = True
+        events = self.env["meta.capi.event"]
+        for is_confirmed in (True, False):
+            with self.subTest(is_confirmed=is_confirmed):
+                quotation = self.order()
+                if is_confirmed:
+                    quotation.action_confirm()
+                    self.env.flush_all()
+                before = events.search([("event_name", "=", "Purchase")])
+                self.assertEqual(bool(before), is_confirmed)
+                self.sell(customer=self.customer, settles=quotation)
+                quotation.action_confirm() if not is_confirmed else None
+                self.env.flush_all()
+                found = events.search([("event_name", "=", "Purchase")])
+                self.assertEqual(
+                    found.mapped("res_model"),
+                    ["sale.order" if is_confirmed else "pos.order"],
+                )
+                found.sudo().unlink()
+
+    def test_an_advance_on_a_sales_order_is_no_purchase(self):
+        if "down_payment_product_id" not in self.point._fields:
+            self.skipTest("The point of sale takes no advances.")
+        self.point.current_session_id.config_id.down_payment_product_id = self.product
+        self.sell(customer=self.customer)
         self.assertFalse(self.events())
 
     # ------------------------------------------------------------- what is left out

@@ -64,17 +64,46 @@ class PosOrder(AppModel):
         :param before: their ids
         """
         with border(self.env.cr, "What is sold at the counter could not be told of"):
-            events = [
-                {"event_name": PURCHASE, "origin": order}
-                for order in self._meta_capi_sold()
-                if order.id not in before and not order._meta_capi_is_refund()
-            ]
-            if events:
-                self.env["meta.conversions.api"].send_events(events)
+            told = self.browse()
+            for order in self._meta_capi_sold():
+                if order.id not in before and order._meta_capi_is_sale():
+                    told += order
+            if told:
+                events = self.env["meta.conversions.api"].send_events(
+                    [{"event_name": PURCHASE, "origin": order} for order in told]
+                )
+                pending = events.sudo().filtered(lambda event: event.state == "pending")
+                settled = told.browse(pending.mapped("res_id"))._meta_capi_settled()
+                if settled:
+                    settled._meta_capi_set_recorded(PURCHASE)
+
+    def _meta_capi_is_sale(self):
+        """Tell whether it is a sale, which Meta was not told of as another document.
+
+        Not what is given back, nor an advance on a sales order. A sales order that is
+        settled at the counter is one Purchase, the one that is recorded first.
+        """
+        if self._meta_capi_is_refund():
+            return False
+        if any(self._meta_capi_settled().mapped("meta_capi_purchase_recorded_at")):
+            return False
+        advance = "down_payment_product_id" in self.config_id._fields and (
+            self.config_id.down_payment_product_id
+        )
+        return not any(
+            line.product_id == advance and line.qty > 0 for line in self.lines
+        )
 
     def _meta_capi_is_refund(self):
         """Tell whether more is given back than paid."""
         return self.currency_id.compare_amounts(self.amount_total, 0) < 0
+
+    def _meta_capi_settled(self):
+        """Return the sales orders that these settle, where an app allows it."""
+        lines = self.lines
+        if "sale_order_origin_id" not in lines._fields:
+            return self.env["sale.order"]
+        return lines.sale_order_origin_id
 
     # ------------------------------------------------------------ what Meta is told
 
