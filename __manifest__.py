@@ -24,6 +24,7 @@
         "views/meta_capi_quality_views.xml",
         "views/meta_capi_backfill_views.xml",
         "views/meta_capi_dashboard_views.xml",
+        "views/meta_capi_store_views.xml",
         "views/ir_actions_server_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_config_settings_health_views.xml",

@@ -34,6 +34,7 @@ from . import test_chaos
 from . import test_clicks
 from . import test_consent
 from . import test_cost
+from . import test_counter
 from . import test_customer_data
 from . import test_dashboard
 from . import test_dashboard_browser

@@ -111,6 +111,14 @@ class TestQueryCounts(MetaCapiCase):
             ],
         )
 
+    def test_behind_a_full_request_nothing_looks_for_others(self):
+        self.record_purchases(1000)
+        with self.statements() as found:
+            step = self.delivery._deliver_batch(self.pixel_id)
+        self.assertTrue(step.more)
+        self.assertLess(step.sent, 1000)
+        self.assertNotIn("SELECT meta_capi_event", map(self.kind, found))
+
     @staticmethod
     def kind(statement):
         """Return what a statement does to which table first."""

@@ -100,6 +100,7 @@ CUSTOM_DATA_SHAPE: Shape = {
     "net_revenue": is_amount,
     "delivery_category": is_text,
     "item_number": is_id,
+    "store_data": is_object,
 }
 
 

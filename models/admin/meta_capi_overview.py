@@ -41,6 +41,7 @@ class MetaCapiOverview(models.AbstractModel):
             "tools": answer.tools(),
             "steps": DashboardSteps(self.env).steps(facts),
             "figures": charts.figures(facts),
+            "counter": charts.counter(facts),
             "slices": self._slices(facts),
             "charts": charts.charts(facts),
             "keys": DashboardKeys(self.env).keys_chart(facts),

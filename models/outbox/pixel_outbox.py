@@ -226,16 +226,19 @@ class PixelOutbox(EventTable):
     def claim(self, plan, now, chosen):
         condition = self._claimable(now, chosen)
         batch = self._lock_batch(condition, plan, 1)
-        while batch:
+        is_full = False
+        while batch and not is_full:
             sizes = [len(claimed.body) for claimed in batch]
             count = count_to_fill(sizes, plan.limit)
             if not count:
+                is_full = True
                 break
             with self.cr.savepoint(flush=False) as savepoint:
                 found = self._lock_batch(condition, plan, count, joining=batch)
                 sizes += (len(claimed.body) for claimed in found)
                 fitting = found[: take_batch(sizes) - len(batch)]
-                if len(fitting) < len(found):
+                is_full = len(fitting) < len(found)
+                if is_full:
                     # Nothing stays locked that is not sent.
                     savepoint.rollback()
                     found = fitting and self._lock_batch(
@@ -249,7 +252,10 @@ class PixelOutbox(EventTable):
                 break
         if not batch:
             return [], False
-        return self._with_first_copies(batch), self._is_any_left(condition, batch)
+        batch = self._with_first_copies(batch)
+        # Behind a full request there is nearly always another: looking for it takes
+        # longer than to claim nothing once.
+        return batch, is_full or self._is_any_left(condition, batch)
 
     def _with_first_copies(self, batch):
         copies = self.first_copies([claimed.id for claimed in batch])

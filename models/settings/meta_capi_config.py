@@ -112,7 +112,19 @@ class MetaCapiConfig(models.AbstractModel):
             self._get(setting.PIXEL_ID),
             self._get(setting.ACCESS_TOKEN),
         )
-        websites = self.env["website"].sudo().search([])
+        # A delivery asks for each request anew, and a website has many fields.
+        websites = (
+            self.env["website"]
+            .sudo()
+            .search_fetch(
+                [],
+                [
+                    "meta_capi_pixel_id",
+                    "meta_capi_access_token",
+                    "meta_capi_extra_pixel_ids",
+                ],
+            )
+        )
         of_their_own = websites.filtered("meta_capi_access_token")
         for website in of_their_own:
             if self._pixel_id(website) == pixel_id:
