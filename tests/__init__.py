@@ -55,6 +55,7 @@ from . import test_overview
 from . import test_own_data
 from . import test_past
 from . import test_past_clicks
+from . import test_past_counter
 from . import test_past_processes
 from . import test_processes
 from . import test_purchase

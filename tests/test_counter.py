@@ -302,9 +302,7 @@ class TestCounter(CounterCase):
 
     def test_a_refund_is_no_purchase(self):
         order = self.sell(customer=self.customer)
-        self.sell(
-            (self.product, -2, 100.0), customer=self.customer, refunds=order
-        )
+        self.sell((self.product, -2, 100.0), customer=self.customer, refunds=order)
         self.assertMetaGot(order, 200.0, 100.0)
         self.assertEqual(len(self.events()), 1)
 

@@ -1,4 +1,7 @@
-from odoo import api, fields
+import time
+from datetime import timezone
+
+from odoo import _, api, fields
 from odoo.tools import hmac
 
 from ..common.border import border
@@ -178,3 +181,36 @@ class PosOrder(AppModel):
             for line in self.lines
             if line.product_id and line.qty > 0 and line[amount] >= 0
         ]
+
+    # ------------------------------------------------------------- what was sold before
+
+    def _meta_capi_sold_since(self, since, websites):
+        """Return the domain of what the websites' companies may have sold since."""
+        return [
+            ("config_id", "in", list(self.env["meta.capi.store"]._codes())),
+            ("company_id", "in", websites.company_id.ids),
+            ("state", "in", _PAID),
+            ("partner_id", "!=", False),
+            ("date_order", ">=", since),
+        ]
+
+    def _meta_capi_sold_times(self):
+        times = {}
+        for order in self._meta_capi_sold():
+            if order._meta_capi_is_sale():
+                moment = order.date_order.replace(tzinfo=timezone.utc)
+                times[order.id] = int(min(moment.timestamp(), time.time()))
+        return times
+
+    def _meta_capi_sold_rule(self, websites):
+        return _(
+            "An order is sold when it was paid, at a point of sale that is switched on in"
+            " the settings, by a customer who was chosen."
+        )
+
+    def _meta_capi_set_recorded(self, event_name):
+        """The sales orders that it settles are no Purchase of their own any more."""
+        super()._meta_capi_set_recorded(event_name)
+        settled = self._meta_capi_settled()
+        if settled:
+            settled._meta_capi_set_recorded(event_name)

@@ -85,13 +85,22 @@ class MetaCapiJob(models.AbstractModel):
         return self.env.cr.fetchone()[0]
 
     @api.model
-    def _is_runner_absent(self, pixel_id):
-        """Tell whether a job that delivers has been waiting for longer than it can."""
-        return self._is_left(self._job_keys(pixel_id))
+    def _is_free(self, key):
+        """Tell whether no transaction has the lock of ``_try_lock``; take it for none."""
+        lock = SQL("hashtextextended(%s, 0)", key)
+        self.env.cr.execute(
+            SQL(
+                "SELECT CASE WHEN pg_try_advisory_lock(%s)"
+                " THEN pg_advisory_unlock(%s) ELSE false END",
+                lock,
+                lock,
+            )
+        )
+        return self.env.cr.fetchone()[0]
 
     @api.model
-    def _is_left(self, keys):
-        """Tell whether a job with one of these keys has been waiting for too long."""
+    def _is_runner_absent(self, pixel_id):
+        """Tell whether a job of ours has been waiting for longer than it can."""
         self.env.cr.execute(
             SQL(
                 """
@@ -102,7 +111,7 @@ class MetaCapiJob(models.AbstractModel):
                        AND coalesce(eta, date_created) < %s
                 )
                 """,
-                tuple(keys),
+                tuple(self._job_keys(pixel_id)),
                 fields.Datetime.now() - timedelta(seconds=RUNNER_ABSENT_AFTER),
             )
         )

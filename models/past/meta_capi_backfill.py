@@ -1,4 +1,5 @@
 import time
+import uuid
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -11,6 +12,7 @@ from ...capi.schedule import window_closes_at
 from ..common.border import log_error
 from ..common.managers import Managers
 from ..common.standard_events import PURCHASE
+from ..outbox.meta_capi_job import RUNNER_ABSENT_AFTER
 from .past_slice import PastSlice
 
 # What one job looks at, in one transaction: this many documents, or as many as are
@@ -87,8 +89,8 @@ class MetaCapiBackfill(models.Model):
         readonly=False,
         precompute=True,
         required=True,
-        help="Meta takes website orders of the last 7 days. What is older is counted, and"
-        " is not sent.",
+        help="Meta takes website orders of the last 7 days, and those of points of sale of"
+        " the last 62. What is older is counted, and is not sent.",
     )
     is_chosen = fields.Boolean(
         readonly=True, help="Its orders were chosen, on the overview for instance."
@@ -128,7 +130,13 @@ class MetaCapiBackfill(models.Model):
 
         :return: a list of ``Source``, the one that is offered first at its head
         """
-        return [Source("sale.order", _("Orders of the website"), PURCHASE, "website")]
+        sources = [
+            Source("sale.order", _("Orders of the website"), PURCHASE, "website")
+        ]
+        if "pos.order" in self.env:
+            label = _("Orders of the points of sale")
+            sources.append(Source("pos.order", label, PURCHASE, "physical_store"))
+        return sources
 
     @api.model
     def _selection_res_model(self):
@@ -358,10 +366,26 @@ class MetaCapiBackfill(models.Model):
         return f"meta_capi.backfill:{self.id}"
 
     def _schedule(self):
-        """Have a job go on after this transaction, unless one is waiting."""
+        """Have one more job go on after this transaction.
+
+        Whatever waits already, for all this transaction can see, may have ended since.
+        Two that are one too many do no harm: the lock lets one of them work.
+        """
         self.with_user(SUPERUSER_ID).with_delay(
-            priority=JOB_PRIORITY, identity_key=self._job_key()
+            priority=JOB_PRIORITY,
+            identity_key=f"{self._job_key()}:{uuid.uuid4().hex}",
         )._run_slice()
+
+    def _waiting_since(self):
+        """Return since when the job that goes on has been waiting, None without one."""
+        self.env.cr.execute(
+            SQL(
+                "SELECT min(coalesce(eta, date_created)) FROM queue_job"
+                " WHERE identity_key LIKE %s AND state IN ('pending', 'enqueued')",
+                f"{self._job_key()}:%",
+            )
+        )
+        return self.env.cr.fetchone()[0]
 
     def _run_slice(self):
         """Count or send what was sold before"""
@@ -448,9 +472,12 @@ class MetaCapiBackfill(models.Model):
             return
         jobs = self.env["meta.capi.job"]
         deadline = time.monotonic() + SWEEP_SECONDS
+        absent = fields.Datetime.now() - timedelta(seconds=RUNNER_ABSENT_AFTER)
         for backfill in self.search([("state", "in", list(_RUNNING))], order="id"):
-            if not jobs._is_left([backfill._job_key()]):
+            waiting_since = backfill._waiting_since()
+            if not waiting_since and jobs._is_free(backfill._job_key()):
                 backfill._schedule()
+            if not waiting_since or waiting_since > absent:
                 continue
             try:
                 backfill._work_until(deadline)
