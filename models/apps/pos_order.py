@@ -210,7 +210,7 @@ class PosOrder(AppModel):
 
     def _meta_capi_set_recorded(self, event_name):
         """The sales orders that it settles are no Purchase of their own any more."""
-        super()._meta_capi_set_recorded(event_name)
         settled = self._meta_capi_settled()
         if settled:
             settled._meta_capi_set_recorded(event_name)
+        return super()._meta_capi_set_recorded(event_name)

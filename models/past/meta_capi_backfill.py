@@ -111,7 +111,7 @@ class MetaCapiBackfill(models.Model):
     )
     rule = fields.Text("What Counts as Sold", compute="_compute_rule")
     result_ids = fields.One2many(
-        "meta.capi.backfill.result", "backfill_id", "Result", readonly=True
+        "meta.capi.backfill.result", "backfill_id", readonly=True
     )
     total_count = fields.Integer("Orders", compute="_compute_counts")
     ready_count = fields.Integer("To Be Sent", compute="_compute_counts")
