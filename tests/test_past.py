@@ -418,6 +418,15 @@ class TestPast(PastCase):
         self.assertEqual(backfill.recorded_count, 1)
         self.assertTrue(mine.meta_capi_purchase_recorded_at)
 
+    def test_the_orders_of_other_companies_are_not_a_managers_to_send(self):
+        company = self.env["res.company"].create({"name": "Elsewhere"})
+        other = self.env["website"].create({"name": "Other", "company_id": company.id})
+        self.sold(website_id=other.id, company_id=company.id)
+        self.sold()
+        websites = self.website + other
+        backfill = self.counted(website_ids=[(6, 0, websites.ids)])
+        self.assertEqual(backfill.total_count, 1)
+
     def test_the_window_is_metas_less_its_margin(self):
         backfill = self.backfill()
         age = (fields.Datetime.now() - backfill.since).total_seconds()

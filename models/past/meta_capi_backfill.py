@@ -276,7 +276,11 @@ class MetaCapiBackfill(models.Model):
         else:
             self._forget_lines()
             documents = self.env[self.res_model].sudo()
-            domain = documents._meta_capi_sold_since(self.since, self.website_ids)
+            # What a client has written may be another company's.
+            websites = self.website_ids.sudo().filtered(
+                lambda website: website.company_id in self.env.user.company_ids
+            )
+            domain = documents._meta_capi_sold_since(self.since, websites)
             self._add_lines(documents._search(domain, order="id"))
         self._begin("counting")
 
