@@ -24,6 +24,8 @@
         "views/meta_capi_dashboard_views.xml",
         "views/meta_capi_quality_templates.xml",
         "views/meta_capi_quality_views.xml",
+        "views/meta_capi_backfill_views.xml",
+        "views/meta_capi_store_views.xml",
         "views/ir_actions_server_views.xml",
         "views/meta_capi_lead_stage_views.xml",
         "views/res_config_settings_views.xml",
@@ -35,6 +37,7 @@
     ],
     "assets": {
         "web.assets_backend": [
+            "ih_meta_conversions_api/static/src/backfill/**/*",
             "ih_meta_conversions_api/static/src/dashboard/**/*",
             "ih_meta_conversions_api/static/src/settings/**/*",
         ],

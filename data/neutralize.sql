@@ -16,3 +16,7 @@ UPDATE meta_capi_event
        cause = 'cancelled',
        next_attempt_at = NULL
  WHERE state = 'pending';
+
+UPDATE meta_capi_backfill
+   SET state = CASE state WHEN 'sending' THEN 'stopped' ELSE 'draft' END
+ WHERE state IN ('counting', 'sending');

@@ -5,4 +5,5 @@ from . import documents
 from . import apps
 from . import website
 from . import admin
+from . import past
 from . import quality

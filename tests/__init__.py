@@ -34,6 +34,7 @@ from . import test_chaos
 from . import test_clicks
 from . import test_consent
 from . import test_cost
+from . import test_counter
 from . import test_customer_data
 from . import test_dashboard
 from . import test_dashboard_browser
@@ -53,6 +54,10 @@ from . import test_nobody
 from . import test_outbox
 from . import test_overview
 from . import test_own_data
+from . import test_past
+from . import test_past_clicks
+from . import test_past_counter
+from . import test_past_processes
 from . import test_processes
 from . import test_purchase
 from . import test_quality

@@ -42,6 +42,9 @@ TABLE = {
     "cancel": MANAGERS,
     "send_now": MANAGERS,
     "retry_wizard": MANAGERS,
+    "menu_earlier": MANAGERS,
+    "send_earlier": MANAGERS,
+    "read_earlier": MANAGERS,
     "settings": ADMINISTRATORS,
     "token": ADMINISTRATORS,
     "browsers": ADMINISTRATORS,
@@ -62,6 +65,7 @@ ROWS = {
     "Retry, cancel, send now, ask Meta": (
         *("retry", "cancel", "send_now", "retry_wizard", "ask_quality"),
     ),
+    "Count and send earlier orders": ("menu_earlier", "send_earlier", "read_earlier"),
     "Settings, the token, kept browsers": ("settings", "token", "browsers"),
     "Record events from code": ("record_from_code",),
 }
@@ -155,6 +159,20 @@ class TestAccessTable(OverviewCase):
     def try_retry_wizard(self, env):
         self.record(event_id="bad", user_data={"ct": "Berlin"})
         return env["meta.capi.retry"].create({}).action_retry()
+
+    def try_menu_earlier(self, env):
+        return self.sees(env, "meta_capi_backfill_menu")
+
+    def try_send_earlier(self, env):
+        backfill = env["meta.capi.backfill"].create({})
+        backfill.action_count()
+        return backfill.state == "counted"
+
+    def try_read_earlier(self, env):
+        backfill = self.env["meta.capi.backfill"].create({})
+        backfill._add_lines(self.env["sale.order"]._search([("id", "=", self.sale.id)]))
+        lines = env["meta.capi.backfill.line"].search([]).read()
+        return bool(lines and env["meta.capi.backfill.result"].search([]).read())
 
     def try_settings(self, env):
         settings = env["res.config.settings"]

@@ -332,6 +332,47 @@ class TestEvents(GraphSandboxCase):
             2804003, action_source="physical_store", event_time=now - 63 * DAY
         )
 
+    def test_events_of_stores_are_told_apart_by_order_and_time_and_not_by_their_id(
+        self,
+    ):
+        now = int(time.time())
+        sale = {"value": 5, "currency": "EUR"}
+        for changes, others, count in (
+            ({}, {"event_id": "2"}, 1),
+            ({}, {"event_time": now - 1}, 2),
+            ({}, {"user_data": {"ph": HASH}}, 2),
+            ({}, {"custom_data": {**sale, "item_number": "2"}}, 2),
+            (
+                {"custom_data": {**sale, "order_id": "1"}},
+                {"custom_data": {**sale, "order_id": "1"}, "user_data": {"ph": HASH}},
+                1,
+            ),
+            ({}, {"action_source": "website"}, 1),
+        ):
+            with self.subTest(changes=changes, others=others):
+                self.graph.clear()
+                store = {"action_source": "physical_store", "event_time": now}
+                store |= {"custom_data": sale, **changes}
+                self.assertAccepted(make_event(**store))
+                self.assertAccepted(make_event(**store | others))
+                self.assertEqual(len(self.graph.offline_events()), count)
+
+    def test_what_is_told_of_a_store_is_an_object_of_texts(self):
+        sale = {"value": 5, "currency": "EUR"}
+        store = {"store_data": {"store_code": "1"}}
+        self.assertAccepted(make_event(custom_data=sale | store))
+        for wrong in ("1", ["1"], {"store_code": 1}, {"store_code": " "}):
+            with self.subTest(wrong):
+                self.assertEventRefused(None, custom_data=sale | {"store_data": wrong})
+
+    def test_a_purchase_of_a_store_needs_value_and_currency(self):
+        store = {"action_source": "physical_store"}
+        for sale, subcode in (
+            ({"currency": "EUR"}, 2804009),
+            ({"value": 5}, 2804010),
+        ):
+            self.assertEventRefused(subcode, custom_data=sale, **store)
+
     def test_the_future_begins_after_a_minute(self):
         now = int(time.time())
         self.assertAccepted(make_event(event_time=now + 30))

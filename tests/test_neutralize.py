@@ -27,6 +27,7 @@ class TestNeutralize(MetaCapiCase):
         self.delivery._deliver_batch(self.pixel_id, sent.ids)
         self.assertEqual((sent.state, failed.state), ("sent", "failed"))
         self.graph.clear()
+        earlier = self.env["meta.capi.backfill"].create({"state": "sending"})
 
         self.env.flush_all()
         for query in get_neutralization_queries(["ih_meta_conversions_api"]):
@@ -46,6 +47,7 @@ class TestNeutralize(MetaCapiCase):
         self.assertEqual(
             (pending + failed + sent).mapped("state"), ["cancelled", "failed", "sent"]
         )
+        self.assertEqual(earlier.state, "stopped")
         # Switched on again, what was pending in the original stays where it is.
         self.parameters.set_param("meta_capi.enabled", "True")
         self.parameters.set_param("meta_capi.access_token", self.token)

@@ -262,7 +262,18 @@ class TestRpc(RpcCase):
             },
             "meta.capi.quality": {"advice"},
             "meta.capi.retry": {"action_retry"},
-            "meta.capi.overview": {"get_dashboard", "get_orders_action"},
+            "meta.capi.overview": {
+                "get_dashboard",
+                "get_orders_action",
+                "get_missing_action",
+            },
+            "meta.capi.backfill": {
+                "action_count",
+                "action_send",
+                "action_stop",
+                "action_go_on",
+            },
+            "meta.capi.backfill.result": {"action_open_documents"},
         }
         ours = [name for name in self.env if name.startswith("meta.")]
         self.assertGreater(len(ours), 12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from email.message import Message
@@ -60,6 +61,22 @@ class ReceivedEvent:
     def key(self) -> tuple[str, str, str | None]:
         """What Meta deduplicates by, together with the pixel."""
         return self.pixel_id, self.event["event_name"], self.event.get("event_id")
+
+    @property
+    def is_offline(self) -> bool:
+        return self.event["action_source"] == "physical_store"
+
+    @property
+    def offline_key(self) -> str:
+        """What Meta tells the events of stores apart by, whatever their IDs.
+
+        docs: offline-events; the order, else the person. Only among themselves.
+        """
+        event, sold = self.event, self.event.get("custom_data", {})
+        parts = [self.pixel_id, event["event_time"], event["event_name"]]
+        parts.append(sold.get("item_number"))
+        parts.append(sold.get("order_id") or event["user_data"])
+        return json.dumps(parts, sort_keys=True)
 
 
 @dataclass(frozen=True)

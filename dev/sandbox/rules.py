@@ -400,6 +400,10 @@ def check_custom_data(
         raise refused(WRONG_FORMAT, "delivery_category")
     for item in custom_data.get("contents", ()):
         check_content(item, warnings)
+    # docs: offline-events names the key; which of these Meta wants is not known. (ours)
+    for key, value in custom_data.get("store_data", {}).items():
+        if not is_text(value):
+            raise malformed(f"store_data.{key} is not a non-empty string")
 
 
 def check_content(item: Any, warnings: list[str]) -> None:

@@ -132,6 +132,12 @@ class GraphSandbox:
         with self._lock:
             return Counter(event.key for event in self.events)
 
+    def offline_events(self) -> list[dict[str, Any]]:
+        """Return the events of stores that Meta counts: of those it cannot tell apart, one."""
+        with self._lock:
+            found = {e.offline_key: e.event for e in self.events if e.is_offline}
+        return list(found.values())
+
     def wait_for(self, predicate: Callable[[], Any], timeout: float = 10) -> Any:
         """Return the predicate's value as soon as it is true of what was received.
 

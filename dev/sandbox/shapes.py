@@ -103,6 +103,7 @@ CUSTOM_DATA_SHAPE: Shape = {
     # docs: conversion-leads-integration
     "event_source": is_text,
     "lead_event_source": is_text,
+    "store_data": is_object,
 }
 
 

@@ -33,8 +33,8 @@ class DashboardAnswer(DashboardWords):
         ):
             answer = find(facts)
             if answer:
-                return {"detail": None, "button": None, **answer}
-        return {"button": None, **self._answer_good(facts)}
+                return {"detail": None, "button": None, "more": None, **answer}
+        return {"button": None, "more": None, **self._answer_good(facts)}
 
     def _answer_off(self, facts):
         if self.env["meta.capi.config"]._is_enabled():
@@ -221,12 +221,28 @@ class DashboardAnswer(DashboardWords):
                 if count == 1
                 else _("%s orders have no Purchase", self.number(count))
             ),
-            "detail": _(
-                "The automation rule was off, or was changed since. Open an order to send"
-                " its Purchase."
-            ),
+            "detail": _("The automation rule was off, or was changed since."),
             "button": {"text": _("Show the orders"), "orders": "missing"},
+            "more": self._missing_button(facts),
         }
+
+    def _missing_button(self, facts):
+        """Return a button to send the orders that are missing, for those who may."""
+        if not self.env.user.has_group(MANAGER):
+            return None
+        filters = {
+            "days": facts.period.days,
+            "website_id": facts.website.id,
+            "pixel": facts.pixel.id,
+        }
+        return {
+            "text": _("Send their Purchases"),
+            "call": ["meta.capi.overview", "get_missing_action", filters],
+        }
+
+    def tools(self):
+        """Return the buttons that are there whatever the answer is."""
+        return list(filter(None, [self.backfill_button()]))
 
     def _answer_never(self, facts):
         """Tell that no Purchase goes, where all else does: it is how it comes."""

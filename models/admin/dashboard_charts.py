@@ -23,6 +23,18 @@ class DashboardCharts(DashboardWords):
             figures.append(self._purchases_figure(facts))
         return figures
 
+    def counter(self, facts):
+        """Return how many sales of the counter nobody is known of, or None."""
+        count = facts.anonymous_sales
+        if not count:
+            return None
+        if count == 1:
+            return _("1 order of the counter had no customer, so it was not recorded.")
+        return _(
+            "%s orders of the counter had no customer, so they were not recorded.",
+            self.number(count),
+        )
+
     def _delivered_figure(self, facts):
         sent = facts.happened("sent")
         judged = sent + facts.happened("failed")

@@ -6,6 +6,7 @@ from functools import cached_property
 import pytz
 
 from odoo import fields
+from odoo.tools import SQL
 
 from ..common.standard_events import PURCHASE
 from ..outbox.event_counts import EventCounts, during
@@ -162,6 +163,31 @@ class DashboardFacts:
         if self.website or self.pixel:
             domain.append(("website_id", "in", self.websites.ids))
         return self.env["meta.capi.reconciliation"]._by_slice(borders, domain)
+
+    @cached_property
+    def anonymous_sales(self):
+        """The number of the counter's orders in the period that had no customer.
+
+        Those of the points of sale that send their sales, of the companies looked at. A
+        counter's events have the website whose company it is.
+        """
+        points = list(self.env["meta.capi.store"]._codes())
+        companies = self.website.company_id or self.env.companies
+        if not points or self.pixel or "pos.order" not in self.env:
+            return 0
+        self.env.cr.execute(
+            SQL(
+                "SELECT count(*) FROM pos_order WHERE date_order >= %s"
+                " AND date_order < %s AND config_id = ANY(%s) AND company_id = ANY(%s)"
+                " AND partner_id IS NULL AND amount_total > 0"
+                " AND state IN ('paid', 'done', 'invoiced')",
+                self.period.since,
+                self.period.until,
+                points,
+                companies.ids,
+            )
+        )
+        return self.env.cr.fetchone()[0]
 
     def order_ids(self, status, number=None):
         """Return the orders of a status, in a slice or in the period."""

@@ -57,14 +57,15 @@ class DashboardSteps(DashboardWords):
             (
                 _("Sell something"),
                 _(
-                    "The list goes once Meta has taken the first real Purchase, one without"
-                    " a test event code."
+                    "Or send what was sold in the last 7 days. The list goes once Meta has"
+                    " taken the first real Purchase, one without a test event code."
                 ),
                 False,
             ),
         ]
         to_do = next(number for number, step in enumerate(steps) if not step[2])
-        button = self.settings_button() if to_do < len(steps) - 1 else None
+        is_last = to_do == len(steps) - 1
+        button = self.backfill_button() if is_last else self.settings_button()
         return [
             {
                 "title": title,

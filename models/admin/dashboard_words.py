@@ -6,6 +6,7 @@ from odoo import _, fields
 from odoo.tools.misc import babel_locale_parse, formatLang, get_lang
 
 from ..common.age import age_of
+from ..common.managers import MANAGER
 
 
 class DashboardWords:
@@ -60,4 +61,13 @@ class DashboardWords:
         return {
             "text": _("Open the settings"),
             "action": "ih_meta_conversions_api.meta_capi_settings_action",
+        }
+
+    def backfill_button(self):
+        """Return a button to send what was sold before, for those who may, else None."""
+        if not self.env.user.has_group(MANAGER):
+            return None
+        return {
+            "text": _("Send earlier orders"),
+            "action": "ih_meta_conversions_api.meta_capi_backfill_new_action",
         }

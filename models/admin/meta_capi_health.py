@@ -1,4 +1,5 @@
 import re
+import time
 from datetime import date, timedelta
 
 from odoo import _, api, fields, models
@@ -38,6 +39,7 @@ class MetaCapiHealth(models.AbstractModel):
             *self._moved_lines(),
             *self._other_pixel_lines(),
             *self._quality_lines(),
+            *self._past_lines(),
         ]
         return self.env["ir.qweb"]._render(
             "ih_meta_conversions_api.meta_capi_settings_health",
@@ -246,6 +248,35 @@ class MetaCapiHealth(models.AbstractModel):
                     cure=pixel.quality_cure,
                 ),
             )
+
+    @api.model
+    def _past_lines(self):
+        """Tell once that what was sold before can be sent, where there is something."""
+        websites = self.env["website"].sudo().search([])
+        connected = websites.filtered(self._is_connected)
+        if not connected or self.env["meta.capi.backfill"].sudo().search([], limit=1):
+            return
+        orders = self.env["sale.order"].sudo()
+        (source, *_others) = self.env["meta.capi.backfill"]._sources()
+        since = source.opens_at(time.time())
+        domain = [
+            *orders._meta_capi_sold_since(since, connected),
+            ("meta_capi_purchase_recorded_at", "=", False),
+        ]
+        if orders.search(domain, limit=1):
+            yield (
+                "info",
+                _(
+                    "Meta takes the orders of the last 7 days, too: see Send Earlier"
+                    " Orders."
+                ),
+            )
+
+    @api.model
+    def _is_connected(self, website):
+        config = self.env["meta.capi.config"]
+        pixel_id = config._is_enabled() and config._pixel_id(website)
+        return bool(pixel_id and config._access_token(pixel_id))
 
     @api.model
     def _pixels_of_pages(self, website):

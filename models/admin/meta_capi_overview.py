@@ -3,6 +3,7 @@ import pytz
 from odoo import _, api, fields, models
 from odoo.tools.misc import format_time
 
+from ..common.managers import Managers
 from .dashboard_answer import DashboardAnswer
 from .dashboard_charts import DashboardCharts
 from .dashboard_facts import DashboardFacts
@@ -37,8 +38,10 @@ class MetaCapiOverview(models.AbstractModel):
             "domain": facts.domain,
             "answer": answer.answer(facts),
             "notices": answer.notices(facts),
+            "tools": answer.tools(),
             "steps": DashboardSteps(self.env).steps(facts),
             "figures": charts.figures(facts),
+            "counter": charts.counter(facts),
             "slices": self._slices(facts),
             "charts": charts.charts(facts),
             "keys": DashboardKeys(self.env).keys_chart(facts),
@@ -63,6 +66,17 @@ class MetaCapiOverview(models.AbstractModel):
             "views": [[False, "list"], [False, "form"]],
             "domain": [["id", "in", facts.order_ids(status, number)]],
         }
+
+    @api.model
+    def get_missing_action(self, filters=None):
+        """Return the action that counts the missing orders, to send their Purchases.
+
+        :raise odoo.exceptions.AccessError: the user manages no events
+        """
+        Managers(self.env).check()
+        facts = DashboardFacts(self.env, **(filters or {}))
+        missing = facts.order_ids("missing")
+        return self.env["meta.capi.backfill"]._open_chosen("sale.order", missing)
 
     # -------------------------------------------------------------------- the filters
 

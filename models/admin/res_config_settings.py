@@ -144,6 +144,7 @@ class ResConfigSettings(models.TransientModel):
     meta_capi_alert_quality = setting.ALERT_QUALITY.settings_field()
     meta_capi_alert_coverage = setting.ALERT_COVERAGE.settings_field()
     meta_capi_alert_diagnostics = setting.ALERT_DIAGNOSTICS.settings_field()
+    meta_capi_has_counter = fields.Boolean(compute="_compute_meta_capi_has_counter")
     meta_capi_movable_count = fields.Integer(
         "Meta Events to Move", compute="_compute_meta_capi_health"
     )
@@ -222,6 +223,9 @@ class ResConfigSettings(models.TransientModel):
 
     def _compute_meta_capi_has_crm(self):
         self.meta_capi_has_crm = "crm.lead" in self.env
+
+    def _compute_meta_capi_has_counter(self):
+        self.meta_capi_has_counter = self.env["meta.capi.store"]._is_installed()
 
     def _compute_meta_capi_secrets(self):
         self.meta_capi_access_token = False
@@ -366,6 +370,17 @@ class ResConfigSettings(models.TransientModel):
             "res_model": "ir.config_parameter",
             "view_mode": "list,form",
             "domain": [("key", "=like", "meta_capi.%")],
+        }
+
+    def action_meta_capi_open_stores(self):
+        """Open the points of sale, with the switch of each."""
+        self._meta_capi_check_admin()
+        self.env["meta.capi.store"].sudo()._follow_points()
+        return {
+            "type": "ir.actions.act_window",
+            "name": _("Points of Sale"),
+            "res_model": "meta.capi.store",
+            "view_mode": "list",
         }
 
     def action_meta_capi_remove_token(self):

@@ -232,6 +232,24 @@ class Base(models.AbstractModel):
     def _meta_capi_set_recorded(self, event_name):
         """Remember that the event with that id is on record."""
 
+    def _meta_capi_sold_since(self, since, websites):
+        """Return the domain of the records that may have been sold since a moment.
+
+        Of a model that ``meta.capi.backfill`` names among its sources.
+        """
+        raise NotImplementedError
+
+    def _meta_capi_sold_times(self):
+        """Return the moments at which these records were sold, by their ids.
+
+        One that is not sold, or not yet as the settings see it, is left out.
+        """
+        return {}
+
+    def _meta_capi_sold_rule(self, websites):
+        """Tell people what counts as sold."""
+        return ""
+
     def _meta_capi_website(self):
         """Return the website this record belongs to, maybe empty."""
         self.ensure_one()

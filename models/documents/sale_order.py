@@ -1,6 +1,6 @@
 import uuid
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, time, timedelta, timezone
 
 from odoo import _, api, fields, models
 from odoo.tools import SQL
@@ -13,6 +13,16 @@ from ..settings import setting
 
 # Marks a cart whose change is told of by whoever began it: one call makes another.
 _WATCHED = "meta_capi_watched"
+
+# By when Purchases are sent: what may be later than the confirmation.
+_INVOICES = "order_line.invoice_lines.move_id"
+_SOLD_LATER = {
+    "paid": (
+        "transaction_ids.last_state_change",
+        f"{_INVOICES}.line_ids.matched_credit_ids.create_date",
+    ),
+    "invoiced": (f"{_INVOICES}.create_date", f"{_INVOICES}.invoice_date"),
+}
 
 
 class SaleOrder(models.Model):
@@ -324,3 +334,85 @@ class SaleOrder(models.Model):
                 )
             )
             self.invalidate_recordset(["meta_capi_purchase_recorded_at"], flush=False)
+
+    # ------------------------------------------------------------- what was sold before
+
+    def _meta_capi_sold_since(self, since, websites):
+        """Return the domain of the websites' orders that may have been sold since.
+
+        Where a sale is one once it is paid or invoiced, an order of long ago may be a
+        sale of today.
+        """
+        domain = []
+        for website in websites:
+            names = (
+                "date_order",
+                *_SOLD_LATER.get(self._meta_capi_sold_by(website), ()),
+            )
+            domain += [
+                *("&", "&", ("website_id", "=", website.id), ("state", "=", "sale")),
+                *["|"] * (len(names) - 1),
+                *((name, ">=", since) for name in names),
+            ]
+        return ["|"] * (len(websites) - 1) + domain or [("id", "in", [])]
+
+    def _meta_capi_sold_by(self, website):
+        """Return what makes an order of a website a sale: its confirmation where nothing
+        sends Purchases by itself.
+        """
+        trigger = self.env["meta.capi.purchase"].sudo()._trigger(website)
+        return "confirmed" if trigger == "never" else trigger
+
+    def _meta_capi_sold_times(self):
+        times = {}
+        sold = self.filtered(lambda order: order.state == "sale" and order.website_id)
+        for website, orders in sold.grouped("website_id").items():
+            trigger = self._meta_capi_sold_by(website)
+            for order in self.env["meta.capi.reconciliation"]._due_at(trigger, orders):
+                moment = order._meta_capi_sold_at(trigger)
+                times[order.id] = int(moment.replace(tzinfo=timezone.utc).timestamp())
+        return times
+
+    def _meta_capi_sold_at(self, trigger):
+        """Return when ``trigger`` has come, as Odoo stores it, as far as it is known.
+
+        Not before the confirmation, which is all that is known of a payment without a
+        transaction or an entry.
+        """
+        self.ensure_one()
+        invoices = self.order_line.invoice_lines.move_id
+        moments = []
+        if trigger == "paid":
+            transactions = self.transaction_ids.filtered(
+                lambda transaction: transaction._meta_capi_is_paid()
+            )
+            moments = transactions.mapped("last_state_change")
+            if not self._is_paid():
+                paid = invoices.filtered(lambda invoice: invoice._meta_capi_is_paid())
+                moments += paid.line_ids.matched_credit_ids.mapped("create_date")
+        elif trigger == "invoiced":
+            posted = invoices.filtered(
+                lambda move: move.state == "posted" and move.move_type == "out_invoice"
+            )
+            # The moment of its posting is not kept: not before these two.
+            moments = [
+                max(move.create_date, datetime.combine(move.invoice_date, time()))
+                for move in posted
+            ]
+            moments = [min(moments)] if moments else []
+        moment = max([self.date_order, *filter(None, moments)])
+        return min(moment, fields.Datetime.now())
+
+    def _meta_capi_sold_rule(self, websites):
+        rules = {
+            "confirmed": _("An order is sold when it was confirmed."),
+            "paid": _("An order is sold when it was paid in full."),
+            "invoiced": _("An order is sold when its first invoice was posted."),
+        }
+        found = {}
+        for website in websites:
+            rule = rules[self._meta_capi_sold_by(website)]
+            found.setdefault(rule, []).append(website.name)
+        if len(found) == 1:
+            return next(iter(found))
+        return "\n".join(f"{', '.join(names)}: {rule}" for rule, names in found.items())

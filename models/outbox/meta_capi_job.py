@@ -85,6 +85,20 @@ class MetaCapiJob(models.AbstractModel):
         return self.env.cr.fetchone()[0]
 
     @api.model
+    def _is_free(self, key):
+        """Tell whether no transaction has the lock of ``_try_lock``; take it for none."""
+        lock = SQL("hashtextextended(%s, 0)", key)
+        self.env.cr.execute(
+            SQL(
+                "SELECT CASE WHEN pg_try_advisory_lock(%s)"
+                " THEN pg_advisory_unlock(%s) ELSE false END",
+                lock,
+                lock,
+            )
+        )
+        return self.env.cr.fetchone()[0]
+
+    @api.model
     def _is_runner_absent(self, pixel_id):
         """Tell whether a job of ours has been waiting for longer than it can."""
         self.env.cr.execute(

@@ -161,6 +161,11 @@ class MetaConversionsApi(models.AbstractModel):
 
         :param drafts: those of ``EventBuilder``; None is passed over
         """
+        ids, _written = self._store(drafts)
+        return self.env["meta.capi.event"].browse(ids)
+
+    def _store(self, drafts):
+        """Do so, and return the rows' ids and the drafts that were written now."""
         ids, written = EventWriter(self.env).store([draft for draft in drafts if draft])
         recorded, pixel_ids = {}, set()
         for draft in written:
@@ -174,7 +179,7 @@ class MetaConversionsApi(models.AbstractModel):
             origins._meta_capi_set_recorded(event_name)
         for pixel_id in pixel_ids:
             self.env["meta.capi.job"]._schedule(pixel_id)
-        return self.env["meta.capi.event"].browse(ids)
+        return ids, written
 
     # ------------------------------------------------------------------ over RPC
 
