@@ -18,24 +18,19 @@ SCALING = ROOT / "docs" / "scaling.md"
 
 _BEGIN = "<!-- written by make bench: begin -->"
 _END = "<!-- written by make bench: end -->"
+# What is kept of a figure as it is.
+_KEPT = (
+    *("row", "what", "against", "unit", "measured", "compared", "value", "goal"),
+    *("at_most", "is_absolute", "is_met"),
+)
 
 
 def as_data(figures: Iterable[Figure]) -> list[dict[str, Any]]:
     """Return figures as JSON's own types, by their row."""
     return [
         {
-            "row": figure.row,
-            "what": figure.what,
-            "against": figure.against,
-            "unit": figure.unit,
-            "measured": figure.measured,
-            "compared": figure.compared,
-            "value": figure.value,
+            **{name: getattr(figure, name) for name in _KEPT},
             "spread": list(figure.spread),
-            "goal": figure.goal,
-            "at_most": figure.at_most,
-            "is_absolute": figure.is_absolute,
-            "is_met": figure.is_met,
             "rounds": len(figure.pairs),
             "notes": figure.notes,
         }
