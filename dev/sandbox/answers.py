@@ -7,78 +7,16 @@ import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 # docs: graph-api/changelog/versions. v20.0 ended 2026-09-24, v26.0 is the newest.
 OLDEST_VERSION, NEWEST_VERSION = 21, 26
 
-# The words are localised and change: clients must not depend on them (docs).
-USER_TEXTS: Mapping[int, tuple[str, str]] = {
-    2804001: (
-        "Invalid Parameter Format",
-        "A parameter of this event is not in the expected format.",
-    ),
-    2804003: (
-        "Event Timestamp Too Old",
-        (
-            "The timestamp for this event is too far in the past. Events need to be"
-            " sent within 7 days of when they occurred."
-        ),
-    ),
-    2804004: (
-        "Event Timestamp In The Future",
-        (
-            "The timestamp for this event is in the future. Enter the time at which the"
-            " event occurred."
-        ),
-    ),
-    2804008: (
-        "Missing ID in Contents",
-        "Every item of the contents parameter must have an id.",
-    ),
-    2804009: (
-        "Missing Value for Purchase Event",
-        "Your Purchase event is missing its value. Enter a value for this event.",
-    ),
-    2804010: (
-        "Missing Currency for Purchase Event",
-        "Your Purchase event is missing its currency. Enter a currency for this event.",
-    ),
-    2804023: (
-        "Missing Currency",
-        "This event has a value but no currency. Enter the currency of the value.",
-    ),
-    2804030: (
-        "Limited Data Use Selection Required",
-        "Limited Data Use needs a country and a state, or 0 for both.",
-    ),
-    2804036: (
-        "Invalid Lead ID",
-        (
-            "The lead ID is invalid or was deleted. Other events of this request may"
-            " have been rejected with it."
-        ),
-    ),
-    2804043: (
-        "Invalid Extinfo",
-        "The extinfo of this app event is invalid or has no OS version.",
-    ),
-    2804050: (
-        "Insufficient Customer Information",
-        (
-            "The customer information parameters of this event are missing or too"
-            " broad to be matched. Add more of them."
-        ),
-    ),
-    2804063: (
-        "Missing Messaging Channel",
-        "A business messaging event must have a valid messaging_channel.",
-    ),
-    2804066: (
-        "Invalid Event Name",
-        "This event name is not supported for business messaging.",
-    ),
-}
+# By subcode. The words are localised and change: clients must not depend on them (docs).
+_USER_TEXTS: Mapping[str, Mapping[str, str]] = json.loads(
+    Path(__file__).with_name("user_texts.json").read_text()
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +51,7 @@ def new_trace_id() -> str:
 TRACE_ALPHABET = string.ascii_letters + string.digits + "_-"
 
 
+@dataclass(eq=False)
 class GraphError(Exception):
     """A refusal in Meta's words.
 
@@ -120,29 +59,24 @@ class GraphError(Exception):
     and in its records but never in the answer, because Meta does not tell either.
     """
 
-    def __init__(
-        self,
-        code: int,
-        subcode: int | None = None,
-        *,
-        message: str | None = None,
-        reason: str = "",
-        http_status: int | None = None,
-        error_type: str = "OAuthException",  # seen: nearly every error has this type
-        is_transient: bool = False,
-        error_data: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        self.code = code
-        self.subcode = subcode
-        self.message = message or DEFAULT_MESSAGES.get(code, "Invalid parameter")
-        self.reason = reason
-        self.http_status = http_status or DEFAULT_STATUS.get(code, 400)
-        self.error_type = error_type
-        self.is_transient = is_transient
-        self.error_data = error_data
-        self.headers = headers or {}
-        super().__init__(f"{code}/{subcode}: {reason or self.message}")
+    code: int
+    subcode: int | None = None
+    message: str = ""
+    reason: str = ""
+    http_status: int = 0
+    error_type: str = "OAuthException"  # seen: nearly every error has this type
+    is_transient: bool = False
+    error_data: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.message = self.message or DEFAULT_MESSAGES.get(
+            self.code, "Invalid parameter"
+        )
+        self.http_status = self.http_status or DEFAULT_STATUS.get(self.code, 400)
+
+    def __str__(self) -> str:
+        return f"{self.code}/{self.subcode}: {self.reason or self.message}"
 
     def answer(self) -> Answer:
         """Return this error as Graph writes it (docs: guides/error-handling)."""
@@ -156,9 +90,9 @@ class GraphError(Exception):
         content["is_transient"] = self.is_transient
         if self.subcode is not None:
             content["error_subcode"] = self.subcode
-            if self.subcode in USER_TEXTS:
-                title, text = USER_TEXTS[self.subcode]
-                content |= {"error_user_title": title, "error_user_msg": text}
+            if words := _USER_TEXTS.get(str(self.subcode)):
+                content["error_user_title"] = words["title"]
+                content["error_user_msg"] = words["text"]
         content["fbtrace_id"] = new_trace_id()
         return Answer.json(self.http_status, {"error": content}, self.headers)
 

@@ -35,12 +35,12 @@ class Fault:
 def error(
     code: int,
     subcode: int | None = None,
-    http_status: int | None = None,
+    http_status: int = 0,
     in_http_200: bool = False,
     error_data_as_string: bool = False,
     headers: Mapping[str, str] | None = None,
     *,
-    message: str | None = None,
+    message: str = "",
     is_transient: bool = False,
 ) -> Fault:
     """Meta refuses with this code.
@@ -55,7 +55,7 @@ def error(
         http_status=200 if in_http_200 else http_status,
         is_transient=is_transient,
         error_data=error_data if error_data_as_string else None,
-        headers=headers,
+        headers=headers or {},
     )
     return Fault("error", reply)
 
@@ -159,21 +159,9 @@ def with_headers(headers: Mapping[str, str]) -> Fault:
 FACTORIES: Mapping[str, Callable[..., Fault]] = {
     factory.__name__: factory
     for factory in (
-        empty_body,
-        error,
-        error_without_code,
-        hang,
-        http,
-        missing_events_received,
-        missing_messages,
-        redirect,
-        reset,
-        reset_after_accept,
-        short_events_received,
-        slow,
-        throttled,
-        truncated_json,
-        with_headers,
+        *(error, error_without_code, http, redirect, throttled, with_headers),
+        *(truncated_json, empty_body, short_events_received, missing_messages),
+        *(missing_events_received, slow, hang, reset, reset_after_accept),
     )
 }
 
@@ -312,15 +300,7 @@ class Faults:
     def summary(self) -> dict[str, Any]:
         """Return what is scripted, for people and for JSON."""
         with self._lock:
-            rules = [
-                {
-                    "fault": rule.fault.name,
-                    "pixel_id": rule.pixel_id,
-                    "times": rule.times,
-                    "probability": rule.probability,
-                }
-                for rule in self._rules
-            ]
+            rules = [{**vars(r), "fault": r.fault.name} for r in self._rules]
             return {"rules": rules, "poisoned": len(self._poison)}
 
     def _order_fault(self, arguments: dict[str, Any], pixel_id: str | None) -> None:
