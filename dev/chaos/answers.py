@@ -9,23 +9,9 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterable
 from functools import partial
 
-from ..sandbox import (
-    DAY,
-    Fault,
-    empty_body,
-    error,
-    hang,
-    http,
-    missing_events_received,
-    redirect,
-    reset,
-    reset_after_accept,
-    short_events_received,
-    truncated_json,
-)
+from ..sandbox import DAY, Fault, error, http
 from ..testing.tally import Tally
 from .audit import check_all
 from .events import (
@@ -44,6 +30,7 @@ from .events import (
     until_sent,
     until_stopped,
 )
+from .mishaps import BLIPS
 from .shop import PATIENCE, Shop
 
 # Seconds that one bad answer may cost, whichever it is.
@@ -51,42 +38,14 @@ BLIP = 10
 # Seconds within which others are taken that travelled with a culprit.
 SEARCH = 60
 
-# What passes by itself, or may do so. Those that tell how long to wait, that a person
-# must act or that an event is bad are other rows.
-BLIPS: tuple[tuple[str, Fault], ...] = (
-    ("code 1", error(1)),
-    ("code 2 in HTTP 200", error(2, in_http_200=True)),
-    ("a transient code 190", error(190, is_transient=True)),
-    ("code 100 without a subcode", error(100)),
-    ("a code nobody knows", error(987654)),
-    ("HTML with 502", http(502)),
-    ("HTTP 500, taken in", http(500, accept=True)),
-    ("HTML with 200, taken in", http(200, accept=True)),
-    ("redirect", redirect("http://127.0.0.1:9/")),
-    ("half a JSON", truncated_json()),
-    ("half a JSON, taken in and cut", truncated_json(accept=True, cut=True)),
-    ("empty body", empty_body()),
-    ("one event not counted", short_events_received()),
-    ("no events_received, taken in", missing_events_received(accept=True)),
-    ("reset", reset()),
-    ("reset, taken in", reset_after_accept()),
-    ("no answer", hang()),
-)
 
-
-def blips(
-    shop: Shop,
-    seed: int,
-    tally: Tally,
-    kinds: Iterable[tuple[str, Fault]] = BLIPS,
-    count: int = 20,
-) -> None:
+def blips(shop: Shop, seed: int, tally: Tally, count: int = 20) -> None:
     """Answer badly once, in each way, and be healthy again: it costs 10 seconds."""
-    pixel, events, recorder = shop.pixels[0], Events(f"blip-{seed}"), shop.recorder()
-    for name, fault in kinds:
+    pixel, events = shop.pixels[0], Events(shop, f"blip-{seed}")
+    for name, fault in BLIPS.items():
         before = len(shop.graph.requests)
         shop.graph.fail_next(fault, pixel_id=pixel.id)
-        events.record(recorder, pixel, count)
+        events.record(pixel, count)
         until_sent(shop, f"all is sent after {name}")
         requests = shop.graph.requests[before:]
         bad, last = requests[0], requests[-1]
@@ -104,9 +63,9 @@ def blips(
 
 def no_permission(shop: Shop, seed: int, tally: Tally, count: int = 100) -> None:
     """Refuse everything with code 100 and no subcode, first of all a manager's click."""
-    pixel, events = shop.pixels[0], Events(f"permission-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"permission-{seed}")
     shop.set_parameter("batch_delay", "600")
-    made = events.record(shop.recorder(), pixel, count)
+    made = events.record(pixel, count)
     shop.graph.fail_always(error(100), pixel_id=pixel.id)
     click(shop, "action_send_now", made[:5])
     clicked = shop.requests(pixel)
@@ -138,7 +97,7 @@ def no_permission(shop: Shop, seed: int, tally: Tally, count: int = 100) -> None
 
 def unknown_code(shop: Shop, seed: int, tally: Tally, count: int = 100) -> None:
     """Answer one event in a way that nobody knows, while others are taken."""
-    pixel, events = shop.pixels[0], Events(f"unknown-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"unknown-{seed}")
     bad = _among_others(shop, seed, tally, events, count, error(987654))
     days, asked = 0.0, times_alone(shop, bad)
     while state_of(shop, bad) == "pending":
@@ -164,7 +123,7 @@ def breaks_meta(
     shop: Shop, seed: int, tally: Tally, fault: Fault | None = None, count: int = 100
 ) -> None:
     """Have one event make Meta fail, again and again, while others are taken."""
-    pixel, events = shop.pixels[0], Events(f"breaks-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"breaks-{seed}")
     bad = _among_others(shop, seed, tally, events, count, fault or http(500))
     state = state_of(shop, bad)
     tally.check(state == "pending", f"the one that breaks Meta is {state}")
@@ -181,12 +140,11 @@ def _among_others(
 
     :return: the id of the one
     """
-    pixel, recorder = shop.pixels[0], shop.recorder()
+    pixel = shop.pixels[0]
     made = events.make(count)
     bad = str(random.Random(f"others {seed}").choice(made)["event_id"])
     shop.graph.poison([bad], fault=fault)
-    recorder.record(pixel, made)
-    events.committed(pixel, made)
+    events.commit(pixel, made)
     others, fresh, started = f"event_id <> '{bad}'", 0, time.monotonic()
     deadline = started + PATIENCE
 
@@ -194,7 +152,7 @@ def _among_others(
         return shop.pending(others)
 
     while (waiting() or not times_alone(shop, bad)) and time.monotonic() < deadline:
-        events.record(recorder, pixel, 1)
+        events.record(pixel, 1)
         fresh += 1
         soon = time.monotonic() + 2
         shop.until(partial(is_past, soon), "the next visitor comes")
@@ -211,17 +169,16 @@ def _among_others(
 
 def innocents(shop: Shop, seed: int, tally: Tally, count: int = 100) -> None:
     """Search for a culprit, probe a stopped pixel, then have a blip: it is the first."""
-    pixel, events = shop.pixels[0], Events(f"innocents-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"innocents-{seed}")
     made = events.make(count)
     bad = str(random.Random(f"innocents {seed}").choice(made)["event_id"])
     shop.graph.poison([bad])
-    shop.recorder().record(pixel, made)
-    events.committed(pixel, made)
+    events.commit(pixel, made)
     until_sent(shop, "the good ones are sent")
     tries = tries_of(shop, f"event_id <> '{bad}'")
     tally.check(tries == [1], f"tries of those who travelled with it: {tries}")
     shop.graph.fail_always(error(190), pixel_id=pixel.id)
-    events.record(shop.recorder(), pixel, count)
+    events.record(pixel, count)
     until_stopped(shop, pixel)
     for _hour in range(3):
         before = shop.requests(pixel)

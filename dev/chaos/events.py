@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from ..sandbox import ReceivedRequest, new_token
-from .shop import Pixel, Recorder, Shop
+from .shop import Pixel, Shop
 
 
-@dataclass
 class Events:
-    """Makes events, and keeps which were recorded for sure."""
+    """Makes events, has them recorded, and keeps which were recorded for sure."""
 
-    prefix: str
-
-    def __post_init__(self) -> None:
+    def __init__(self, shop: Shop, prefix: str) -> None:
+        self.prefix = prefix
         self.recorded: set[tuple[str, str, str | None]] = set()
+        self._recorder = shop.recorder()
         self._made = 0
 
     def make(self, count: int) -> list[dict[str, Any]]:
@@ -36,18 +34,22 @@ class Events:
             for number in numbers
         ]
 
+    def record(self, pixel: Pixel, count: int) -> list[dict[str, Any]]:
+        """Have new events recorded, and return them."""
+        made = self.make(count)
+        self.commit(pixel, made)
+        return made
+
+    def commit(
+        self, pixel: Pixel, events: list[dict[str, Any]], pause: float = 0
+    ) -> None:
+        """Have these recorded, in one transaction."""
+        self._recorder.record(pixel, events, pause)
+        self.committed(pixel, events)
+
     def committed(self, pixel: Pixel, events: list[dict[str, Any]]) -> None:
         for event in events:
             self.recorded.add((pixel.id, "Lead", event["event_id"]))
-
-    def record(
-        self, recorder: Recorder, pixel: Pixel, count: int
-    ) -> list[dict[str, Any]]:
-        """Have new events recorded, and return them."""
-        made = self.make(count)
-        recorder.record(pixel, made)
-        self.committed(pixel, made)
-        return made
 
 
 def row_of(shop: Shop, pixel: Pixel) -> dict[str, Any]:
@@ -60,6 +62,11 @@ def row_of(shop: Shop, pixel: Pixel) -> dict[str, Any]:
 
 def until_sent(shop: Shop, what: str, condition: str = "true") -> None:
     shop.until(lambda: not shop.pending(condition), what)
+
+
+def until_jobs_are_due(shop: Shop) -> None:
+    is_ahead = "eta >= now() AT TIME ZONE 'UTC'"
+    shop.until(lambda: not shop.count("queue_job", is_ahead), "every job is due")
 
 
 def is_stopped(shop: Shop, pixel: Pixel) -> bool:
@@ -99,7 +106,7 @@ def is_asked(shop: Shop, pixel: Pixel, before: int) -> bool:
 
 
 def count_events(shop: Shop, condition: str) -> int:
-    return int(shop.value(f"SELECT count(*) FROM meta_capi_event WHERE {condition}"))
+    return shop.count("meta_capi_event", condition)
 
 
 def state_of(shop: Shop, event_id: str, column: str = "state") -> Any:

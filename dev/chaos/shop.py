@@ -188,13 +188,11 @@ class Shop:
     def execute(self, statement: str) -> None:
         self.sql(statement)
 
+    def count(self, table: str, condition: str = "true") -> int:
+        return int(self.value(f"SELECT count(*) FROM {table} WHERE {condition}"))
+
     def pending(self, condition: str = "true") -> int:
-        return int(
-            self.value(
-                "SELECT count(*) FROM meta_capi_event"
-                f" WHERE state = 'pending' AND {condition}"
-            )
-        )
+        return self.count("meta_capi_event", f"state = 'pending' AND {condition}")
 
     # Time ----------------------------------------------------------------------------
 
