@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..console import Problem, say
+from ..console import Problem, say, until
 from .figures import Figure, Size, median_ms, numbers
 from .rig import PIXEL, PIXELS, Rig, Worker, sdk_python
 from .served import served
@@ -121,19 +120,11 @@ def _while_it_hangs(
     """Measure while a request hangs, which what ``begin`` records sets off."""
     rig.sink.order("hang")
     begin()
-    _wait_for(lambda: rig.sink.order("look"), "a request hangs")
+    until(lambda: rig.sink.order("look"), "No request hangs.", 30, poll=0.01)
     milliseconds = measured()
-    _wait_for(lambda: rig.sink.order("look"), "it still hangs", seconds=0)
+    until(lambda: rig.sink.order("look"), "It hangs no more.", 0)
     rig.sink.order("heal")
     return milliseconds
-
-
-def _wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise Problem(f"Not so: {what}.")
-        time.sleep(0.01)
 
 
 def drain(rig: Rig, size: Size) -> list[Figure]:

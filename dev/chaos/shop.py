@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..console import Problem
+from ..console import Problem, until
 from ..layout import ADDON
 from ..odoo.client import OdooClient
 from ..odoo.server import Server, launched
@@ -271,13 +271,13 @@ class Shop:
         self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE
     ) -> Any:
         """Wait until a condition holds, and return its value."""
-        deadline = time.monotonic() + seconds
-        while not (value := condition()):
-            self.server.check()
-            if time.monotonic() > deadline:
-                raise Problem(f"Not so after {seconds:.0f} s: {what}.")
-            time.sleep(POLL)
-        return value
+        return until(
+            condition,
+            f"Not so after {seconds:.0f} s: {what}.",
+            seconds,
+            poll=POLL,
+            meanwhile=self.server.check,
+        )
 
     # Recording -----------------------------------------------------------------------
 

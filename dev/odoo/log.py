@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..console import say
+from ..console import quote, say
 
 _RECORD = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \d+ "
@@ -96,7 +96,7 @@ class Log:
 
     def show_end(self) -> None:
         """Show the last lines, for a run that died without saying why."""
-        _quote(self.path.read_text(errors="replace").splitlines()[-_SHOWN:])
+        quote(self.path.read_text(errors="replace").splitlines()[-_SHOWN:])
 
     def show_bad(self) -> None:
         """Show what went wrong once more: the first and the last lines of each record."""
@@ -104,7 +104,7 @@ class Log:
         for record in self.bad:
             first, *others = record.text.rstrip().splitlines()
             lines += [first, *others[-2:]]
-        _quote(lines[:_SHOWN])
+        quote(lines[:_SHOWN])
         if lines[_SHOWN:]:
             say(f"    and {len(lines) - _SHOWN} lines more: see {self.path}")
 
@@ -143,7 +143,3 @@ class Log:
             if not self.quiet:
                 say(self._last.text.rstrip())
         self._last = None
-
-
-def _quote(lines: Iterable[str]) -> None:
-    say("\n".join(f"    | {line[:400]}" for line in lines))
