@@ -6,7 +6,7 @@ import time
 
 from ..testing.tally import Tally
 from .audit import check_all, check_log
-from .events import Events, until_jobs_are_due
+from .events import Events
 from .shop import Shop
 
 
@@ -17,10 +17,10 @@ def no_runner(shop: Shop, _seed: int, tally: Tally, count: int = 500) -> None:
         events.record(pixel, count)
     shop.sweep_and_wait()
     waiting = shop.pending()
-    until_jobs_are_due(shop)
+    shop.until_jobs_are_due()
     shop.age_jobs()
     shop.sweep_and_wait()
-    shop.until(lambda: not shop.pending(), "the sweep delivers")
+    shop.until_sent("the sweep delivers")
     states = shop.rows("SELECT state, count(*) AS count FROM queue_job GROUP BY state")
     tally.check(
         waiting > 0 and {row["state"] for row in states} == {"pending"},
@@ -63,7 +63,7 @@ def lost_jobs(shop: Shop, _seed: int, tally: Tally) -> None:
     shop.execute("DELETE FROM queue_job")
     started = time.monotonic()
     shop.sweep_and_wait()
-    shop.until(lambda: not shop.pending(), "the strays are sent")
+    shop.until_sent("the strays are sent")
     shop.set_parameter("batch_delay", "1")
     tally.check(
         deleted >= len(shop.pixels),
@@ -87,7 +87,7 @@ def long_transaction(shop: Shop, _seed: int, tally: Tally) -> None:
         f"{pending} events committed after their job had gone by, {open_jobs} jobs left",
     )
     shop.sweep_and_wait()
-    shop.until(lambda: not shop.pending(), "the sweep finds them")
+    shop.until_sent("the sweep finds them")
     shop.set_parameter("batch_delay", "1")
     interval = shop.rows(
         "SELECT interval_number AS n, interval_type AS unit FROM ir_cron"

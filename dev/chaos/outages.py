@@ -12,7 +12,7 @@ from typing import Any
 from ..sandbox import DAY, ReceivedRequest, http, reset_after_accept, throttled
 from ..testing.tally import Tally
 from .audit import check_all, check_log, check_repeats
-from .events import Events, count_events, is_stopped, row_of, until_sent, until_stopped
+from .events import Events
 from .shop import PATIENCE, Shop
 from .storm import Ticker
 
@@ -35,7 +35,7 @@ def poison(
     shop.graph.poison(poisoned)
     with _at_once(shop):
         events.commit(pixel, made)
-    shop.until(lambda: not shop.pending(), "the good ones are sent")
+    shop.until_sent("the good ones are sent")
     requests, bound = shop.requests(), 2 * bad * (math.ceil(math.log2(count)) + 1)
     tally.check(requests <= bound, f"{requests} requests; at most {bound} are allowed")
     check_all(shop, events.recorded, tally, poisoned)
@@ -84,8 +84,8 @@ def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> Non
     shop.until(lambda: not shop.open_requests(), "no request is under way")
     before = shop.requests(held)
     record(10)
-    until_stopped(shop, held)
-    until_sent(shop, "the other is sent", f"pixel_id = '{other.id}'")
+    shop.until_stopped(held)
+    shop.until_sent("the other is sent", f"pixel_id = '{other.id}'")
     shop.sweep_and_wait()
     shop.sweep_and_wait()
     tally.check(
@@ -100,16 +100,16 @@ def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> Non
     shop.sweep_and_wait()
     sizes = [len(request.body["data"]) for request in requests()[1:]]
     tally.check(
-        len(sizes) == 1 and sizes[0] <= 10 and is_stopped(shop, held),
+        len(sizes) == 1 and sizes[0] <= 10 and shop.is_stopped(held),
         f"after an hour (shifted) one probe, of {sizes} events; it stays stopped",
     )
     _check_notices(shop, tally)
     pending = shop.pending(f"pixel_id = '{held.id}'")
-    lost = count_events(shop, "state = 'failed'")
+    lost = shop.count_events("state = 'failed'")
     tally.check(pending > 0 and not lost, f"{pending} events held, {lost} failed")
     shop.graph.pixels[held.id] = {f"{known.pop()}NEW"}
     shop.give_token(held)
-    shop.until(lambda: not shop.pending(), "all is sent with the new token")
+    shop.until_sent("all is sent with the new token")
     notices = _count_notices(shop)
     tally.check(not notices, f"{notices} notices are left when it runs again")
     check_all(shop, events.recorded, tally)
@@ -156,7 +156,7 @@ def outage(shop: Shop, _seed: int, tally: Tally, count: int = 20_000) -> None:
     shop.sweep_until(
         lambda: shop.requests() > before, "the first request after the outage"
     )
-    shop.until(lambda: not shop.pending(), "the backlog is sent")
+    shop.until_sent("the backlog is sent")
     seconds = time.monotonic() - started
     requests = shop.graph.requests[before:]
     _check_order(requests, count, seconds, tally)
@@ -183,8 +183,8 @@ def _check_expired(
     """What is too old is not sent, and is given up as that."""
     sent = {event["event_id"] for request in requests for event in request.body["data"]}
     old = {event["event_id"] for event in copies + late}
-    expired = count_events(
-        shop, f"failure_reason = 'expired' AND {_among(copies + late)}"
+    expired = shop.count_events(
+        f"failure_reason = 'expired' AND {_among(copies + late)}"
     )
     tally.check(
         not sent & old and expired == len(old),
@@ -279,8 +279,8 @@ def throttle(shop: Shop, _seed: int, tally: Tally, minutes: int = 19) -> None:
 
     shop.graph.fail_next(throttled(minutes=minutes))
     events.record(pixel, 50)
-    shop.until(lambda: row_of(shop, pixel)["wait"], "Meta's wish is on record")
-    wait = row_of(shop, pixel)["wait"]
+    shop.until(lambda: shop.row_of(pixel)["wait"], "Meta's wish is on record")
+    wait = shop.row_of(pixel)["wait"]
     asked = minutes * 60
     tally.check(
         asked - 30 <= wait <= asked + 1,
@@ -301,7 +301,7 @@ def throttle(shop: Shop, _seed: int, tally: Tally, minutes: int = 19) -> None:
     )
     _pass_time(shop, 60)
     shop.sweep_and_wait()
-    shop.until(lambda: not shop.pending(), "they are sent when the time is over")
+    shop.until_sent("they are sent when the time is over")
     check_all(shop, events.recorded, tally)
 
 

@@ -9,18 +9,7 @@ from ..layout import ADDON
 from ..sandbox import Fault, error, hang, http, reset_after_accept
 from ..testing.tally import Tally
 from .audit import check_all, check_log, check_repeats, check_states
-from .events import (
-    Events,
-    click,
-    count_events,
-    do_not_wait,
-    release,
-    row_of,
-    state_of,
-    until_jobs_are_due,
-    until_sent,
-    until_stopped,
-)
+from .events import Events
 from .mishaps import STOPS
 from .shop import PATIENCE, Shop
 
@@ -42,18 +31,18 @@ def stops(shop: Shop, seed: int, tally: Tally) -> None:
         before = shop.requests(pixel)
         shop.graph.fail_always(fault, pixel_id=pixel.id)
         events.record(pixel, 5)
-        until_stopped(shop, pixel)
+        shop.until_stopped(pixel)
         shop.sweep_and_wait()
         requests = shop.requests(pixel) - before
-        failed = count_events(shop, "state = 'failed'")
-        cause = row_of(shop, pixel)["trouble"]
+        failed = shop.count_events("state = 'failed'")
+        cause = shop.row_of(pixel)["trouble"]
         tally.check(
             requests == 1 and not failed and bool(cause),
             f"{name}: stopped ({cause}) after {requests} request, {failed} failed",
         )
         shop.graph.heal()
-        release(shop, pixel)
-        until_sent(shop, f"all is sent after {name}")
+        shop.release(pixel)
+        shop.until_sent(f"all is sent after {name}")
     check_all(shop, events.recorded, tally)
 
 
@@ -63,15 +52,15 @@ def proof(shop: Shop, seed: int, tally: Tally) -> None:
     shop.graph.app_secret = "0123456789abcdef0123456789abcdef"
     try:
         events.record(pixel, 20)
-        until_stopped(shop, pixel)
+        shop.until_stopped(pixel)
         shop.sweep_and_wait()
-        requests, cause = shop.requests(pixel), row_of(shop, pixel)["trouble"]
+        requests, cause = shop.requests(pixel), shop.row_of(pixel)["trouble"]
         tally.check(
             (requests, cause) == (1, "signature"),
             f"stopped ({cause}) after {requests} request",
         )
         shop.set_parameter("app_secret", shop.graph.app_secret)
-        until_sent(shop, "all is sent with the proof")
+        shop.until_sent("all is sent with the proof")
     finally:
         shop.graph.app_secret = None
     check_all(shop, events.recorded, tally)
@@ -83,10 +72,10 @@ def clock_ahead(shop: Shop, seed: int, tally: Tally, seconds: int = 25) -> None:
     shop.graph.clock_behind = seconds
     try:
         made = events.record(pixel, 20)
-        until_sent(shop, "they are sent when their time has come")
+        shop.until_sent("they are sent when their time has come")
     finally:
         shop.graph.clock_behind = 0
-    requests, skew = shop.requests(pixel), row_of(shop, pixel)["clock_skew"]
+    requests, skew = shop.requests(pixel), shop.row_of(pixel)["clock_skew"]
     late = shop.graph.requests[-1].received_at - made[0]["event_time"]
     tally.check(
         requests <= 4 and late <= seconds + 30 and abs(skew - seconds) <= 3,
@@ -106,7 +95,7 @@ def long_sweep(shop: Shop, seed: int, tally: Tally) -> None:
     shop.execute(
         "UPDATE meta_capi_event SET create_date = create_date - interval '2 hours'"
     )
-    until_jobs_are_due(shop)
+    shop.until_jobs_are_due()
     shop.age_jobs()
     retry_later = http(503, headers={"Retry-After": "55"})
     shop.graph.fail_always(retry_later, pixel_id=first.id)
@@ -155,10 +144,10 @@ def no_activity_type(shop: Shop, seed: int, tally: Tally) -> None:
         events.record(pixel, 20)
 
     record(error(2))
-    until_sent(shop, "all is sent after a blip")
+    shop.until_sent("all is sent after a blip")
     shop.graph.fail_always(http(503), pixel_id=pixel.id)
     events.record(pixel, 20)
-    shop.until(lambda: count_events(shop, "attempt_count > 0"), "they were tried")
+    shop.until(lambda: shop.count_events("attempt_count > 0"), "they were tried")
     shop.execute(
         "UPDATE meta_capi_event SET create_date = create_date - interval '2 hours'"
     )
@@ -168,11 +157,11 @@ def no_activity_type(shop: Shop, seed: int, tally: Tally) -> None:
     )
     shop.graph.heal()
     record(error(2))
-    until_sent(shop, "all is sent after a blip that ends a long wait")
+    shop.until_sent("all is sent after a blip that ends a long wait")
     record(error(190))
-    until_stopped(shop, pixel)
-    release(shop, pixel)
-    until_sent(shop, "all is sent after a stop")
+    shop.until_stopped(pixel)
+    shop.release(pixel)
+    shop.until_sent("all is sent after a stop")
     check_all(shop, events.recorded, tally)
 
 
@@ -193,17 +182,17 @@ def store_event(shop: Shop, seed: int, tally: Tally) -> None:
     shop.execute(f"UPDATE meta_capi_event SET partner_id = {partner}")
     shop.graph.fail_next(reset_after_accept(), pixel_id=pixel.id)
     shop.graph.fail_next(error(100, 2804050), pixel_id=pixel.id)
-    click(shop, "action_send_now", [made])
-    click(shop, "action_send_now", [made])
-    reason = state_of(shop, made["event_id"], "failure_reason")
-    cause = state_of(shop, made["event_id"], "cause")
+    shop.click("action_send_now", [made])
+    shop.click("action_send_now", [made])
+    reason = shop.state_of(made["event_id"], "failure_reason")
+    cause = shop.state_of(made["event_id"], "cause")
     tally.check(
         (reason, cause) == ("invalid", "user_data"),
         f"a copy that may have arrived, then a refusal: {reason}, {cause}",
     )
-    do_not_wait(shop)
-    click(shop, "action_retry", [made])
-    until_sent(shop, "it is sent again")
+    shop.do_not_wait()
+    shop.click("action_retry", [made])
+    shop.until_sent("it is sent again")
     check_repeats(shop, tally)
     check_states(shop, set(), 1, tally)
     check_log(shop, tally)
