@@ -133,15 +133,14 @@ def _among_others(
     others, fresh, started = f"event_id <> '{bad}'", 0, time.monotonic()
     deadline = started + PATIENCE
 
-    def waiting() -> int:
-        return shop.pending(others)
-
-    while (waiting() or not shop.times_alone(bad)) and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        if not shop.pending(others) and shop.times_alone(bad):
+            break
         events.record(pixel, 1)
         fresh += 1
         time.sleep(2)
     seconds = time.monotonic() - started
-    requests, stays = shop.requests(pixel), waiting()
+    requests, stays = shop.requests(pixel), shop.pending(others)
     bound = 2 * (math.ceil(math.log2(count)) + 1) + 2 * fresh + 10
     tally.check(
         not stays and seconds <= SEARCH and requests <= bound,

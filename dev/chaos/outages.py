@@ -143,7 +143,7 @@ def outage(shop: Shop, _seed: int, tally: Tally, count: int = 20_000) -> None:
     late = events.make(100)
     shop.recorder().record(pixel, late)
     shop.until(lambda: shop.requests() >= 3, "delivery is refused a few times")
-    _shift_a_day(shop, [e["event_id"] for e in copies], [e["event_id"] for e in late])
+    _shift_a_day(shop, copies, late)
     times = _event_times(shop)
     shop.graph.heal()
     before = len(shop.graph.requests)
@@ -214,22 +214,20 @@ def _among(events: list[dict[str, Any]]) -> str:
     return f"event_id IN ({names})"
 
 
-def _shift_a_day(shop: Shop, copies: list[str], late: list[str]) -> None:
+def _shift_a_day(
+    shop: Shop, copies: list[dict[str, Any]], late: list[dict[str, Any]]
+) -> None:
     """Make a day pass: everything happened over it, all is waiting for hours now.
 
     Rows are locked in the order in which a delivery locks them: one may be under way.
     """
     now = "date_trunc('second', now() AT TIME ZONE 'UTC')"
-    quoted = {
-        key: ", ".join(map(repr, ids)) for key, ids in (("c", copies), ("l", late))
-    }
     shop.execute(
         f"""
         UPDATE meta_capi_event event
            SET event_time = {now} - CASE
-                   WHEN event_id IN ({quoted["l"]}) THEN interval '{_TOO_OLD} seconds'
-                   WHEN event_id IN ({quoted["c"]})
-                   THEN interval '{_COPY_TOO_OLD + 60} seconds'
+                   WHEN {_among(late)} THEN interval '{_TOO_OLD} seconds'
+                   WHEN {_among(copies)} THEN interval '{_COPY_TOO_OLD + 60} seconds'
                    ELSE (86400 - place * 86400.0 / total) * interval '1 second'
                END,
                next_attempt_at = {now} + (1 + event.id % 9) * interval '1 hour'

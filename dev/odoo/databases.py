@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,9 +28,32 @@ _PAYMENT = "payment_demo"
 _BUILD_ASSETS = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
 
 
-def run_odoo(environment: Environment, log: Log, *arguments: str | Path) -> int:
-    """Run Odoo, its log kept in a file and watched; return its exit code."""
-    return _watch(environment, log, None, arguments)
+def run_odoo(
+    environment: Environment, log: Log, *arguments: str | Path, script: str = ""
+) -> int:
+    """Run Odoo, its log kept in a file and watched; return its exit code.
+
+    :param script: its standard input
+    """
+    with tempfile.TemporaryFile("w+") as source:
+        source.write(script)
+        source.seek(0)
+        process = subprocess.Popen(
+            (environment.launcher, *arguments),
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=environ(environment),
+        )
+    with process:
+        try:
+            log.follow(process.stdout or ())
+        except BaseException:
+            process.terminate()
+            raise
+    return process.returncode
 
 
 def load(
@@ -53,33 +76,7 @@ def load(
 def run_in_odoo(environment: Environment, log: Log, database: str, script: str) -> int:
     """Run a script that has `env` on a database; return its exit code."""
     options = ("shell", "-c", environment.config, "-d", database, "--no-http")
-    return _watch(environment, log, script, options)
-
-
-def _watch(
-    environment: Environment,
-    log: Log,
-    script: str | None,
-    arguments: Iterable[str | Path],
-) -> int:
-    source = tempfile.TemporaryFile("w+")
-    source.write(script or "")
-    source.seek(0)
-    with subprocess.Popen(
-        (environment.launcher, *map(str, arguments)),
-        stdin=source,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=environ(environment),
-    ) as process:
-        try:
-            log.follow(process.stdout or ())
-        except BaseException:
-            process.terminate()
-            raise
-    return process.returncode
+    return run_odoo(environment, log, *options, script=script)
 
 
 def environ(environment: Environment) -> dict[str, str]:

@@ -304,9 +304,8 @@ class Faults:
             return {"rules": rules, "poisoned": len(self._poison)}
 
     def _order_fault(self, arguments: dict[str, Any], pixel_id: str | None) -> None:
-        always = "probability" in arguments
+        always = arguments.pop("always", "probability" in arguments)
         probability = arguments.pop("probability", 1.0)
-        always = arguments.pop("always", always)
         times = arguments.pop("times", 1)
         fault = _make_fault(arguments)
         if always:
