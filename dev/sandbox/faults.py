@@ -253,20 +253,9 @@ class Faults:
                 return rule.fault
         return NO_FAULT
 
-    def find_poison(
-        self, events: Iterable[Mapping[str, Any]]
-    ) -> tuple[str, Fault] | None:
-        """Return the first event id among these that is poisoned, and by what."""
+    def poison_of(self, event: Mapping[str, Any]) -> Fault | None:
         with self._lock:
-            for event in events:
-                event_id = event.get("event_id", "")
-                if event_id in self._poison:
-                    return event_id, self._poison[event_id]
-        return None
-
-    def is_poisoned(self, event: Mapping[str, Any]) -> bool:
-        with self._lock:
-            return event.get("event_id", "") in self._poison
+            return self._poison.get(event.get("event_id", ""))
 
     def order(self, order: Mapping[str, Any]) -> None:
         """Carry out an order in JSON.

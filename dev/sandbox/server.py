@@ -230,18 +230,19 @@ class GraphSandbox:
         events = request.body["data"]
         if self.clock_behind:
             check_clock(events, self.now())
-        poison = self.faults.find_poison(events)
-        if poison:
-            event_id, fault = poison
-            request.fault, request.reason = fault, f"poisoned event_id {event_id!r}"
-            if isinstance(fault.reply, GraphError):
-                raise fault.reply
+        for event in events:
+            if poison := self.faults.poison_of(event):
+                request.fault = fault = poison
+                request.reason = f"poisoned event_id {event['event_id']!r}"
+                if isinstance(fault.reply, GraphError):
+                    raise fault.reply
+                break
         counted = max(len(events) - fault.n_less, 0)
         if fault.accept:
             # The poisoned ones come last: they are those not taken in.
             noted = sorted(
                 zip(events, warnings, strict=True),
-                key=lambda pair: self.faults.is_poisoned(pair[0]),
+                key=lambda pair: self.faults.poison_of(pair[0]) is not None,
             )
             self._accept(request, noted[:counted])
         if isinstance(fault.reply, Answer):
