@@ -53,6 +53,11 @@ class Environment:
         return self.folder / "odoo"
 
     @property
+    def command(self) -> tuple[str | Path, ...]:
+        """What starts Odoo with its settings."""
+        return self.launcher, "-c", self.config
+
+    @property
     def data(self) -> Path:
         return self.folder / "data"
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +81,36 @@ class Log:
         self.ran = 0
         self._last: Record | None = None
         self._spoke_at = time.monotonic()
+
+    def run(
+        self,
+        command: Sequence[str | Path],
+        env: Mapping[str, str] | None = None,
+        script: str = "",
+    ) -> int:
+        """Run Odoo and take in what it logs; return its exit code.
+
+        :param script: its standard input
+        """
+        with tempfile.TemporaryFile("w+") as source:
+            source.write(script)
+            source.seek(0)
+            process = subprocess.Popen(
+                command,
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=env,
+            )
+        with process:
+            try:
+                self.follow(process.stdout or ())
+            except BaseException:
+                process.terminate()
+                raise
+        return process.returncode
 
     def follow(self, lines: Iterable[str]) -> None:
         """Take in all lines; say at once what is wrong, and which class is tested."""

@@ -59,8 +59,9 @@ def serving(
 ) -> Iterator[Server]:
     """Have Odoo serve a database; it is gone when we leave, with all its children."""
     log = odoo.folder / "log" / "server.log"
-    command: tuple[str | Path, ...] = (odoo.launcher, "-c", odoo.config, *options)
-    with launched(command, database, log, environ(odoo), port) as server:
+    with launched(
+        (*odoo.command, *options), database, log, environ(odoo), port
+    ) as server:
         yield server
 
 
