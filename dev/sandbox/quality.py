@@ -204,7 +204,9 @@ def _describe_event(
     }
     shared = {
         "dedupe_key": "event_id",
-        "server_events_with_dedupe_key": _with_id(received, "event_id"),
+        "server_events_with_dedupe_key": _share(
+            sum("event_id" in event.event for event in received), len(received)
+        ),
     }
     if browser:
         server_ids = {event.event.get("event_id") for event in server} - {None}
@@ -222,10 +224,6 @@ def _describe_event(
         )
     row["dedupe_key_feedback"] = [shared]
     return row
-
-
-def _with_id(received: list[ReceivedEvent], key: str) -> dict[str, float]:
-    return _share(sum(key in event.event for event in received), len(received))
 
 
 def _unique(events: Iterable[tuple[str | None, Any]]) -> list[Any]:

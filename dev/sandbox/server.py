@@ -347,19 +347,17 @@ class GraphSandbox:
         proof = query.get("appsecret_proof", [body.get("appsecret_proof")])[0]
         wanted = hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
         if proof is None:  # seen
-            raise GraphError(
-                100,
-                message="API calls from the server require an appsecret_proof argument",
-                reason="no appsecret_proof",
-                error_type="GraphMethodException",
-            )
-        if not hmac.compare_digest(str(proof).encode(), wanted.encode()):  # seen
-            raise GraphError(
-                100,
-                message="Invalid appsecret_proof provided in the API argument",
-                reason="a wrong appsecret_proof",
-                error_type="GraphMethodException",
-            )
+            message = "API calls from the server require an appsecret_proof argument"
+        elif not hmac.compare_digest(str(proof).encode(), wanted.encode()):  # seen
+            message = "Invalid appsecret_proof provided in the API argument"
+        else:
+            return
+        raise GraphError(
+            100,
+            message=message,
+            reason=f"{'no' if proof is None else 'a wrong'} appsecret_proof",
+            error_type="GraphMethodException",
+        )
 
     @staticmethod
     def _find_token(
