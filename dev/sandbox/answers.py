@@ -13,10 +13,12 @@ from typing import Any
 # docs: graph-api/changelog/versions. v20.0 ended 2026-09-24, v26.0 is the newest.
 OLDEST_VERSION, NEWEST_VERSION = 21, 26
 
-# By subcode. The words are localised and change: clients must not depend on them (docs).
-_USER_TEXTS: Mapping[str, Mapping[str, str]] = json.loads(
-    Path(__file__).with_name("user_texts.json").read_text()
-)
+# The words are localised and change: clients must not depend on them (docs).
+_WORDS = json.loads(Path(__file__).with_name("words.json").read_text())
+MESSAGES: Mapping[int, str] = {
+    int(code): text.replace("{newest}", str(NEWEST_VERSION))
+    for code, text in _WORDS["messages"].items()
+}
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,7 @@ class GraphError(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.message = self.message or DEFAULT_MESSAGES.get(
-            self.code, "Invalid parameter"
-        )
+        self.message = self.message or MESSAGES.get(self.code, "Invalid parameter")
         self.http_status = self.http_status or DEFAULT_STATUS.get(self.code, 400)
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class GraphError(Exception):
         content["is_transient"] = self.is_transient
         if self.subcode is not None:
             content["error_subcode"] = self.subcode
-            if words := _USER_TEXTS.get(str(self.subcode)):
+            if words := _WORDS["user_texts"].get(str(self.subcode)):
                 content["error_user_title"] = words["title"]
                 content["error_user_msg"] = words["text"]
         content["fbtrace_id"] = new_trace_id()
@@ -99,29 +99,6 @@ class GraphError(Exception):
 
 # seen: 401 for code 190, 400 for code 100; 500 for the service's own trouble (reported)
 DEFAULT_STATUS: Mapping[int, int] = {190: 401, 1: 500, 2: 500}
-DEFAULT_MESSAGES: Mapping[int, str] = {
-    1: "An unknown error occurred",
-    2: "Service temporarily unavailable",
-    3: "(#3) Application does not have the capability to make this API call.",
-    4: "(#4) Application request limit reached",
-    10: "(#10) Application does not have permission for this action",
-    17: "(#17) User request limit reached",
-    32: "(#32) Page request limit reached",
-    102: "Session key invalid or no longer valid",
-    104: "Incorrect signature",
-    105: "The number of parameters exceeded the maximum for this operation",
-    190: "Invalid OAuth access token - Cannot parse access token",
-    200: "(#200) Permissions error",
-    341: "(#341) Application limit reached",
-    368: "The action attempted has been deemed abusive or is otherwise disallowed",
-    613: "(#613) Calls to this api have exceeded the rate limit.",
-    803: "(#803) Some of the aliases you requested do not exist",
-    2500: "Unknown path components",
-    2635: "(#2635) You are calling a deprecated version of the Ads API. Please update"
-    f" to the latest version: v{NEWEST_VERSION}.0.",
-    80004: "(#80004) There have been too many calls to this ad-account. Wait a bit and"
-    " try again.",
-}
 
 
 def refused(subcode: int, reason: str) -> GraphError:

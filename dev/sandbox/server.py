@@ -17,7 +17,7 @@ from typing import Any, final
 from urllib.parse import parse_qs, urlsplit
 
 from .answers import (
-    DEFAULT_MESSAGES,
+    MESSAGES,
     NEWEST_VERSION,
     OLDEST_VERSION,
     Answer,
@@ -310,7 +310,7 @@ class GraphSandbox:
         if pixel_id and not pixel_id.isdigit():  # reported
             raise GraphError(
                 803,
-                message=f"{DEFAULT_MESSAGES[803]}: {pixel_id}",
+                message=f"{MESSAGES[803]}: {pixel_id}",
                 reason="a pixel id is a number",
             )
         if not pixel_id:
