@@ -6,10 +6,12 @@ measurements that were made right after one another, and its median over many ro
 
 from __future__ import annotations
 
+import csv
 import itertools
 import statistics
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -53,6 +55,10 @@ FULL, MEDIUM, SMOKE = (
         ("full", "medium", "smoke"), *_AMOUNTS.values(), strict=True
     )
 )
+# By row. Row 8d counts what there is, so that its goal is of its own value; the others of
+# row 8 are to cost the same in any log.
+with Path(__file__).with_name("goals.csv").open(newline="") as _table:
+    _GOALS = {row["row"]: row for row in csv.DictReader(_table)}
 SIZES = {size.name: size for size in (FULL, MEDIUM, SMOKE)}
 
 
@@ -105,6 +111,24 @@ class Figure:
     @property
     def compared(self) -> float:
         return statistics.median(other for _mine, other in self.pairs)
+
+
+def figure_of(row: str, size: Size, **names: object) -> Figure:
+    """Return the figure of a row, with what is measured, and its goal, as in the table.
+
+    :param names: further ones that stand in what is measured
+    """
+    told = _GOALS[row]
+    bound, goal = told["goal"].rsplit(" ", 1)
+    return Figure(
+        row=row,
+        what=told["what"].format(size=size, **names),
+        against=told["against"].format(size=size),
+        unit=told["unit"],
+        goal=float(goal),
+        at_most=bound == "at most",
+        is_absolute=told["of the"] == "value",
+    )
 
 
 def median_ms(seconds: list[float]) -> float:
