@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..console import say
@@ -84,30 +84,27 @@ def storm(
     _Storm(shop, seed, size or Storm(), restart_postgres).run(tally)
 
 
+@dataclass
 class _Storm:
-    def __init__(
-        self,
-        shop: Shop,
-        seed: int,
-        size: Storm,
-        restart_postgres: Callable[[], str] | None,
-    ) -> None:
-        self.shop = shop
-        self.size = size
-        self.dice = random.Random(f"storm {seed}")
-        self.events = Events(shop, f"storm-{seed}")
-        self.ticker = Ticker(shop, job_patience=10 if size.thorough else 2)
+    shop: Shop
+    seed: int
+    size: Storm
+    restart_postgres: Callable[[], str] | None
+    poisoned: set[str] = field(default_factory=set)
+    killed: int = 0
+    restarted: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(f"storm {self.seed}")
+        self.events = Events(self.shop, f"storm-{self.seed}")
+        self.ticker = Ticker(self.shop, job_patience=10 if self.size.thorough else 2)
         self.mishaps = {
             name: fault
             for name, fault in MISHAPS.items()
-            if size.thorough or name not in _LASTING
+            if self.size.thorough or name not in _LASTING
         }
-        self.poisoned: set[str] = set()
-        self.killed = 0
-        self.restarted: list[str] = []
-        self.recorders = [shop.recorder() for _ in range(2)]
-        self._restart_postgres = restart_postgres
-        shop.graph.faults.seed(seed)
+        self.recorders = [self.shop.recorder() for _ in range(2)]
+        self.shop.graph.faults.seed(self.seed)
 
     def run(self, tally: Tally) -> None:
         started = time.monotonic()
@@ -186,7 +183,8 @@ class _Storm:
             if moments and time.monotonic() - begin >= moments[0][0]:
                 _moment, what = moments.pop(0)
                 if what == "restart":
-                    self._restart()
+                    assert self.restart_postgres
+                    self.restarted.append(self.restart_postgres())
                 else:
                     self._kill()
             self.ticker.tick()
@@ -207,10 +205,6 @@ class _Storm:
         self.killed += 1
         # The runner of queue_job looks for dead jobs; half the time ours does not.
         self.ticker.requeue_forbidden = self.killed > self.size.kills / 2
-
-    def _restart(self) -> None:
-        assert self._restart_postgres
-        self.restarted.append(self._restart_postgres())
 
     def _see_all_mishaps(self) -> None:
         """Let happen what did not happen by chance."""
