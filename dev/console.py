@@ -8,9 +8,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 class Problem(Exception):
@@ -20,6 +21,33 @@ class Problem(Exception):
 def say(message: str) -> None:
     """Print one line at once, also when the output is a pipe."""
     print(message, flush=True)
+
+
+def quote(lines: Iterable[str]) -> None:
+    """Print lines of another program's, marked as such."""
+    say("\n".join(f"    | {line[:400]}" for line in lines))
+
+
+def until(
+    condition: Callable[[], Any],
+    otherwise: str,
+    seconds: float,
+    *,
+    poll: float = 0.1,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Any:
+    """Wait until a condition holds, and return its value.
+
+    :param otherwise: what is said of it in a ``Problem`` after so many seconds
+    :param meanwhile: what is done between two looks
+    """
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        meanwhile()
+        if time.monotonic() > deadline:
+            raise Problem(otherwise)
+        time.sleep(poll)
+    return value
 
 
 @contextmanager
@@ -63,7 +91,7 @@ def run(
     if process.returncode == 0:
         return output
     if quiet and output:
-        say("\n".join(f"    | {line}" for line in output.splitlines()[-25:]))
+        quote(output.splitlines()[-25:])
     if os.strerror(errno.ENOSPC) in output:
         raise Problem("The disk is full: free some space and run it again.")
     raise Problem(f"{otherwise} ({Path(words[0]).name} exit code {process.returncode})")

@@ -22,7 +22,6 @@ import functools
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 import traceback
@@ -113,19 +112,11 @@ def run_odoo(database, *arguments):
     """
     with tempfile.TemporaryDirectory() as folder:
         log = Log(Path(folder, "odoo.log"), quiet=True)
-        with subprocess.Popen(
-            [*installation().command, *arguments, "-d", database.name, "--no-http"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as process:
-            log.follow(process.stdout)
-        if process.returncode:
-            raise AssertionError(
-                f"Odoo ended with {process.returncode}:\n{_end(log.path)}"
-            )
+        code = log.run(
+            [*installation().command, *arguments, "-d", database.name, "--no-http"]
+        )
+        if code:
+            raise AssertionError(f"Odoo ended with {code}:\n{_end(log.path)}")
         return log
 
 

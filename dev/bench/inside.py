@@ -15,7 +15,8 @@ _ADDON = "ih_meta_conversions_api"
 
 def prepare(env):
     """Make what an order sets off: our automation, and one that does nothing."""
-    if env.ref(f"{_ADDON}.bench_automation_nothing", raise_if_not_found=False):
+    nothing = f"{_ADDON}.bench_automation_nothing"
+    if env.ref(nothing, raise_if_not_found=False):
         return
     ours = env.ref(f"{_ADDON}.automation_purchase")
     ours.active = True
@@ -31,14 +32,8 @@ def prepare(env):
             "base_automation_id": empty.id,
         }
     )
-    env["ir.model.data"].create(
-        {
-            "module": _ADDON,
-            "name": "bench_automation_nothing",
-            "model": empty._name,
-            "res_id": empty.id,
-            "noupdate": True,
-        }
+    env["ir.model.data"]._update_xmlids(
+        [{"xml_id": nothing, "record": empty, "noupdate": True}]
     )
 
 

@@ -18,24 +18,19 @@ SCALING = ROOT / "docs" / "scaling.md"
 
 _BEGIN = "<!-- written by make bench: begin -->"
 _END = "<!-- written by make bench: end -->"
+# What is kept of a figure as it is.
+_KEPT = (
+    *("row", "what", "against", "unit", "measured", "compared", "value", "goal"),
+    *("at_most", "is_absolute", "is_met"),
+)
 
 
 def as_data(figures: Iterable[Figure]) -> list[dict[str, Any]]:
     """Return figures as JSON's own types, by their row."""
     return [
         {
-            "row": figure.row,
-            "what": figure.what,
-            "against": figure.against,
-            "unit": figure.unit,
-            "measured": figure.measured,
-            "compared": figure.compared,
-            "value": figure.value,
+            **{name: getattr(figure, name) for name in _KEPT},
             "spread": list(figure.spread),
-            "goal": figure.goal,
-            "at_most": figure.at_most,
-            "is_absolute": figure.is_absolute,
-            "is_met": figure.is_met,
             "rounds": len(figure.pairs),
             "notes": figure.notes,
         }
@@ -111,47 +106,28 @@ def keep(series: str, run: dict[str, Any]) -> None:
 
 
 def _page(runs: Mapping[str, Any]) -> str:
-    lines = [
-        "# Benchmarks",
-        "",
-        "Written by `make bench`; see `dev/bench/rows.py` for what each row does.",
-        "",
-        "Every ratio is of two things that were measured right after one another, in",
-        "turn, on real PostgreSQL and in real Odoo processes: its median over the rounds,",
-        "and as spread the middle half of them. The ratio of the two medians beside it may",
-        "differ a little. PostgreSQL does not wait for the disk (`fsync` and",
-        "`synchronous_commit` are off): the waits would be the same on both sides and hide",
-        "what differs. Meta is a process on the same machine that counts events and says",
-        "yes at once; its own limit is given below.",
-        "",
-    ]
+    text = _template("benchmarks.md")
     for series in sorted(runs, reverse=True):
         run = runs[series]
-        facts = run["machine"]
-        versions = ", ".join(
-            f"{name} {value}" for name, value in run["versions"].items()
-        )
-        lines += [
-            f"## Odoo {series}",
-            "",
-            f"{facts['cores']} cores of {facts['cpu']}, {facts['memory_gb']} GB, Linux"
-            f" {facts['kernel']}; {versions}. {run['date']}, size *{run['size']}*,"
-            f" load {run['load']}.",
-            "",
-            f"The receiver takes {run['receiver_events_per_second']:,.0f} events a second.",
-            "",
-            *table(run["rows"]),
-            "",
-            *_older(run),
-            *(
-                f"- Row {row['row']}: {row['notes']['remark']}."
-                for row in run["rows"]
-                if "remark" in row["notes"]
-            ),
-            "",
+        versions = ", ".join(f"{name} {n}" for name, n in run["versions"].items())
+        remarks = [
+            f"- Row {row['row']}: {row['notes']['remark']}."
+            for row in run["rows"]
+            if "remark" in row["notes"]
         ]
-        lines += _plans(run["rows"])
-    return "\n".join(lines).rstrip() + "\n"
+        text += _template("benchmarks_series.md").format(
+            **run,
+            series=series,
+            named_versions=versions,
+            table="\n".join(table(run["rows"])),
+            remarks="\n".join([*_older(run), *remarks]),
+            plans="\n".join(_plans(run["rows"])),
+        )
+    return text.rstrip() + "\n"
+
+
+def _template(name: str) -> str:
+    return Path(__file__).with_name(name).read_text()
 
 
 def _older(run: Mapping[str, Any]) -> list[str]:
@@ -199,48 +175,25 @@ def _computed(runs: Mapping[str, Any]) -> str:
     rows = {row["row"]: row for row in run["rows"]}
     if not {"1", "2", "5", "7", "12"} <= rows.keys():
         return "\n*Not measured yet: run `make bench`.*\n\n"
-    single = rows["1"]["measured"]
-    drained = rows["5"]["measured"]
-    two = rows["7"]["measured"]
+    single, drained = rows["1"]["measured"], rows["5"]["measured"]
     per_event = rows["12"]["measured"]
-    per_day = drained * 86_400
-    year = 365 * 1_000_000 * per_event / 1e9
-    lines = [
-        "",
-        f"Measured on Odoo {series}, {run['machine']['cores']} cores of"
-        f" {run['machine']['cpu']} ([when and how](benchmarks.md)):",
-        "",
-        "| | |",
-        "|---|---|",
-        f"| recording an event costs its transaction | {single:.2f} ms |",
-        f"| one worker delivers | {drained:,.0f} events/s, {per_day / 1e6:,.0f} million a"
-        " day |",
-        f"| two workers on {run['machine']['cores']} cores deliver | {two:,.0f} events/s |",
-        f"| an event takes on disk | {per_event:,.0f} bytes |",
-        "",
-        f"A shop of 1 million events a day ({1e6 / 86400:.0f} a second on average) keeps"
-        f" one delivering worker busy for {1e6 / drained / 60:.1f} minutes of the day,"
-        f" spends {1e6 * single / 1000 / 3600:.1f} hours of its web workers' day on"
-        f" recording, and keeps {90 * 1e6 * per_event / 1e9:,.0f} GB of log in 90 days"
-        f" ({year:,.0f} GB if it were a year).",
-        "",
-        "What saturates first, in this order as the traffic grows:",
-        "",
-        f"1. **The disk of the log**: {per_event:,.0f} bytes an event. At"
-        f" {drained / 10:,.0f} events/s, a tenth of what one worker delivers, 90 days are"
-        f" {90 * 86400 * drained / 10 * per_event / 1e12:,.1f} TB.",
-        f"2. **The web workers that record**: one core records"
-        f" {1000 / single:,.0f} events/s one by one, {1000 / rows['2']['measured']:,.0f} in"
-        " batches. It is the shop's own work that fills them long before.",
-        f"3. **One delivering worker**: {drained:,.0f} events/s when Meta answers at"
-        " once. It waits for Meta otherwise: at 200 ms a request of some 800 events"
-        f" {_with_latency(drained, 0.2):,.0f} events/s.",
-        f"4. **The machine's cores**: two workers and their PostgreSQL deliver {two:,.0f}"
-        " events/s.",
-        "",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _with_latency(rate: float, seconds: float, batch: int = 800) -> float:
-    return batch / (batch / rate + seconds)
+    return _template("scaling.md").format(
+        **run["machine"],
+        series=series,
+        single=single,
+        drained=drained,
+        two=rows["7"]["measured"],
+        per_event=per_event,
+        millions_a_day=drained * 86_400 / 1e6,
+        million_a_second=1e6 / 86_400,
+        minutes_a_million=1e6 / drained / 60,
+        hours_to_record=1e6 * single / 1000 / 3600,
+        gigabytes=90 * 1e6 * per_event / 1e9,
+        gigabytes_a_year=365 * 1e6 * per_event / 1e9,
+        tenth=drained / 10,
+        terabytes=90 * 86_400 * drained / 10 * per_event / 1e12,
+        one_by_one=1000 / single,
+        in_batches=1000 / rows["2"]["measured"],
+        # 800 events a request, and 0.2 s until its answer.
+        with_latency=800 / (800 / drained + 0.2),
+    )

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -302,18 +303,6 @@ class Visitors:
 
 def in_parallel(threads: int, function: Callable[[], Any]) -> None:
     """Run a function in several threads; what one of them raises is raised."""
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            function()
-        except BaseException as error:
-            errors.append(error)
-
-    running = [threading.Thread(target=run) for _number in range(threads)]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
-    if errors:
-        raise errors[0]
+    with ThreadPoolExecutor(threads) as pool:
+        for future in [pool.submit(function) for _thread in range(threads)]:
+            future.result()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..console import Problem, say
-from .figures import Figure, Size, median_ms, numbers
+from ..console import Problem, say, until
+from .figures import Figure, Size, figure_of, median_ms, numbers
 from .rig import PIXEL, PIXELS, Rig, Worker, sdk_python
 from .served import served
 
@@ -16,12 +15,8 @@ from .served import served
 
 
 def record_single(rig: Rig, size: Size) -> list[Figure]:
-    against_create = Figure(
-        "1", "send_event of a Purchase", "create() of the same row", "ms", 1.5
-    )
-    against_job = Figure(
-        "3", "send_event of a Purchase", "one with_delay() of the event", "ms", 0.5
-    )
+    against_create = figure_of("1", size)
+    against_job = figure_of("3", size)
     mean: list[float] = []
     by_hand: list[float] = []
     with rig.worker() as worker:
@@ -48,13 +43,7 @@ def record_single(rig: Rig, size: Size) -> list[Figure]:
 
 
 def record_many(rig: Rig, size: Size) -> list[Figure]:
-    figure = Figure(
-        "2",
-        f"{size.batch:,} events by send_events, each",
-        "batch create() of the same rows",
-        "ms",
-        1.5,
-    )
+    figure = figure_of("2", size)
     with rig.worker() as worker:
         for number in range(size.rounds + 1):
             found = worker.call(
@@ -70,10 +59,8 @@ def record_many(rig: Rig, size: Size) -> list[Figure]:
 
 def confirm(rig: Rig, size: Size) -> list[Figure]:
     """Confirm orders, with our automation and another, with Meta well and ill."""
-    armed = Figure(
-        "4a", "action_confirm, Purchase armed", "an empty code automation", "ms", 1.3
-    )
-    hanging = Figure("4b", "action_confirm, Meta hangs", "Meta is well", "ms", 1.05)
+    armed = figure_of("4a", size)
+    hanging = figure_of("4b", size)
     ours, empty = "automation_purchase", "bench_automation_nothing"
     with rig.worker() as worker, rig.worker() as deliverer:
         # The second goal is narrower than what one round differs from the next.
@@ -121,30 +108,17 @@ def _while_it_hangs(
     """Measure while a request hangs, which what ``begin`` records sets off."""
     rig.sink.order("hang")
     begin()
-    _wait_for(lambda: rig.sink.order("look"), "a request hangs")
+    until(lambda: rig.sink.order("look"), "No request hangs.", 30, poll=0.01)
     milliseconds = measured()
-    _wait_for(lambda: rig.sink.order("look"), "it still hangs", seconds=0)
+    until(lambda: rig.sink.order("look"), "It hangs no more.", 0)
     rig.sink.order("heal")
     return milliseconds
 
 
-def _wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise Problem(f"Not so: {what}.")
-        time.sleep(0.01)
-
-
 def drain(rig: Rig, size: Size) -> list[Figure]:
     """Deliver the same events by the addon, by hand, and by Meta's own library."""
-    what = f"draining {size.pending:,} pending events"
-    by_hand = Figure(
-        "5", what, "written by hand with psycopg2 and requests", "events/s", 0.7, False
-    )
-    by_sdk = Figure(
-        "6", what, "Meta's own library, which stores nothing", "events/s", 1.0, False
-    )
+    by_hand = figure_of("5", size)
+    by_sdk = figure_of("6", size)
     with rig.worker() as worker:
         worker.call("fill", count=size.pending, pixel_ids=[PIXEL])
         has_sdk = _has_sdk()
@@ -173,9 +147,7 @@ def _has_sdk() -> bool:
 
 
 def two_workers(rig: Rig, size: Size) -> list[Figure]:
-    figure = Figure(
-        "7", "draining 4 pixels with 2 workers", "1 worker", "events/s", 1.6, False
-    )
+    figure = figure_of("7", size)
     with rig.worker() as worker, rig.worker() as other:
         worker.call("fill", count=size.pending, pixel_ids=PIXELS)
         _copy_to(worker, PIXELS[1:])
@@ -211,16 +183,7 @@ def large_log(rig: Rig, size: Size) -> list[Figure]:
         )
         calls = max(size.calls // 10, 1)
         for letter, step in zip("abcde", worker.call("steps"), strict=False):
-            # It counts what there is; the others are to cost the same in any log.
-            counts = step == "overview"
-            figure = Figure(
-                f"8{letter}",
-                f"{step} with {size.large_log:,} finished rows",
-                f"with {size.small_log:,}",
-                "ms",
-                1000 if counts else 1.2,
-                is_absolute=counts,
-            )
+            figure = figure_of(f"8{letter}", size, step=step)
 
             def use(schema: str, step: str = step) -> float:
                 seconds: float = worker.call(
@@ -261,14 +224,7 @@ def _plans(worker: Worker, step: str) -> list[tuple[float, str]]:
 
 
 def memory(rig: Rig, size: Size) -> list[Figure]:
-    figure = Figure(
-        "10",
-        f"memory of a worker, added by draining {size.in_memory:,} events",
-        "at rest",
-        "MB",
-        60,
-        is_absolute=True,
-    )
+    figure = figure_of("10", size)
     with rig.worker() as worker:
         worker.call("fill", count=size.in_memory, pixel_ids=[PIXEL])
         worker.call("refill")
@@ -279,13 +235,7 @@ def memory(rig: Rig, size: Size) -> list[Figure]:
 
 
 def disk(rig: Rig, size: Size) -> list[Figure]:
-    figure = Figure(
-        "12",
-        "disk per delivered event, attempts included",
-        "its JSON",
-        "bytes",
-        4,
-    )
+    figure = figure_of("12", size)
     with rig.worker() as worker:
         worker.call("fill", count=size.pending, pixel_ids=[PIXEL])
         worker.call("refill")

@@ -46,7 +46,7 @@ def bench(series: str, size: str, rows: Collection[int]) -> int:
 
 def _rig(odoo: Environment, cluster: Cluster, database: str) -> Rig:
     return Rig(
-        command=(odoo.launcher, "-c", odoo.config),
+        command=odoo.command,
         python=odoo.venv / "bin" / "python",
         database=database,
         dsn={

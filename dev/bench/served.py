@@ -13,7 +13,7 @@ from typing import Any
 from ..console import Problem
 from ..odoo.server import Server
 from . import data as bench_data
-from .figures import Figure, Size, median_ms, numbers
+from .figures import Figure, Size, figure_of, median_ms, numbers
 from .rig import Rig, Visitors, in_parallel
 
 # Odoo's lightest public JSON route: it reads one field of the website.
@@ -39,14 +39,7 @@ def served(rig: Rig, size: Size) -> list[Figure]:
 
 def _burst(rig: Rig, server: Server, size: Size) -> list[Figure]:
     """Record each event in a request of its own."""
-    figure = Figure(
-        "9",
-        f"queue.job rows made by {size.burst:,} transactions in a burst",
-        "",
-        "rows",
-        10,
-        is_absolute=True,
-    )
+    figure = figure_of("9", size)
 
     # One after the other: Odoo makes a user's settings at the first login.
     clients = [rig.log_in(server) for _thread in range(2)]
@@ -67,22 +60,8 @@ def _burst(rig: Rig, server: Server, size: Size) -> list[Figure]:
 
 def _beacons(rig: Rig, server: Server, size: Size) -> list[Figure]:
     """Ask for the beacon's route and another one, and for a page under both."""
-    rate = Figure(
-        "11a",
-        "beacons answered",
-        "requests of Odoo's lightest public JSON route",
-        "requests/s",
-        0.7,
-        False,
-    )
-    page = Figure(
-        "11b",
-        f"pages of the shop under {_BEACONS_PER_SECOND} beacons a second",
-        "under as many requests of that route",
-        "pages/s",
-        0.7,
-        False,
-    )
+    rate = figure_of("11a", size)
+    page = figure_of("11b", size, rate=_BEACONS_PER_SECOND)
     collect: Route = ("/meta_capi/collect", _beacon, 204)
     other: Route = (_LIGHTEST_ROUTE, _empty, 200)
     visitors = Visitors(server.url)
@@ -112,13 +91,7 @@ def _beacons(rig: Rig, server: Server, size: Size) -> list[Figure]:
 
 def _flood(server: Server, size: Size) -> list[Figure]:
     """Ask for a page alone, and while one client is refused again and again."""
-    figure = Figure(
-        "11c",
-        f"a page of the shop while one client floods, {_FLOOD_PER_SECOND} beacons a second",
-        "the page without",
-        "ms",
-        1.1,
-    )
+    figure = figure_of("11c", size, rate=_FLOOD_PER_SECOND)
     visitors = Visitors(server.url)
     statuses: Counter[int] = Counter()
 

@@ -9,41 +9,13 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterable
 from functools import partial
 
-from ..sandbox import (
-    DAY,
-    Fault,
-    empty_body,
-    error,
-    hang,
-    http,
-    missing_events_received,
-    redirect,
-    reset,
-    reset_after_accept,
-    short_events_received,
-    truncated_json,
-)
+from ..sandbox import DAY, Fault, error, http
 from ..testing.tally import Tally
 from .audit import check_all
-from .events import (
-    Events,
-    click,
-    count_events,
-    do_not_wait,
-    is_asked,
-    is_past,
-    jump,
-    release,
-    row_of,
-    state_of,
-    times_alone,
-    tries_of,
-    until_sent,
-    until_stopped,
-)
+from .events import Events
+from .mishaps import BLIPS
 from .shop import PATIENCE, Shop
 
 # Seconds that one bad answer may cost, whichever it is.
@@ -51,43 +23,15 @@ BLIP = 10
 # Seconds within which others are taken that travelled with a culprit.
 SEARCH = 60
 
-# What passes by itself, or may do so. Those that tell how long to wait, that a person
-# must act or that an event is bad are other rows.
-BLIPS: tuple[tuple[str, Fault], ...] = (
-    ("code 1", error(1)),
-    ("code 2 in HTTP 200", error(2, in_http_200=True)),
-    ("a transient code 190", error(190, is_transient=True)),
-    ("code 100 without a subcode", error(100)),
-    ("a code nobody knows", error(987654)),
-    ("HTML with 502", http(502)),
-    ("HTTP 500, taken in", http(500, accept=True)),
-    ("HTML with 200, taken in", http(200, accept=True)),
-    ("redirect", redirect("http://127.0.0.1:9/")),
-    ("half a JSON", truncated_json()),
-    ("half a JSON, taken in and cut", truncated_json(accept=True, cut=True)),
-    ("empty body", empty_body()),
-    ("one event not counted", short_events_received()),
-    ("no events_received, taken in", missing_events_received(accept=True)),
-    ("reset", reset()),
-    ("reset, taken in", reset_after_accept()),
-    ("no answer", hang()),
-)
 
-
-def blips(
-    shop: Shop,
-    seed: int,
-    tally: Tally,
-    kinds: Iterable[tuple[str, Fault]] = BLIPS,
-    count: int = 20,
-) -> None:
+def blips(shop: Shop, seed: int, tally: Tally, count: int = 20) -> None:
     """Answer badly once, in each way, and be healthy again: it costs 10 seconds."""
-    pixel, events, recorder = shop.pixels[0], Events(f"blip-{seed}"), shop.recorder()
-    for name, fault in kinds:
+    pixel, events = shop.pixels[0], Events(shop, f"blip-{seed}")
+    for name, fault in BLIPS.items():
         before = len(shop.graph.requests)
         shop.graph.fail_next(fault, pixel_id=pixel.id)
-        events.record(recorder, pixel, count)
-        until_sent(shop, f"all is sent after {name}")
+        events.record(pixel, count)
+        shop.until_sent(f"all is sent after {name}")
         requests = shop.graph.requests[before:]
         bad, last = requests[0], requests[-1]
         seconds = last.received_at - (bad.ended_at or bad.received_at)
@@ -104,59 +48,59 @@ def blips(
 
 def no_permission(shop: Shop, seed: int, tally: Tally, count: int = 100) -> None:
     """Refuse everything with code 100 and no subcode, first of all a manager's click."""
-    pixel, events = shop.pixels[0], Events(f"permission-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"permission-{seed}")
     shop.set_parameter("batch_delay", "600")
-    made = events.record(shop.recorder(), pixel, count)
+    made = events.record(pixel, count)
     shop.graph.fail_always(error(100), pixel_id=pixel.id)
-    click(shop, "action_send_now", made[:5])
+    shop.click("action_send_now", made[:5])
     clicked = shop.requests(pixel)
-    state = row_of(shop, pixel)["state"]
-    failed = count_events(shop, "state = 'failed'")
+    state = shop.row_of(pixel)["state"]
+    failed = shop.count_events("state = 'failed'")
     tally.check(
         state == "stopped" and not failed and clicked <= 6,
         f"5 of {count} sent by hand: {clicked} requests, the pixel is {state},"
         f" {failed} events failed",
     )
-    do_not_wait(shop)
-    release(shop, pixel)
+    shop.do_not_wait()
+    shop.release(pixel)
     shop.until(lambda: shop.requests(pixel) > clicked, "the job's first request")
-    until_stopped(shop, pixel)
+    shop.until_stopped(pixel)
     shop.until(lambda: not shop.open_requests(), "no request is under way")
     made_by_job = shop.requests(pixel) - clicked
     bound = math.ceil(math.log2(count)) + 3
-    failed = count_events(shop, "state = 'failed'")
+    failed = shop.count_events("state = 'failed'")
     tally.check(
         not failed and made_by_job <= bound,
         f"delivered by a job: stopped after {made_by_job} requests ({bound} allowed),"
         f" {failed} events failed",
     )
     shop.graph.heal()
-    release(shop, pixel)
-    until_sent(shop, "all is sent with a token that may")
+    shop.release(pixel)
+    shop.until_sent("all is sent with a token that may")
     check_all(shop, events.recorded, tally)
 
 
 def unknown_code(shop: Shop, seed: int, tally: Tally, count: int = 100) -> None:
     """Answer one event in a way that nobody knows, while others are taken."""
-    pixel, events = shop.pixels[0], Events(f"unknown-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"unknown-{seed}")
     bad = _among_others(shop, seed, tally, events, count, error(987654))
-    days, asked = 0.0, times_alone(shop, bad)
-    while state_of(shop, bad) == "pending":
-        days += jump(shop, pixel, bad) / DAY
-        if times_alone(shop, bad) > asked + 12:
+    days, asked = 0.0, shop.times_alone(bad)
+    while shop.state_of(bad) == "pending":
+        days += shop.jump(pixel, bad) / DAY
+        if shop.times_alone(bad) > asked + 12:
             break
-    reason = state_of(shop, bad, "failure_reason")
+    reason = shop.state_of(bad, "failure_reason")
     tally.check(
-        (times_alone(shop, bad), reason) == (10, "exhausted") and days >= 1,
-        f"alone {times_alone(shop, bad)} times in {days:.1f} days (shifted): {reason}",
+        (shop.times_alone(bad), reason) == (10, "exhausted") and days >= 1,
+        f"alone {shop.times_alone(bad)} times in {days:.1f} days (shifted): {reason}",
     )
-    click(shop, "action_retry", [{"event_id": bad}])
-    shop.until(lambda: state_of(shop, bad, "unknown_count"), "it is answered so again")
-    state = state_of(shop, bad)
+    shop.click("action_retry", [{"event_id": bad}])
+    shop.until(lambda: shop.state_of(bad, "unknown_count"), "it is answered so again")
+    state = shop.state_of(bad)
     tally.check(state == "pending", f"retried by hand, answered so again: {state}")
     shop.graph.cure()
-    while state_of(shop, bad) == "pending":
-        jump(shop, pixel, bad)
+    while shop.state_of(bad) == "pending":
+        shop.jump(pixel, bad)
     check_all(shop, events.recorded, tally)
 
 
@@ -164,13 +108,13 @@ def breaks_meta(
     shop: Shop, seed: int, tally: Tally, fault: Fault | None = None, count: int = 100
 ) -> None:
     """Have one event make Meta fail, again and again, while others are taken."""
-    pixel, events = shop.pixels[0], Events(f"breaks-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"breaks-{seed}")
     bad = _among_others(shop, seed, tally, events, count, fault or http(500))
-    state = state_of(shop, bad)
+    state = shop.state_of(bad)
     tally.check(state == "pending", f"the one that breaks Meta is {state}")
     shop.graph.cure()
-    while state_of(shop, bad) == "pending":
-        jump(shop, pixel, bad)
+    while shop.state_of(bad) == "pending":
+        shop.jump(pixel, bad)
     check_all(shop, events.recorded, tally)
 
 
@@ -181,25 +125,22 @@ def _among_others(
 
     :return: the id of the one
     """
-    pixel, recorder = shop.pixels[0], shop.recorder()
+    pixel = shop.pixels[0]
     made = events.make(count)
     bad = str(random.Random(f"others {seed}").choice(made)["event_id"])
     shop.graph.poison([bad], fault=fault)
-    recorder.record(pixel, made)
-    events.committed(pixel, made)
+    events.commit(pixel, made)
     others, fresh, started = f"event_id <> '{bad}'", 0, time.monotonic()
     deadline = started + PATIENCE
 
-    def waiting() -> int:
-        return shop.pending(others)
-
-    while (waiting() or not times_alone(shop, bad)) and time.monotonic() < deadline:
-        events.record(recorder, pixel, 1)
+    while time.monotonic() < deadline:
+        if not shop.pending(others) and shop.times_alone(bad):
+            break
+        events.record(pixel, 1)
         fresh += 1
-        soon = time.monotonic() + 2
-        shop.until(partial(is_past, soon), "the next visitor comes")
+        time.sleep(2)
     seconds = time.monotonic() - started
-    requests, stays = shop.requests(pixel), waiting()
+    requests, stays = shop.requests(pixel), shop.pending(others)
     bound = 2 * (math.ceil(math.log2(count)) + 1) + 2 * fresh + 10
     tally.check(
         not stays and seconds <= SEARCH and requests <= bound,
@@ -211,30 +152,29 @@ def _among_others(
 
 def innocents(shop: Shop, seed: int, tally: Tally, count: int = 100) -> None:
     """Search for a culprit, probe a stopped pixel, then have a blip: it is the first."""
-    pixel, events = shop.pixels[0], Events(f"innocents-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"innocents-{seed}")
     made = events.make(count)
     bad = str(random.Random(f"innocents {seed}").choice(made)["event_id"])
     shop.graph.poison([bad])
-    shop.recorder().record(pixel, made)
-    events.committed(pixel, made)
-    until_sent(shop, "the good ones are sent")
-    tries = tries_of(shop, f"event_id <> '{bad}'")
+    events.commit(pixel, made)
+    shop.until_sent("the good ones are sent")
+    tries = shop.tries_of(f"event_id <> '{bad}'")
     tally.check(tries == [1], f"tries of those who travelled with it: {tries}")
     shop.graph.fail_always(error(190), pixel_id=pixel.id)
-    events.record(shop.recorder(), pixel, count)
-    until_stopped(shop, pixel)
+    events.record(pixel, count)
+    shop.until_stopped(pixel)
     for _hour in range(3):
         before = shop.requests(pixel)
         shop.execute("UPDATE meta_capi_pixel SET next_probe_at = stopped_at")
-        shop.sweep_until(partial(is_asked, shop, pixel, before), "the probe")
+        shop.sweep_until(partial(shop.is_asked, pixel, before), "the probe")
         shop.until(lambda: not shop.open_requests(), "the probe is answered")
-    tries = tries_of(shop, "state = 'pending'")
+    tries = shop.tries_of("state = 'pending'")
     tally.check(tries == [0], f"tries after a stop and three probes: {tries}")
     shop.graph.heal()
     shop.graph.fail_next(http(502), pixel_id=pixel.id)
     before = shop.requests(pixel)
-    release(shop, pixel)
-    until_sent(shop, "all is sent after the blip")
+    shop.release(pixel)
+    shop.until_sent("all is sent after the blip")
     requests = [r for r in shop.graph.requests if r.pixel_id == pixel.id][before:]
     seconds = requests[-1].received_at - (requests[0].ended_at or 0)
     tally.check(seconds <= BLIP, f"the blip after all that cost them {seconds:.1f} s")

@@ -169,15 +169,12 @@ def _check_requests(
     for event_id, steps in stories.items():
         for step in steps:
             carried[step["id"]].add(names[event_id])
-    announced = Counter(
-        (row["pixel_id"], frozenset(carried[number]))
+    sets = {
+        number: (row["pixel_id"], frozenset(carried[number]))
         for number, row in attempts.items()
-    )
-    answered = Counter(
-        (row["pixel_id"], frozenset(carried[number]))
-        for number, row in attempts.items()
-        if row["outcome"]
-    )
+    }
+    announced = Counter(sets.values())
+    answered = Counter(sets[n] for n, row in attempts.items() if row["outcome"])
     seen = Counter(
         (
             request.pixel_id,

@@ -12,22 +12,15 @@ from .shop import Shop
 
 def no_runner(shop: Shop, _seed: int, tally: Tally, count: int = 500) -> None:
     """Run no jobrunner at all: the sweep delivers by itself."""
-    events, recorder = Events("sweep"), shop.recorder()
+    events = Events(shop, "sweep")
     for pixel in shop.pixels:
-        events.record(recorder, pixel, count)
+        events.record(pixel, count)
     shop.sweep_and_wait()
     waiting = shop.pending()
-    shop.until(
-        lambda: (
-            not shop.value(
-                "SELECT count(*) FROM queue_job WHERE eta >= now() AT TIME ZONE 'UTC'"
-            )
-        ),
-        "every job is due",
-    )
+    shop.until_jobs_are_due()
     shop.age_jobs()
     shop.sweep_and_wait()
-    shop.until(lambda: not shop.pending(), "the sweep delivers")
+    shop.until_sent("the sweep delivers")
     states = shop.rows("SELECT state, count(*) AS count FROM queue_job GROUP BY state")
     tally.check(
         waiting > 0 and {row["state"] for row in states} == {"pending"},
@@ -39,16 +32,16 @@ def no_runner(shop: Shop, _seed: int, tally: Tally, count: int = 500) -> None:
 
 def orphaned_jobs(shop: Shop, _seed: int, tally: Tally) -> None:
     """Leave jobs enqueued whose process is gone, and that no runner looks for."""
-    pixel, events, recorder = shop.pixels[0], Events("orphans"), shop.recorder()
+    pixel, events = shop.pixels[0], Events(shop, "orphans")
     for _ in range(4):
-        events.record(recorder, pixel, 25)
+        events.record(pixel, 25)
         shop.execute(
             "UPDATE queue_job SET state = 'enqueued',"
             " date_enqueued = now() AT TIME ZONE 'UTC',"
             " eta = (now() AT TIME ZONE 'UTC') - interval '61 seconds'"
             " WHERE state = 'pending'"
         )
-    jobs = shop.value("SELECT count(*) FROM queue_job")
+    jobs = shop.count("queue_job")
     for _ in range(3):
         shop.sweep_and_wait()
     pending = shop.pending()
@@ -62,15 +55,15 @@ def orphaned_jobs(shop: Shop, _seed: int, tally: Tally) -> None:
 
 def lost_jobs(shop: Shop, _seed: int, tally: Tally) -> None:
     """Delete the rows of jobs by hand: the sweep finds the strays."""
-    events, recorder = Events("strays"), shop.recorder()
+    events = Events(shop, "strays")
     shop.set_parameter("batch_delay", "600")
     for pixel in shop.pixels:
-        events.record(recorder, pixel, 100)
-    deleted = shop.value("SELECT count(*) FROM queue_job")
+        events.record(pixel, 100)
+    deleted = shop.count("queue_job")
     shop.execute("DELETE FROM queue_job")
     started = time.monotonic()
     shop.sweep_and_wait()
-    shop.until(lambda: not shop.pending(), "the strays are sent")
+    shop.until_sent("the strays are sent")
     shop.set_parameter("batch_delay", "1")
     tally.check(
         deleted >= len(shop.pixels),
@@ -82,22 +75,19 @@ def lost_jobs(shop: Shop, _seed: int, tally: Tally) -> None:
 
 def long_transaction(shop: Shop, _seed: int, tally: Tally) -> None:
     """Hold a transaction open until the job it counted on has come and gone."""
-    pixel, events = shop.pixels[0], Events("long")
+    pixel, events = shop.pixels[0], Events(shop, "long")
     shop.set_parameter("batch_delay", "4")
     first, second = events.make(10), events.make(10)
-    shop.recorder().record(pixel, first)
-    shop.recorder().record(pixel, second, pause=10)
-    events.committed(pixel, first + second)
-    open_jobs = shop.value(
-        "SELECT count(*) FROM queue_job WHERE state NOT IN ('done', 'failed')"
-    )
+    events.commit(pixel, first)
+    events.commit(pixel, second, pause=10)
+    open_jobs = shop.count("queue_job", "state NOT IN ('done', 'failed')")
     pending = shop.pending()
     tally.check(
         (pending, open_jobs) == (10, 0),
         f"{pending} events committed after their job had gone by, {open_jobs} jobs left",
     )
     shop.sweep_and_wait()
-    shop.until(lambda: not shop.pending(), "the sweep finds them")
+    shop.until_sent("the sweep finds them")
     shop.set_parameter("batch_delay", "1")
     interval = shop.rows(
         "SELECT interval_number AS n, interval_type AS unit FROM ir_cron"

@@ -12,7 +12,7 @@ from typing import Any
 from ..sandbox import DAY, ReceivedRequest, http, reset_after_accept, throttled
 from ..testing.tally import Tally
 from .audit import check_all, check_log, check_repeats
-from .events import Events, is_stopped, row_of, until_sent, until_stopped
+from .events import Events
 from .shop import PATIENCE, Shop
 from .storm import Ticker
 
@@ -29,14 +29,13 @@ def poison(
 ) -> None:
     """Refuse any batch that holds one of a few events."""
     dice = random.Random(f"poison {seed}")
-    pixel, events = shop.pixels[0], Events(f"poison-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"poison-{seed}")
     made = events.make(count)
     poisoned = set(dice.sample([event["event_id"] for event in made], bad))
     shop.graph.poison(poisoned)
     with _at_once(shop):
-        shop.recorder().record(pixel, made)
-        events.committed(pixel, made)
-    shop.until(lambda: not shop.pending(), "the good ones are sent")
+        events.commit(pixel, made)
+    shop.until_sent("the good ones are sent")
     requests, bound = shop.requests(), 2 * bad * (math.ceil(math.log2(count)) + 1)
     tally.check(requests <= bound, f"{requests} requests; at most {bound} are allowed")
     check_all(shop, events.recorded, tally, poisoned)
@@ -45,13 +44,12 @@ def poison(
 def ambiguous(shop: Shop, seed: int, tally: Tally, count: int = 200) -> None:
     """Refuse whatever holds one event, without saying that it is the event's fault."""
     dice = random.Random(f"ambiguous {seed}")
-    pixel, events, ticker = shop.pixels[0], Events(f"ambiguous-{seed}"), Ticker(shop)
+    pixel, events = shop.pixels[0], Events(shop, f"ambiguous-{seed}")
     made = events.make(count)
     poisoned = {dice.choice(made)["event_id"]}
     shop.graph.poison(poisoned, 100, None)
-    shop.recorder().record(pixel, made)
-    events.committed(pixel, made)
-    ticker.until(lambda: not shop.pending(), "nothing is pending", PATIENCE)
+    events.commit(pixel, made)
+    Ticker(shop).until(lambda: not shop.pending(), "nothing is pending", PATIENCE)
     check_all(shop, events.recorded, tally, poisoned)
 
 
@@ -69,12 +67,12 @@ def _at_once(shop: Shop) -> Iterator[None]:
 def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> None:
     """Take one pixel's token away while events of two pixels are being recorded."""
     held, other = shop.pixels[0], shop.pixels[1]
-    events, recorder = Events("token"), shop.recorder()
+    events = Events(shop, "token")
 
     def record(transactions: int) -> None:
         for _ in range(transactions):
             for pixel in (held, other):
-                events.record(recorder, pixel, count // 20)
+                events.record(pixel, count // 20)
 
     def requests() -> list[ReceivedRequest]:
         return [r for r in list(shop.graph.requests) if r.pixel_id == held.id][before:]
@@ -86,8 +84,8 @@ def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> Non
     shop.until(lambda: not shop.open_requests(), "no request is under way")
     before = shop.requests(held)
     record(10)
-    until_stopped(shop, held)
-    until_sent(shop, "the other is sent", f"pixel_id = '{other.id}'")
+    shop.until_stopped(held)
+    shop.until_sent("the other is sent", f"pixel_id = '{other.id}'")
     shop.sweep_and_wait()
     shop.sweep_and_wait()
     tally.check(
@@ -102,27 +100,23 @@ def revoked_token(shop: Shop, _seed: int, tally: Tally, count: int = 200) -> Non
     shop.sweep_and_wait()
     sizes = [len(request.body["data"]) for request in requests()[1:]]
     tally.check(
-        len(sizes) == 1 and sizes[0] <= 10 and is_stopped(shop, held),
+        len(sizes) == 1 and sizes[0] <= 10 and shop.is_stopped(held),
         f"after an hour (shifted) one probe, of {sizes} events; it stays stopped",
     )
     _check_notices(shop, tally)
     pending = shop.pending(f"pixel_id = '{held.id}'")
-    lost = shop.value("SELECT count(*) FROM meta_capi_event WHERE state = 'failed'")
+    lost = shop.count_events("state = 'failed'")
     tally.check(pending > 0 and not lost, f"{pending} events held, {lost} failed")
     shop.graph.pixels[held.id] = {f"{known.pop()}NEW"}
     shop.give_token(held)
-    shop.until(lambda: not shop.pending(), "all is sent with the new token")
+    shop.until_sent("all is sent with the new token")
     notices = _count_notices(shop)
     tally.check(not notices, f"{notices} notices are left when it runs again")
     check_all(shop, events.recorded, tally)
 
 
 def _count_notices(shop: Shop) -> int:
-    return int(
-        shop.value(
-            "SELECT count(*) FROM mail_activity WHERE res_model = 'meta.capi.pixel'"
-        )
-    )
+    return shop.count("mail_activity", "res_model = 'meta.capi.pixel'")
 
 
 def _check_notices(shop: Shop, tally: Tally) -> None:
@@ -135,21 +129,21 @@ def _check_notices(shop: Shop, tally: Tally) -> None:
 
 def outage(shop: Shop, _seed: int, tally: Tally, count: int = 20_000) -> None:
     """Have Meta away for a day; then some events are too old, others go out at once."""
-    pixel, events, recorder = shop.pixels[0], Events("outage"), shop.recorder()
+    pixel, events = shop.pixels[0], Events(shop, "outage")
     copies = events.make(100)
     # They arrive, and nobody is told: their outcome stays unknown.
     shop.graph.fail_always(reset_after_accept())
-    recorder.record(pixel, copies)
+    shop.recorder().record(pixel, copies)
     shop.until(shop.requests, "they are sent once")
     shop.graph.heal()
     shop.graph.fail_always(http(503))
     size = 500
     for _ in range(count // size):
-        events.record(recorder, pixel, size)
+        events.record(pixel, size)
     late = events.make(100)
-    recorder.record(pixel, late)
+    shop.recorder().record(pixel, late)
     shop.until(lambda: shop.requests() >= 3, "delivery is refused a few times")
-    _shift_a_day(shop, [e["event_id"] for e in copies], [e["event_id"] for e in late])
+    _shift_a_day(shop, copies, late)
     times = _event_times(shop)
     shop.graph.heal()
     before = len(shop.graph.requests)
@@ -162,7 +156,7 @@ def outage(shop: Shop, _seed: int, tally: Tally, count: int = 20_000) -> None:
     shop.sweep_until(
         lambda: shop.requests() > before, "the first request after the outage"
     )
-    shop.until(lambda: not shop.pending(), "the backlog is sent")
+    shop.until_sent("the backlog is sent")
     seconds = time.monotonic() - started
     requests = shop.graph.requests[before:]
     _check_order(requests, count, seconds, tally)
@@ -189,9 +183,8 @@ def _check_expired(
     """What is too old is not sent, and is given up as that."""
     sent = {event["event_id"] for request in requests for event in request.body["data"]}
     old = {event["event_id"] for event in copies + late}
-    expired = shop.value(
-        "SELECT count(*) FROM meta_capi_event WHERE failure_reason = 'expired'"
-        f" AND {_among(copies + late)}"
+    expired = shop.count_events(
+        f"failure_reason = 'expired' AND {_among(copies + late)}"
     )
     tally.check(
         not sent & old and expired == len(old),
@@ -221,22 +214,20 @@ def _among(events: list[dict[str, Any]]) -> str:
     return f"event_id IN ({names})"
 
 
-def _shift_a_day(shop: Shop, copies: list[str], late: list[str]) -> None:
+def _shift_a_day(
+    shop: Shop, copies: list[dict[str, Any]], late: list[dict[str, Any]]
+) -> None:
     """Make a day pass: everything happened over it, all is waiting for hours now.
 
     Rows are locked in the order in which a delivery locks them: one may be under way.
     """
     now = "date_trunc('second', now() AT TIME ZONE 'UTC')"
-    quoted = {
-        key: ", ".join(map(repr, ids)) for key, ids in (("c", copies), ("l", late))
-    }
     shop.execute(
         f"""
         UPDATE meta_capi_event event
            SET event_time = {now} - CASE
-                   WHEN event_id IN ({quoted["l"]}) THEN interval '{_TOO_OLD} seconds'
-                   WHEN event_id IN ({quoted["c"]})
-                   THEN interval '{_COPY_TOO_OLD + 60} seconds'
+                   WHEN {_among(late)} THEN interval '{_TOO_OLD} seconds'
+                   WHEN {_among(copies)} THEN interval '{_COPY_TOO_OLD + 60} seconds'
                    ELSE (86400 - place * 86400.0 / total) * interval '1 second'
                END,
                next_attempt_at = {now} + (1 + event.id % 9) * interval '1 hour'
@@ -282,38 +273,33 @@ def _check_order(
 
 def throttle(shop: Shop, _seed: int, tally: Tally, minutes: int = 19) -> None:
     """Be told to wait, and wait that long."""
-    pixel, events, recorder = shop.pixels[0], Events("throttle"), shop.recorder()
-
-    def record() -> None:
-        events.record(recorder, pixel, 50)
+    pixel, events = shop.pixels[0], Events(shop, "throttle")
 
     shop.graph.fail_next(throttled(minutes=minutes))
-    record()
-    shop.until(lambda: row_of(shop, pixel)["wait"], "Meta's wish is on record")
-    wait = row_of(shop, pixel)["wait"]
+    events.record(pixel, 50)
+    shop.until(lambda: shop.row_of(pixel)["wait"], "Meta's wish is on record")
+    wait = shop.row_of(pixel)["wait"]
     asked = minutes * 60
     tally.check(
         asked - 30 <= wait <= asked + 1,
         f"told {minutes} minutes; the pixel waits for another {wait:.0f} s",
     )
-    requests = 1
     for _ in range(minutes - 1):
         _pass_time(shop, 60)
-    record()
+    events.record(pixel, 50)
     shop.sweep_and_wait()
     shop.sweep_and_wait()
     shop.until(
-        lambda: not shop.value("SELECT count(*) FROM queue_job WHERE state <> 'done'"),
-        "every job has had its turn",
+        lambda: not shop.count("queue_job", "state <> 'done'"), "every job is done"
     )
     tally.check(
-        shop.requests() == requests,
-        f"{shop.requests() - requests} requests in the following {minutes - 1} minutes"
+        shop.requests() == 1,
+        f"{shop.requests() - 1} requests in the following {minutes - 1} minutes"
         " (shifted), with new events, jobs and sweeps",
     )
     _pass_time(shop, 60)
     shop.sweep_and_wait()
-    shop.until(lambda: not shop.pending(), "they are sent when the time is over")
+    shop.until_sent("they are sent when the time is over")
     check_all(shop, events.recorded, tally)
 
 

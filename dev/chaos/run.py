@@ -90,7 +90,7 @@ def _run(
 ) -> None:
     with GraphSandbox(seed=seed) as graph:
         shop = Shop(
-            (odoo.launcher, "-c", odoo.config),
+            odoo.command,
             database,
             sql=partial(cluster.sql, database=database),
             sql_on_postgres=cluster.sql,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..console import Problem
+from ..console import Problem, until
 from ..layout import ADDON
 from ..odoo.client import OdooClient
 from ..odoo.server import Server, launched
@@ -73,9 +73,9 @@ class Shop:
     # Life ----------------------------------------------------------------------------
 
     @contextmanager
-    def serving(self, *options: str, channels: str = CHANNELS) -> Iterator[Shop]:
+    def serving(self, *options: str) -> Iterator[Shop]:
         """Have Odoo run: two workers, one for crons, and the queue's runner."""
-        env = {**os.environ, "ODOO_QUEUE_JOB_CHANNELS": channels}
+        env = {**os.environ, "ODOO_QUEUE_JOB_CHANNELS": CHANNELS}
         command = (*self.command, *options)
         with launched(command, self.database, self.log, env) as server:
             self._server = server
@@ -188,13 +188,11 @@ class Shop:
     def execute(self, statement: str) -> None:
         self.sql(statement)
 
+    def count(self, table: str, condition: str = "true") -> int:
+        return int(self.value(f"SELECT count(*) FROM {table} WHERE {condition}"))
+
     def pending(self, condition: str = "true") -> int:
-        return int(
-            self.value(
-                "SELECT count(*) FROM meta_capi_event"
-                f" WHERE state = 'pending' AND {condition}"
-            )
-        )
+        return self.count("meta_capi_event", f"state = 'pending' AND {condition}")
 
     # Time ----------------------------------------------------------------------------
 
@@ -273,13 +271,104 @@ class Shop:
         self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE
     ) -> Any:
         """Wait until a condition holds, and return its value."""
-        deadline = time.monotonic() + seconds
-        while not (value := condition()):
-            self.server.check()
-            if time.monotonic() > deadline:
-                raise Problem(f"Not so after {seconds:.0f} s: {what}.")
-            time.sleep(POLL)
-        return value
+        return until(
+            condition,
+            f"Not so after {seconds:.0f} s: {what}.",
+            seconds,
+            poll=POLL,
+            meanwhile=self.server.check,
+        )
+
+    # What scenarios do and look at -------------------------------------------------
+
+    def row_of(self, pixel: Pixel) -> dict[str, Any]:
+        found = self.rows(
+            "SELECT *, extract(epoch FROM wait_until - now() AT TIME ZONE 'UTC') AS wait"
+            f" FROM meta_capi_pixel WHERE pixel_id = '{pixel.id}'"
+        )
+        return found[0] if found else {"state": None, "wait": None}
+
+    def until_sent(self, what: str, condition: str = "true") -> None:
+        self.until(lambda: not self.pending(condition), what)
+
+    def until_jobs_are_due(self) -> None:
+        is_ahead = "eta >= now() AT TIME ZONE 'UTC'"
+        self.until(lambda: not self.count("queue_job", is_ahead), "every job is due")
+
+    def is_stopped(self, pixel: Pixel) -> bool:
+        return bool(self.row_of(pixel)["state"] == "stopped")
+
+    def until_stopped(self, pixel: Pixel) -> None:
+        self.until(lambda: self.is_stopped(pixel), "the pixel is stopped")
+
+    def release(self, pixel: Pixel) -> None:
+        """Let the pixel run again, by a new token."""
+        self.graph.pixels[pixel.id] = {new_token()}
+        self.give_token(pixel)
+
+    def do_not_wait(self) -> None:
+        """Have events delivered at once from now on, and nothing by the jobs that wait."""
+        self.set_parameter("batch_delay", "1")
+        self.execute("DELETE FROM queue_job WHERE state = 'pending'")
+
+    def click(self, action: str, events: list[dict[str, Any]]) -> None:
+        """Press a button of the log as the administrator, for these events."""
+        names = [event["event_id"] for event in events]
+        client = self.client()
+        ids = client.call("meta.capi.event", "search", [("event_id", "in", names)])
+        client.call("meta.capi.event", action, ids)
+
+    def is_asked(self, pixel: Pixel, before: int) -> bool:
+        return self.requests(pixel) > before
+
+    def count_events(self, condition: str) -> int:
+        return self.count("meta_capi_event", condition)
+
+    def state_of(self, event_id: str, column: str = "state") -> Any:
+        return self.value(
+            f"SELECT {column} FROM meta_capi_event WHERE event_id = '{event_id}'"
+        )
+
+    def tries_of(self, condition: str) -> list[int]:
+        """Return the different numbers of tries that events have."""
+        found = self.rows(
+            "SELECT DISTINCT coalesce(attempt_count, 0) AS tries FROM meta_capi_event"
+            f" WHERE {condition} ORDER BY tries"
+        )
+        return [row["tries"] for row in found]
+
+    def times_alone(self, event_id: str) -> int:
+        """Count the requests that carried this event and no other."""
+        return sum(
+            [event["event_id"] for event in request.body["data"]] == [event_id]
+            for request in list(self.graph.requests)
+        )
+
+    def jump(self, pixel: Pixel, event_id: str) -> float:
+        """Let the time come at which an event is tried next; return the seconds until it."""
+        condition = f"event_id = '{event_id}' AND state = 'pending'"
+        wait = self.rows(
+            "SELECT greatest(extract(epoch FROM next_attempt_at"
+            " - now() AT TIME ZONE 'UTC'), 0) AS wait"
+            f" FROM meta_capi_event WHERE {condition}"
+        )
+        if not wait:
+            return 0
+        before = self.times_alone(event_id)
+        self.execute(
+            "UPDATE meta_capi_event SET next_attempt_at = now() AT TIME ZONE 'UTC'"
+            f" - interval '1 second' WHERE {condition}"
+        )
+        self.sweep_until(
+            lambda: (
+                self.times_alone(event_id) > before
+                or self.state_of(event_id) != "pending"
+            ),
+            "it is tried",
+        )
+        is_due = f"{condition} AND next_attempt_at <= now() AT TIME ZONE 'UTC'"
+        self.until(lambda: not self.count_events(is_due), "the answer is on record")
+        return float(wait[0]["wait"])
 
     # Recording -----------------------------------------------------------------------
 
@@ -306,18 +395,13 @@ class Shop:
 
         Not the one for websockets, which has nothing to do with events.
         """
-        found = []
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                stat = (entry / "stat").read_text().rpartition(")")[2].split()
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue  # it has ended
-            is_child = int(stat[1]) == self.server.process.pid and stat[0] != "Z"
-            if is_child and b"gevent" not in words:
-                found.append(int(entry.name))
+        pid, found = self.server.process.pid, []
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with suppress(OSError):  # it has ended
+                words = Path("/proc", child, "cmdline").read_bytes().split(b"\0")
+                # One that has ended, and that nobody has asked for yet, has no words.
+                if any(words) and b"gevent" not in words:
+                    found.append(int(child))
         return sorted(found)
 
     def kill_worker(self, dice: random.Random) -> bool:

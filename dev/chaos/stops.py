@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 
 from ..console import Problem
 from ..layout import ADDON
-from ..sandbox import Fault, error, error_without_code, hang, http, reset_after_accept
+from ..sandbox import Fault, error, hang, http, reset_after_accept
 from ..testing.tally import Tally
 from .audit import check_all, check_log, check_repeats, check_states
-from .events import (
-    Events,
-    click,
-    count_events,
-    do_not_wait,
-    release,
-    row_of,
-    state_of,
-    until_sent,
-    until_stopped,
-)
+from .events import Events
+from .mishaps import STOPS
 from .shop import PATIENCE, Shop
 
 # Seconds after which a worker of Odoo is killed, unless it is told otherwise.
@@ -33,75 +23,53 @@ NOTICE_TYPES = (
     f"{ADDON}.mail_activity_type_missing",
 )
 
-# After which a person has to do something.
-STOPS: tuple[tuple[str, Fault], ...] = (
-    ("401 and nothing else", http(401, "", "application/json")),
-    ("403 and nothing else", http(403, "", "application/json")),
-    ("an OAuthException without a code", error_without_code()),
-    *((f"code {code}", error(code)) for code in (0, 12, 101, 459, 463, 467)),
-)
 
-
-def stops(
-    shop: Shop,
-    seed: int,
-    tally: Tally,
-    kinds: Iterable[tuple[str, Fault]] = STOPS,
-) -> None:
+def stops(shop: Shop, seed: int, tally: Tally) -> None:
     """Say in each way that a person must act: one request, and nothing is given up."""
-    pixel, events = shop.pixels[0], Events(f"stops-{seed}")
-    recorder = shop.recorder()
-    for name, fault in kinds:
+    pixel, events = shop.pixels[0], Events(shop, f"stops-{seed}")
+    for name, fault in STOPS.items():
         before = shop.requests(pixel)
         shop.graph.fail_always(fault, pixel_id=pixel.id)
-        events.record(recorder, pixel, 5)
-        until_stopped(shop, pixel)
+        events.record(pixel, 5)
+        shop.until_stopped(pixel)
         shop.sweep_and_wait()
         requests = shop.requests(pixel) - before
-        failed, cause = (
-            count_events(shop, "state = 'failed'"),
-            row_of(shop, pixel)["trouble"],
-        )
+        failed = shop.count_events("state = 'failed'")
+        cause = shop.row_of(pixel)["trouble"]
         tally.check(
             requests == 1 and not failed and bool(cause),
             f"{name}: stopped ({cause}) after {requests} request, {failed} failed",
         )
         shop.graph.heal()
-        release(shop, pixel)
-        until_sent(shop, f"all is sent after {name}")
+        shop.release(pixel)
+        shop.until_sent(f"all is sent after {name}")
     check_all(shop, events.recorded, tally)
 
 
 def proof(shop: Shop, seed: int, tally: Tally) -> None:
     """Want each call to prove that it knows the app's secret."""
-    pixel, events = shop.pixels[0], Events(f"proof-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"proof-{seed}")
     shop.graph.app_secret = "0123456789abcdef0123456789abcdef"
-    try:
-        events.record(shop.recorder(), pixel, 20)
-        until_stopped(shop, pixel)
-        shop.sweep_and_wait()
-        requests, cause = shop.requests(pixel), row_of(shop, pixel)["trouble"]
-        tally.check(
-            (requests, cause) == (1, "signature"),
-            f"stopped ({cause}) after {requests} request",
-        )
-        shop.set_parameter("app_secret", shop.graph.app_secret)
-        until_sent(shop, "all is sent with the proof")
-    finally:
-        shop.graph.app_secret = None
+    events.record(pixel, 20)
+    shop.until_stopped(pixel)
+    shop.sweep_and_wait()
+    requests, cause = shop.requests(pixel), shop.row_of(pixel)["trouble"]
+    tally.check(
+        (requests, cause) == (1, "signature"),
+        f"stopped ({cause}) after {requests} request",
+    )
+    shop.set_parameter("app_secret", shop.graph.app_secret)
+    shop.until_sent("all is sent with the proof")
     check_all(shop, events.recorded, tally)
 
 
 def clock_ahead(shop: Shop, seed: int, tally: Tally, seconds: int = 25) -> None:
     """Have Meta's clock behind ours: what has just happened is in its future."""
-    pixel, events = shop.pixels[0], Events(f"clock-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"clock-{seed}")
     shop.graph.clock_behind = seconds
-    try:
-        made = events.record(shop.recorder(), pixel, 20)
-        until_sent(shop, "they are sent when their time has come")
-    finally:
-        shop.graph.clock_behind = 0
-    requests, skew = shop.requests(pixel), row_of(shop, pixel)["clock_skew"]
+    made = events.record(pixel, 20)
+    shop.until_sent("they are sent when their time has come")
+    requests, skew = shop.requests(pixel), shop.row_of(pixel)["clock_skew"]
     late = shop.graph.requests[-1].received_at - made[0]["event_time"]
     tally.check(
         requests <= 4 and late <= seconds + 30 and abs(skew - seconds) <= 3,
@@ -114,14 +82,14 @@ def clock_ahead(shop: Shop, seed: int, tally: Tally, seconds: int = 25) -> None:
 def long_sweep(shop: Shop, seed: int, tally: Tally) -> None:
     """Have the sweep deliver where Meta hangs, and where it says when to come again."""
     first, *hanging = shop.pixels[:3]
-    events, recorder = Events(f"sweep-{seed}"), shop.recorder()
+    events = Events(shop, f"sweep-{seed}")
     for pixel in shop.pixels[:3]:
-        events.record(recorder, pixel, 5)
+        events.record(pixel, 5)
     # Somebody is to be told of what has waited for hours.
     shop.execute(
         "UPDATE meta_capi_event SET create_date = create_date - interval '2 hours'"
     )
-    shop.until(lambda: not _count_jobs_ahead(shop), "every job is due")
+    shop.until_jobs_are_due()
     shop.age_jobs()
     retry_later = http(503, headers={"Retry-After": "55"})
     shop.graph.fail_always(retry_later, pixel_id=first.id)
@@ -135,7 +103,7 @@ def long_sweep(shop: Shop, seed: int, tally: Tally) -> None:
         f"a sweep with two pixels that hang and one that says 55 s took {seconds:.0f} s"
         f" of {LIMIT_TIME_REAL}, with {shop.requests()} requests",
     )
-    told = shop.value("SELECT count(*) FROM meta_capi_pixel WHERE is_stuck_told")
+    told = shop.count("meta_capi_pixel", "is_stuck_told")
     tally.check(told > 0, f"it told in the end of {told} pixels where events wait")
     shop.graph.heal()
     deadline = time.monotonic() + PATIENCE
@@ -146,14 +114,9 @@ def long_sweep(shop: Shop, seed: int, tally: Tally) -> None:
     check_all(shop, events.recorded, tally)
 
 
-def _count_jobs_ahead(shop: Shop) -> int:
-    query = "SELECT count(*) FROM queue_job WHERE eta >= now() AT TIME ZONE 'UTC'"
-    return int(shop.value(query))
-
-
 def no_activity_type(shop: Shop, seed: int, tally: Tally) -> None:
     """Have an administrator delete the types of activities that notices are made of."""
-    pixel, events = shop.pixels[0], Events(f"types-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"types-{seed}")
     client, kinds = shop.client(), "mail.activity.type"
     found = client.call(
         *(kinds, "search_read", [("category", "=", "default")], ["name"]),
@@ -167,33 +130,32 @@ def no_activity_type(shop: Shop, seed: int, tally: Tally) -> None:
             continue  # Odoo keeps those that it needs itself
         deleted.append(kind["name"])
     names = ", ".join(f"'{name}'" for name in NOTICE_TYPES)
-    left = shop.value(
-        f"SELECT count(*) FROM ir_model_data WHERE module || '.' || name IN ({names})"
-    )
+    left = shop.count("ir_model_data", f"module || '.' || name IN ({names})")
     tally.check(not left, f"deleted the types {', '.join(deleted)}")
-    recorder = shop.recorder()
 
     def record(fault: Fault) -> None:
         shop.graph.fail_next(fault, pixel_id=pixel.id)
-        events.record(recorder, pixel, 20)
+        events.record(pixel, 20)
 
     record(error(2))
-    until_sent(shop, "all is sent after a blip")
+    shop.until_sent("all is sent after a blip")
     shop.graph.fail_always(http(503), pixel_id=pixel.id)
-    events.record(recorder, pixel, 20)
-    shop.until(lambda: count_events(shop, "attempt_count > 0"), "they were tried")
+    events.record(pixel, 20)
+    shop.until(lambda: shop.count_events("attempt_count > 0"), "they were tried")
     shop.execute(
         "UPDATE meta_capi_event SET create_date = create_date - interval '2 hours'"
     )
-    told = "SELECT count(*) FROM meta_capi_pixel WHERE is_stuck_told"
-    shop.sweep_until(lambda: shop.value(told), "managers are told that they wait")
+    shop.sweep_until(
+        lambda: shop.count("meta_capi_pixel", "is_stuck_told"),
+        "managers are told that they wait",
+    )
     shop.graph.heal()
     record(error(2))
-    until_sent(shop, "all is sent after a blip that ends a long wait")
+    shop.until_sent("all is sent after a blip that ends a long wait")
     record(error(190))
-    until_stopped(shop, pixel)
-    release(shop, pixel)
-    until_sent(shop, "all is sent after a stop")
+    shop.until_stopped(pixel)
+    shop.release(pixel)
+    shop.until_sent("all is sent after a stop")
     check_all(shop, events.recorded, tally)
 
 
@@ -202,7 +164,7 @@ def store_event(shop: Shop, seed: int, tally: Tally) -> None:
 
     Meta tells copies of those apart by what they say of the person.
     """
-    pixel, events = shop.pixels[0], Events(f"store-{seed}")
+    pixel, events = shop.pixels[0], Events(shop, f"store-{seed}")
     (made,) = events.make(1)
     made["action_source"] = "physical_store"
     client = shop.client()
@@ -210,22 +172,21 @@ def store_event(shop: Shop, seed: int, tally: Tally) -> None:
         "res.partner", name="Jane Doe", email="jane@example.com", phone="+15555550123"
     )
     shop.set_parameter("batch_delay", "600")
-    shop.recorder().record(pixel, [made])
-    events.committed(pixel, [made])
+    events.commit(pixel, [made])
     shop.execute(f"UPDATE meta_capi_event SET partner_id = {partner}")
     shop.graph.fail_next(reset_after_accept(), pixel_id=pixel.id)
     shop.graph.fail_next(error(100, 2804050), pixel_id=pixel.id)
-    click(shop, "action_send_now", [made])
-    click(shop, "action_send_now", [made])
-    reason = state_of(shop, made["event_id"], "failure_reason")
-    cause = state_of(shop, made["event_id"], "cause")
+    shop.click("action_send_now", [made])
+    shop.click("action_send_now", [made])
+    reason = shop.state_of(made["event_id"], "failure_reason")
+    cause = shop.state_of(made["event_id"], "cause")
     tally.check(
         (reason, cause) == ("invalid", "user_data"),
         f"a copy that may have arrived, then a refusal: {reason}, {cause}",
     )
-    do_not_wait(shop)
-    click(shop, "action_retry", [made])
-    until_sent(shop, "it is sent again")
+    shop.do_not_wait()
+    shop.click("action_retry", [made])
+    shop.until_sent("it is sent again")
     check_repeats(shop, tally)
     check_states(shop, set(), 1, tally)
     check_log(shop, tally)

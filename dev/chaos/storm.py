@@ -7,69 +7,20 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..console import say
-from ..sandbox import (
-    Fault,
-    empty_body,
-    error,
-    hang,
-    http,
-    missing_events_received,
-    missing_messages,
-    redirect,
-    reset,
-    reset_after_accept,
-    short_events_received,
-    slow,
-    throttled,
-    truncated_json,
-    with_headers,
-)
 from ..testing.tally import Tally
 from .audit import check_all
 from .events import Events
+from .mishaps import MISHAPS
 from .shop import PATIENCE, POLL, Pixel, Shop
 
 # Seconds between two times that all waits are ended, and that the cron is called.
 _SHIFT_EVERY = 1.5
 _SWEEP_EVERY = 6.0
 
-# Every way to fail but one: a refusal of the payload that comes by chance would make
-# good events invalid, and rightly so. Poisoned events stand for it.
-MISHAPS: tuple[tuple[str, Fault], ...] = (
-    ("code 1", error(1)),
-    ("code 1 with error_data as text", error(1, error_data_as_string=True)),
-    ("code 2", error(2, is_transient=True)),
-    ("code 2 in HTTP 200", error(2, in_http_200=True)),
-    ("code 4", error(4, headers={"Retry-After": "20"})),
-    ("code 17", error(17)),
-    ("code 190", error(190, 463)),
-    ("code 200", error(200)),
-    ("code 100/33", error(100, 33)),
-    ("code 100 without a subcode", error(100)),
-    ("a code nobody knows", error(987654)),
-    ("throttled for 2 minutes", throttled(minutes=2)),
-    ("HTTP 429", http(429, headers={"Retry-After": "90"})),
-    ("HTML with 502", http(502)),
-    ("HTML with 200, taken in", http(200, accept=True)),
-    ("HTTP 500, taken in", http(500, accept=True)),
-    ("redirect", redirect("http://127.0.0.1:9/")),
-    ("half a JSON", truncated_json()),
-    ("half a JSON, taken in and cut", truncated_json(accept=True, cut=True)),
-    ("empty body", empty_body()),
-    ("empty body, taken in", empty_body(accept=True)),
-    ("one event not counted", short_events_received()),
-    ("no events_received, taken in", missing_events_received(accept=True)),
-    ("no messages", missing_messages()),
-    ("slow", slow(2)),
-    ("no answer", hang()),
-    ("reset", reset()),
-    ("reset, taken in", reset_after_accept()),
-    ("nearly throttled", with_headers({"X-App-Usage": '{"call_count": 95}'})),
-)
 # What a short form has no time for.
 _LASTING = {"no answer", "slow"}
 
@@ -133,30 +84,27 @@ def storm(
     _Storm(shop, seed, size or Storm(), restart_postgres).run(tally)
 
 
+@dataclass
 class _Storm:
-    def __init__(
-        self,
-        shop: Shop,
-        seed: int,
-        size: Storm,
-        restart_postgres: Callable[[], str] | None,
-    ) -> None:
-        self.shop = shop
-        self.size = size
-        self.dice = random.Random(f"storm {seed}")
-        self.events = Events(f"storm-{seed}")
-        self.ticker = Ticker(shop, job_patience=10 if size.thorough else 2)
-        self.mishaps = [
-            (name, fault)
-            for name, fault in MISHAPS
-            if size.thorough or name not in _LASTING
-        ]
-        self.poisoned: set[str] = set()
-        self.killed = 0
-        self.restarted: list[str] = []
-        self.recorders = [shop.recorder() for _ in range(2)]
-        self._restart_postgres = restart_postgres
-        shop.graph.faults.seed(seed)
+    shop: Shop
+    seed: int
+    size: Storm
+    restart_postgres: Callable[[], str] | None
+    poisoned: set[str] = field(default_factory=set)
+    killed: int = 0
+    restarted: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(f"storm {self.seed}")
+        self.events = Events(self.shop, f"storm-{self.seed}")
+        self.ticker = Ticker(self.shop, job_patience=10 if self.size.thorough else 2)
+        self.mishaps = {
+            name: fault
+            for name, fault in MISHAPS.items()
+            if self.size.thorough or name not in _LASTING
+        }
+        self.recorders = [self.shop.recorder() for _ in range(2)]
+        self.shop.graph.faults.seed(self.seed)
 
     def run(self, tally: Tally) -> None:
         started = time.monotonic()
@@ -210,7 +158,7 @@ class _Storm:
     def _script(self) -> None:
         """Let requests fail by chance, each in any of the ways."""
         chance = 1 - (1 - self.size.failing) ** (1 / len(self.mishaps))
-        for _name, fault in self.mishaps:
+        for fault in self.mishaps.values():
             self.shop.graph.fail_always(fault, probability=chance)
         self.shop.graph.poison(self.poisoned)
 
@@ -235,7 +183,8 @@ class _Storm:
             if moments and time.monotonic() - begin >= moments[0][0]:
                 _moment, what = moments.pop(0)
                 if what == "restart":
-                    self._restart()
+                    assert self.restart_postgres
+                    self.restarted.append(self.restart_postgres())
                 else:
                     self._kill()
             self.ticker.tick()
@@ -257,34 +206,28 @@ class _Storm:
         # The runner of queue_job looks for dead jobs; half the time ours does not.
         self.ticker.requeue_forbidden = self.killed > self.size.kills / 2
 
-    def _restart(self) -> None:
-        assert self._restart_postgres
-        self.restarted.append(self._restart_postgres())
-
     def _see_all_mishaps(self) -> None:
         """Let happen what did not happen by chance."""
         if not self.size.thorough:
             return
         self.shop.graph.heal()
         deadline = time.monotonic() + 2 * PATIENCE
-        recorder = self.recorders[0]
         while missing := self._missing():
             # Once more if need be: a poisoned event brings a fault of its own.
             if not self.shop.graph.faults.summary()["rules"]:
-                for _name, fault in missing:
-                    self.shop.graph.fail_next(fault)
+                for name in missing:
+                    self.shop.graph.fail_next(self.mishaps[name])
             if not self.shop.pending():
-                self.events.record(recorder, self.shop.pixels[0], 1)
+                self.events.record(self.shop.pixels[0], 1)
             self.ticker.tick()
             if time.monotonic() > deadline:
                 break
 
-    def _missing(self) -> list[tuple[str, Fault]]:
-        happened = self._mishaps_so_far()
-        return [mishap for mishap in self.mishaps if mishap[0] not in happened]
+    def _missing(self) -> list[str]:
+        return sorted(self.mishaps.keys() - self._mishaps_so_far().keys())
 
     def _mishaps_so_far(self) -> Counter[str]:
-        names = {id(fault): name for name, fault in self.mishaps}
+        names = {id(fault): name for name, fault in self.mishaps.items()}
         found = (names.get(id(request.fault)) for request in self.shop.graph.requests)
         return Counter(name for name in found if name)
 
@@ -312,10 +255,7 @@ class _Storm:
             f"{count} events recorded, each known as committed",
         )
         if self.size.thorough:
-            missing = {name for name, _fault in self._missing()}
-            tally.check(not missing, f"every mishap happened{_but(missing)}")
+            missing = self._missing()
+            but = f", but {', '.join(missing)}" if missing else ""
+            tally.check(not missing, f"every mishap happened{but}")
         check_all(self.shop, self.events.recorded, tally, self.poisoned)
-
-
-def _but(missing: set[str]) -> str:
-    return f", but {', '.join(sorted(missing))}" if missing else ""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import http.cookiejar
-import json
-import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from http.client import HTTPResponse
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 from ..console import Problem
+from ..odoo.client import OdooClient
 
 
 class _Tags(HTMLParser):
@@ -42,53 +41,25 @@ class _Tags(HTMLParser):
         return fields
 
 
-class _Refused(Problem):
-    """The shop has answered with an error; so it does where it has no such page."""
-
-
-class _Visitor:
+class _Visitor(OdooClient):
     """Somebody with cookies, who follows links and fills in forms."""
 
+    patience = 120
+
     def __init__(self, order: dict[str, Any]) -> None:
+        super().__init__(order["url"])
         self.order = order
-        self.url = order["url"]
+        self.headers = {**order["headers"], "User-Agent": order["agent"]}
         self.page = _Tags("")
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
-        )
 
-    def open(self, path: str, form: dict[str, str] | None = None) -> str:
-        """Open a page, or send a form; return what comes back."""
-        data = urlencode(form).encode() if form is not None else None
-        return self._ask(path, data, {})
+    def open(self, path: str, form: dict[str, str] | None = None) -> None:
+        """Open a page, or send a form."""
+        self.ask(path, urlencode(form).encode() if form is not None else None)
 
-    def call(self, path: str, **params: Any) -> Any:
-        """Call a JSON route, as the page's own scripts do."""
-        body = json.dumps({"jsonrpc": "2.0", "method": "call", "params": params})
-        text = self._ask(path, body.encode(), {"Content-Type": "application/json"})
-        answer = json.loads(text)
-        if "error" in answer:
-            message = answer["error"].get("data", {}).get("message", "an error")
-            raise _Refused(f"The shop answers {path} with: {message}")
-        return answer.get("result")
-
-    def _ask(self, path: str, data: bytes | None, headers: dict[str, str]) -> str:
-        headers = {
-            **self.order["headers"],
-            "User-Agent": self.order["agent"],
-            "Referer": self.url,
-            **headers,
-        }
-        request = urllib.request.Request(urljoin(self.url, path), data, headers)
-        try:
-            with self._opener.open(request, timeout=120) as answer:
-                text: str = answer.read().decode()
-        except OSError as error:
-            raise _Refused(f"The shop does not answer {path}: {error}.") from None
+    def take(self, answer: HTTPResponse, text: str) -> None:
         if "html" in answer.headers.get("Content-Type", ""):
             self.url, self.page = answer.url, _Tags(text)
-        return text
+            self.headers["Referer"] = self.url
 
 
 def visit(order: dict[str, Any]) -> Iterator[str]:
@@ -115,15 +86,15 @@ def _add(visitor: _Visitor) -> None:
     fields = visitor.page.hidden()
     product = int(fields["product_id"])
     try:
-        visitor.call(
+        visitor.post(
             "/shop/cart/add",
             product_id=product,
             product_template_id=int(fields["product_template_id"]),
             quantity=1,
         )
-    except _Refused:
+    except Problem:
         # Before 19.0.
-        visitor.call("/shop/cart/update_json", product_id=product, add_qty=1)
+        visitor.post("/shop/cart/update_json", product_id=product, add_qty=1)
 
 
 def _give_address(visitor: _Visitor) -> None:
@@ -131,7 +102,7 @@ def _give_address(visitor: _Visitor) -> None:
     form = {**visitor.page.hidden(), **order["buyer"], **order["place"]}
     try:
         visitor.open("/shop/address/submit", form)
-    except _Refused:
+    except Problem:
         # Before 18.0.
         visitor.open("/shop/address", form)
 
@@ -140,7 +111,7 @@ def _pay(visitor: _Visitor) -> str:
     """Pay by the provider that only simulates it; return where one lands then."""
     context = visitor.page.first("data-transaction-route")
     option = visitor.page.first("data-provider-code", "demo")
-    values = visitor.call(
+    values = visitor.post(
         context["data-transaction-route"],
         provider_id=int(option["data-provider-id"]),
         payment_method_id=int(option["data-payment-option-id"]),
@@ -152,12 +123,12 @@ def _pay(visitor: _Visitor) -> str:
         is_validation=False,
         access_token=context["data-access-token"],
     )
-    visitor.call(
+    visitor.post(
         "/payment/demo/simulate_payment",
         reference=values["reference"],
         payment_details="",
         simulated_state="done",
     )
     visitor.open("/payment/status")
-    visitor.call("/payment/status/poll")
+    visitor.post("/payment/status/poll")
     return context["data-landing-route"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..console import say, step
 from ..layout import ADDON, exclusive
 from ..odoo import databases, environment, postgres
+from ..odoo.client import page_path
 from ..odoo.environment import Environment
 from ..odoo.server import Server, serving
 from . import visits
@@ -53,16 +54,9 @@ def _say_what_to_click(odoo: Environment, shop: Shop, purchase: str) -> None:
     order, name = shop.order_of(purchase)
 
     def action(xmlid: str) -> str:
-        number = client.reference(xmlid)
-        if odoo.series == "17.0":
-            return f"{url}/web#action={number}"
-        return f"{url}/odoo/action-{number}"
+        return url + page_path(odoo.series, client.reference(xmlid))
 
-    form = (
-        f"{url}/web#id={order}&model=sale.order&view_type=form"
-        if odoo.series == "17.0"
-        else f"{url}/odoo/sales/{order}"
-    )
+    form = url + page_path(odoo.series, model="sale.order", record=order)
     say(
         f"\nLook at it as the owner (login admin, password admin):"
         f"\n   overview         {action(f'{ADDON}.meta_capi_dashboard_action')}"

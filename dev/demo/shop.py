@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from ..console import Problem
@@ -20,18 +21,9 @@ _FIELDS = (
     *("attempt_count", "error_message", "failure_reason", "held_reason"),
 )
 _DETOUR_KEY = "demo.meta_pixel"
-# In the page itself: were it a file of the stand-in's, a shop that runs without the
+# Goes into the page itself: were it a file of the stand-in's, a shop that runs without the
 # stand-in would load Meta's own script.
-_DETOUR = """<data><xpath expr="//head/*[1]" position="before"><script>
-for (const tag of [HTMLScriptElement, HTMLImageElement]) {
-    const source = Object.getOwnPropertyDescriptor(tag.prototype, "src");
-    const set = function (url) {
-        source.set.call(this, String(url).replace(
-            /^https:\\/\\/(connect\\.facebook\\.net|www\\.facebook\\.com)(?=\\/)/, "%s"));
-    };
-    Object.defineProperty(tag.prototype, "src", {...source, set});
-}
-</script></xpath></data>"""
+_DETOUR = Path(__file__).with_name("detour.xml")
 
 
 class Shop:
@@ -91,7 +83,7 @@ class Shop:
             type="qweb",
             priority=1000,
             inherit_id=self.client.reference("website.layout"),
-            arch=_DETOUR % self.receiver.pixel_url,
+            arch=_DETOUR.read_text() % self.receiver.pixel_url,
         )
 
     def _offer_product(self) -> str:

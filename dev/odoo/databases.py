@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,11 +28,6 @@ _PAYMENT = "payment_demo"
 _BUILD_ASSETS = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
 
 
-def run_odoo(environment: Environment, log: Log, *arguments: str | Path) -> int:
-    """Run Odoo, its log kept in a file and watched; return its exit code."""
-    return _watch(environment, log, None, arguments)
-
-
 def load(
     environment: Environment,
     log: Log,
@@ -44,44 +37,18 @@ def load(
     *more: str,
 ) -> int:
     """Install or update modules, by Odoo's option ``-i`` or ``-u``; return the exit code."""
-    return run_odoo(
-        environment,
-        log,
-        *("-c", environment.config, "-d", database, option, modules),
-        *("--stop-after-init", *(more or ("--no-http",))),
+    options = ("-d", database, option, modules, "--stop-after-init")
+    return log.run(
+        (*environment.command, *options, *(more or ("--no-http",))),
+        environ(environment),
     )
 
 
 def run_in_odoo(environment: Environment, log: Log, database: str, script: str) -> int:
     """Run a script that has `env` on a database; return its exit code."""
-    options = ("shell", "-c", environment.config, "-d", database, "--no-http")
-    return _watch(environment, log, script, options)
-
-
-def _watch(
-    environment: Environment,
-    log: Log,
-    script: str | None,
-    arguments: Iterable[str | Path],
-) -> int:
-    source = tempfile.TemporaryFile("w+")
-    source.write(script or "")
-    source.seek(0)
-    with subprocess.Popen(
-        (environment.launcher, *map(str, arguments)),
-        stdin=source,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=environ(environment),
-    ) as process:
-        try:
-            log.follow(process.stdout or ())
-        except BaseException:
-            process.terminate()
-            raise
-    return process.returncode
+    launcher, *config = environment.command
+    options = ("-d", database, "--no-http")
+    return log.run((launcher, "shell", *config, *options), environ(environment), script)
 
 
 def environ(environment: Environment) -> dict[str, str]:

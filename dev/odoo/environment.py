@@ -20,15 +20,11 @@ _UNNEEDED = re.compile(r"(python-ldap|psycopg2|ebaysdk|pypiwin32|rl-renderPM)\b"
 # Odoo imports pkg_resources, which newer ones no longer have; and a pinned cbor2
 # has no wheels.
 _REPLACED = ("setuptools<81", "psycopg2-binary", "cbor2", "asn1crypto")
-_SERVER_WIDE = {
-    "17.0": "base,web,queue_job",
-    "18.0": "base,web,queue_job",
-    "19.0": "base,rpc,web,queue_job",
-}
-_NO_DEMO_DATA = {
-    "17.0": "without_demo = all",
-    "18.0": "without_demo = all",
-    "19.0": "with_demo = False",
+# What differs between the series: what the server loads at once, and no demo data.
+_SETTINGS = {
+    "17.0": ("base,web,queue_job", "without_demo = all"),
+    "18.0": ("base,web,queue_job", "without_demo = all"),
+    "19.0": ("base,rpc,web,queue_job", "with_demo = False"),
 }
 
 
@@ -57,6 +53,11 @@ class Environment:
         return self.folder / "odoo"
 
     @property
+    def command(self) -> tuple[str | Path, ...]:
+        """What starts Odoo with its settings."""
+        return self.launcher, "-c", self.config
+
+    @property
     def data(self) -> Path:
         return self.folder / "data"
 
@@ -75,20 +76,21 @@ class Environment:
         """Return settings with the addon taken from the folder ``addons``."""
         site_packages = next((self.venv / "lib").glob("python3.*/site-packages"))
         paths = (addons, *self.source.addons_paths, site_packages / "odoo" / "addons")
-        return (
-            "[options]\n"
-            f"addons_path = {','.join(map(str, paths))}\n"
-            f"data_dir = {self.data}\n"
-            f"db_host = {socket}\n"
-            "db_port = 5432\n"
-            "db_user = odoo\n"
-            "http_interface = 127.0.0.1\n"
-            f"server_wide_modules = {_SERVER_WIDE[self.series]}\n"
-            f"{_NO_DEMO_DATA[self.series]}\n"
-            "\n"
-            "[queue_job]\n"
-            "channels = root:2,root.meta_capi:1\n"
-        )
+        server_wide, no_demo_data = _SETTINGS[self.series]
+        return f"""\
+[options]
+addons_path = {",".join(map(str, paths))}
+data_dir = {self.data}
+db_host = {socket}
+db_port = 5432
+db_user = odoo
+http_interface = 127.0.0.1
+server_wide_modules = {server_wide}
+{no_demo_data}
+
+[queue_job]
+channels = root:2,root.meta_capi:1
+"""
 
 
 def get(series: str) -> Environment:

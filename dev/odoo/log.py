@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..console import say
+from ..console import quote, say
 
 _RECORD = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \d+ "
@@ -80,6 +82,36 @@ class Log:
         self._last: Record | None = None
         self._spoke_at = time.monotonic()
 
+    def run(
+        self,
+        command: Sequence[str | Path],
+        env: Mapping[str, str] | None = None,
+        script: str = "",
+    ) -> int:
+        """Run Odoo and take in what it logs; return its exit code.
+
+        :param script: its standard input
+        """
+        with tempfile.TemporaryFile("w+") as source:
+            source.write(script)
+            source.seek(0)
+            process = subprocess.Popen(
+                command,
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=env,
+            )
+        with process:
+            try:
+                self.follow(process.stdout or ())
+            except BaseException:
+                process.terminate()
+                raise
+        return process.returncode
+
     def follow(self, lines: Iterable[str]) -> None:
         """Take in all lines; say at once what is wrong, and which class is tested."""
         with self.path.open("a") as file:
@@ -96,7 +128,7 @@ class Log:
 
     def show_end(self) -> None:
         """Show the last lines, for a run that died without saying why."""
-        _quote(self.path.read_text(errors="replace").splitlines()[-_SHOWN:])
+        quote(self.path.read_text(errors="replace").splitlines()[-_SHOWN:])
 
     def show_bad(self) -> None:
         """Show what went wrong once more: the first and the last lines of each record."""
@@ -104,7 +136,7 @@ class Log:
         for record in self.bad:
             first, *others = record.text.rstrip().splitlines()
             lines += [first, *others[-2:]]
-        _quote(lines[:_SHOWN])
+        quote(lines[:_SHOWN])
         if lines[_SHOWN:]:
             say(f"    and {len(lines) - _SHOWN} lines more: see {self.path}")
 
@@ -143,7 +175,3 @@ class Log:
             if not self.quiet:
                 say(self._last.text.rstrip())
         self._last = None
-
-
-def _quote(lines: Iterable[str]) -> None:
-    say("\n".join(f"    | {line[:400]}" for line in lines))

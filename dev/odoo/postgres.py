@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from .. import tools
-from ..console import Problem, need_disk, say
+from ..console import Problem, need_disk, quote, say
 from ..layout import DEV, ROOT, exclusive, remove
 from .debian import install_system_package, is_root
 
@@ -96,7 +96,7 @@ class Cluster:
             *("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", "60", "start")
         )
         if code:
-            _quote(self.log.read_text(errors="replace"))
+            quote(self.log.read_text(errors="replace").splitlines()[-10:])
             raise Problem(
                 f"PostgreSQL did not start, see above and {self.log};"
                 " `make clean` removes its data."
@@ -125,7 +125,7 @@ class Cluster:
         )
         if code:
             remove(self.data)
-            _quote(output)
+            quote(output.splitlines()[-10:])
             raise Problem(f"PostgreSQL could not be set up in {self.home}, see above.")
 
     def _call(self, program: str, *arguments: str | Path) -> tuple[int, str]:
@@ -283,7 +283,3 @@ def _owner() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise Problem("PostgreSQL cannot run as root: add a user named postgres.")
-
-
-def _quote(text: str) -> None:
-    say("\n".join(f"    | {line}" for line in text.splitlines()[-10:]))

@@ -7,13 +7,12 @@ import random
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..console import Problem, say
+from ..console import Problem, quote, say, until
 from .client import OdooClient
 from .databases import environ
 from .environment import Environment
@@ -31,8 +30,7 @@ class Server:
         """Raise ``Problem`` if it has died."""
         code = self.process.poll()
         if code is not None:
-            lines = self.log.read_text(errors="replace").splitlines()[-15:]
-            say("\n".join(f"    | {line}" for line in lines))
+            quote(self.log.read_text(errors="replace").splitlines()[-15:])
             raise Problem(f"Odoo ended with exit code {code}: see {self.log}.")
 
 
@@ -61,8 +59,9 @@ def serving(
 ) -> Iterator[Server]:
     """Have Odoo serve a database; it is gone when we leave, with all its children."""
     log = odoo.folder / "log" / "server.log"
-    command: tuple[str | Path, ...] = (odoo.launcher, "-c", odoo.config, *options)
-    with launched(command, database, log, environ(odoo), port) as server:
+    with launched(
+        (*odoo.command, *options), database, log, environ(odoo), port
+    ) as server:
         yield server
 
 
@@ -97,20 +96,15 @@ def launched(
         )
     server = Server(f"http://127.0.0.1:{http_port}", log, process)
     try:
-        _wait_until_up(server)
+        until(
+            OdooClient(server.url).is_up,
+            f"Odoo does not answer at {server.url}: see {log}.",
+            seconds=120,
+            meanwhile=server.check,
+        )
         yield server
     finally:
         _stop(process)
-
-
-def _wait_until_up(server: Server, seconds: float = 120) -> None:
-    client = OdooClient(server.url)
-    deadline = time.monotonic() + seconds
-    while not client.is_up():
-        server.check()
-        if time.monotonic() > deadline:
-            raise Problem(f"Odoo does not answer at {server.url}: see {server.log}.")
-        time.sleep(0.3)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -7,76 +7,62 @@ import sys
 
 from playwright.sync_api import FloatRect, Page, sync_playwright
 
-MODULE = "ih_meta_conversions_api"
+from ..layout import ADDON
+from ..odoo.client import OdooClient, page_path
+
 # Width and height of the window, and whether the name of the picture tells.
 WINDOWS = (("", 1400, 900), ("-phone", 390, 844))
 ARABIC = "ar_001"
 SETTINGS = ".o_setting_box:has(div[name=meta_capi_pixel_id])"
 _UNFOLD = "document.querySelectorAll('details').forEach(part => part.open = true)"
-_CALL = """
-async ([model, method, args]) => {
-    const answer = await fetch("/web/dataset/call_kw/" + model + "/" + method, {
-        method: "POST",
-        headers: {"Content-Type": "application/json"},
-        body: JSON.stringify({jsonrpc: "2.0", method: "call", params: {
-            model: model, method: method, args: args, kwargs: {}}}),
-    });
-    const content = await answer.json();
-    if (content.error) throw new Error(JSON.stringify(content.error));
-    return content.result;
-}
-"""
 
 
 class Camera:
     """A browser of somebody who is logged in as an administrator."""
 
     def __init__(
-        self, page: Page, url: str, series: str, target: str, chosen: set[str]
+        self,
+        page: Page,
+        client: OdooClient,
+        series: str,
+        target: str,
+        chosen: set[str],
     ) -> None:
         self.page = page
-        self.url = url
+        self.client = client
         self.series = series
         self.target = target
         # Names of the pictures that are wanted; empty: all.
         self.chosen = chosen
 
     def log_in(self) -> None:
-        self.page.goto(f"{self.url}/web/login")
+        self.page.goto(f"{self.client.url}/web/login")
         self.page.fill("input[name=login]", "admin")
         self.page.fill("input[name=password]", "admin")
         self.page.press("input[name=password]", "Enter")
         self.page.wait_for_selector(".o_main_navbar")
 
-    def call(self, model: str, method: str, *args: object) -> object:
-        return self.page.evaluate(_CALL, [model, method, list(args)])
-
     def find(self, model: str, domain: list[object]) -> int:
-        ids = self.call(model, "search", domain, 0, 1)
-        assert isinstance(ids, list) and ids, f"nothing in {model} for {domain}"
+        ids = self.client.call(model, "search", domain, limit=1)
+        assert ids, f"nothing in {model} for {domain}"
         return int(ids[0])
 
-    def open(
-        self, action: str, record: int | None = None, view: str | None = None
-    ) -> None:
+    def open(self, action: str, record: int | None = None, view: str = "") -> None:
         """Open one of our actions: its first view, another, or a record's form."""
-        name = f"{MODULE}.{action}" if "." not in action else action
-        if self.series == "17.0":
-            place = f"/web#action={name}"
-            if record:
-                place += f"&id={record}&view_type=form"
-            elif view:
-                place += f"&view_type={view}"
+        name = f"{ADDON}.{action}" if "." not in action else action
+        self._go(page_path(self.series, name, record=record, view=view))
+
+    def open_record(self, model: str, record: int) -> None:
+        self._go(page_path(self.series, model=model, record=record))
+
+    def _go(self, path: str) -> None:
+        if "#" in path:
             # A change of the part after the # alone loads nothing anew.
             self.page.goto("about:blank")
-        else:
-            place = f"/odoo/action-{name}"
-            if record:
-                place += f"/{record}"
-            elif view:
-                place += f"?view_type={view}"
-        self.page.goto(self.url + place)
-        self.settle()
+        self.page.goto(self.client.url + path)
+        self.page.wait_for_selector(".o_action_manager .o_content, .o_view_controller")
+        # Never idle: the bus keeps asking.
+        self.page.wait_for_timeout(2500)
 
     def open_settings(self) -> None:
         self.open("website.action_website_configuration")
@@ -84,23 +70,9 @@ class Camera:
 
     def speak(self, language: str) -> None:
         admin = self.find("res.users", [("login", "=", "admin")])
-        self.call("res.users", "write", [admin], {"lang": language})
+        self.client.call("res.users", "write", [admin], {"lang": language})
         # The session learns of it with one page, and shows it on the next.
         self.open("meta_capi_dashboard_action")
-
-    def open_record(self, model: str, record: int) -> None:
-        if self.series == "17.0":
-            self.page.goto("about:blank")
-            place = f"/web#id={record}&model={model}&view_type=form"
-        else:
-            place = f"/odoo/{model}/{record}"
-        self.page.goto(self.url + place)
-        self.settle()
-
-    def settle(self) -> None:
-        self.page.wait_for_selector(".o_action_manager .o_content, .o_view_controller")
-        # Never idle: the bus keeps asking.
-        self.page.wait_for_timeout(2500)
 
     def shoot(self, name: str, whole: bool = False, around: str | None = None) -> None:
         """Take a picture of the window, the whole page, or what is around something."""
@@ -179,7 +151,11 @@ def take_main(camera: Camera, suffix: str) -> None:
     camera.shoot(f"settings-open{suffix}", around=SETTINGS)
 
 
-def main(url: str, series: str, target: str, chromium: str, *chosen: str) -> None:
+def main(
+    url: str, database: str, series: str, target: str, chromium: str, *chosen: str
+) -> None:
+    client = OdooClient(url)
+    client.log_in(database, "admin", "admin")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox"]
@@ -187,7 +163,7 @@ def main(url: str, series: str, target: str, chromium: str, *chosen: str) -> Non
         for suffix, width, height in WINDOWS:
             page = browser.new_page(viewport={"width": width, "height": height})
             page.on("pageerror", lambda error: print(f"    browser: {error}"))
-            camera = Camera(page, url, series, target, set(chosen))
+            camera = Camera(page, client, series, target, set(chosen))
             camera.log_in()
             take(camera, suffix)
             # Without rtlcss Odoo leaves the pages as they are, from left to right.

@@ -12,7 +12,7 @@ from ..odoo import databases, debian, environment
 from ..odoo.server import serving
 
 _SEED = Path(__file__).with_name("seed.py")
-_CAMERA = Path(__file__).with_name("camera.py")
+_CAMERA = "dev.pictures.camera"
 _TARGET = ROOT / "static" / "description" / "images"
 # What the README shows; with a folder of one's own all pages are taken.
 _SHOWN = ("overview", "overview-phone", "list", "form", "settings")
@@ -39,8 +39,9 @@ def screenshots(series: str, target: Path | None = None) -> int:
         with serving(odoo, database, port=0) as server:
             target.mkdir(parents=True, exist_ok=True)
             run(
-                (python, _CAMERA, server.url, series, target, chromium, *chosen),
-                env=os.environ,
+                (python, "-m", _CAMERA, server.url, database, series)
+                + (target.resolve(), chromium, *chosen),
+                cwd=ROOT,
                 otherwise="The pictures could not be taken.",
             )
     say(f"The pictures are in {os.path.relpath(target, Path.cwd())}")

@@ -174,22 +174,40 @@ env.cr.execute(
 env.invalidate_all()
 
 
-def fail(domain, count, **values):
+EVENTS, ATTEMPTS = env["meta.capi.event"], env["meta.capi.attempt"]
+
+
+def fail(domain, count, reason, **values):
     """Let some events fail, and return them."""
-    events = env["meta.capi.event"].search(domain, limit=count)
-    EventTable(env).set_values(events.ids, **values)
+    events = EVENTS.search([*sent, *domain], limit=count)
+    told = {"failure_reason": reason, "cause": reason, **values}
+    EventTable(env).set_values(events.ids, state="failed", sent_at=None, **told)
     return events
+
+
+def attempt(events, hours_ago, outcome, **values):
+    """Put a request with these events into the log."""
+    ATTEMPTS.create(
+        {
+            "started_at": NOW - timedelta(hours=hours_ago),
+            "duration_ms": random.randint(180, 900),
+            "pixel_id": events[0].pixel_id,
+            "event_count": len(events),
+            "event_ids": [Command.set(events.ids)],
+            "outcome": outcome,
+            "http_status": 200,
+            **values,
+        }
+    )
 
 
 api = env["meta.conversions.api"]
 sent = [("state", "=", "sent"), ("pixel_id", "=", PIXEL)]
 poison = fail(
-    [*sent, ("event_name", "=", "AddToCart")],
+    [("event_name", "=", "AddToCart")],
     6,
-    state="failed",
-    failure_reason="invalid",
+    "invalid",
     cause="currency",
-    sent_at=None,
     http_status=400,
     error_code=100,
     error_subcode=2804023,
@@ -198,16 +216,9 @@ poison = fail(
     fbtrace_id="A1b2C3d4E5f6",
 )
 fail(
-    [
-        *sent,
-        ("event_name", "=", "PageView"),
-        ("event_time", "<", NOW - timedelta(days=3)),
-    ],
+    [("event_name", "=", "PageView"), ("event_time", "<", NOW - timedelta(days=3))],
     140,
-    state="failed",
-    failure_reason="expired",
-    cause="expired",
-    sent_at=None,
+    "expired",
     error_message="Meta takes no event this old; it was not sent.",
 )
 env.cr.execute(
@@ -215,12 +226,9 @@ env.cr.execute(
     [tuple(poison.ids)],
 )
 fail(
-    [*sent, ("event_name", "=", "Lead")],
+    [("event_name", "=", "Lead")],
     2,
-    state="failed",
-    failure_reason="exhausted",
-    cause="exhausted",
-    sent_at=None,
+    "exhausted",
     http_status=400,
     error_code=987654,
     error_message="Something went wrong",
@@ -230,9 +238,8 @@ for city in ("Berlin", "Lyon"):
 api.send_event("Purchase", user_data={"em": "a@b.example"}, custom_data={"value": 9})
 api.send_event("Lead", user_data={"em": "a@b.example"}, event_time="yesterday")
 env.cr.execute("DELETE FROM queue_job")
-fail(
-    [("state", "=", "pending"), ("pixel_id", "=", PIXEL)],
-    None,
+EventTable(env).set_values(
+    EVENTS.search([("state", "=", "pending"), ("pixel_id", "=", PIXEL)]).ids,
     cause="meta_down",
     attempt_count=2,
     http_status=503,
@@ -262,44 +269,21 @@ held.write(
     }
 )
 held._look_after_stop()
-attempts = env["meta.capi.attempt"]
-for hours, pixel_id, outcome, count in (
-    (30, HELD, "accepted", 12),
-    (10, HELD, "accepted", 4),
-    (9, HELD, "stopped", 10),
-    (2, PIXEL, "accepted", 88),
-    (1, PIXEL, "accepted", 61),
+expired = {"http_status": 401, "error_code": 190, "error_message": held.error_message}
+for hours, pixel_id, outcome, count, values in (
+    (30, HELD, "accepted", 12, {}),
+    (10, HELD, "accepted", 4, {}),
+    (9, HELD, "stopped", 10, expired),
+    (2, PIXEL, "accepted", 88, {}),
+    (1, PIXEL, "accepted", 61, {}),
 ):
-    events = env["meta.capi.event"].search([("pixel_id", "=", pixel_id)], limit=count)
-    attempts.create(
-        {
-            "started_at": NOW - timedelta(hours=hours),
-            "duration_ms": random.randint(180, 900),
-            "pixel_id": pixel_id,
-            "event_count": count,
-            "event_ids": [Command.set(events.ids)],
-            "outcome": outcome,
-            "http_status": 200 if outcome == "accepted" else 401,
-            "error_code": None if outcome == "accepted" else 190,
-            "error_message": None if outcome == "accepted" else held.error_message,
-        }
-    )
+    events = EVENTS.search([("pixel_id", "=", pixel_id)], limit=count)
+    attempt(events, hours, outcome, **values)
 for number, event in enumerate(poison):
-    attempts.create(
-        {
-            "started_at": event.event_time,
-            "duration_ms": 240 + number,
-            "pixel_id": PIXEL,
-            "event_count": 1,
-            "event_ids": [Command.set(event.ids)],
-            "outcome": "refused",
-            "http_status": 400,
-            "error_code": 100,
-            "error_subcode": 2804023,
-            "error_message": event.error_message,
-            "fbtrace_id": event.fbtrace_id,
-        }
-    )
+    told = ("http_status", "error_code", "error_subcode", "error_message", "fbtrace_id")
+    values = {name: event[name] for name in told}
+    values |= {"started_at": event.event_time, "duration_ms": 240 + number}
+    attempt(event, 0, "refused", **values)
 
 # What Meta thought, day by day: the phone number has got rarer, and so has the match.
 quality = env["meta.capi.quality"]

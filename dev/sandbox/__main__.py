@@ -15,7 +15,9 @@ def main() -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(description="A stand-in for Meta's Graph API.")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
-    parser.add_argument("--pixel", default="1029384756102938", metavar="ID")
+    parser.add_argument(
+        "--pixel", dest="pixel_id", default="1029384756102938", metavar="ID"
+    )
     parser.add_argument(
         "--token",
         default=os.environ.get("META_ACCESS_TOKEN"),
@@ -29,13 +31,7 @@ def main() -> None:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with GraphSandbox(
-        options.pixel,
-        options.token,
-        port=options.port,
-        seed=options.seed,
-        max_body=options.max_body,
-    ) as graph:
+    with GraphSandbox(**vars(options)) as graph:
         print(graph.url, flush=True)
         print(f"pixel {graph.pixel_id}", flush=True)
         if not options.token:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from .answers import Answer
 from .faults import NO_FAULT
 from .page import Page
-from .records import BLANK, BrowserEvent, ReceivedEvent, ReceivedRequest, blank_token
+from .records import BLANK, BrowserEvent, ReceivedRequest, blank_token
 from .shapes import is_object, is_text
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Control:
         return Answer(200, page.encode("utf-8", "replace"), "text/html; charset=utf-8")
 
     def _get_events(self, query: Mapping[str, str]) -> Answer:
-        return self._listing("events", self.sandbox.events, describe_event, query)
+        return self._listing("events", self.sandbox.events, vars, query)
 
     def _get_requests(self, query: Mapping[str, str]) -> Answer:
         return self._listing("requests", self.sandbox.requests, describe_request, query)
@@ -127,41 +127,23 @@ class Control:
         return Answer.json(200, content)
 
 
-def describe_event(event: ReceivedEvent) -> dict[str, Any]:
-    """Return an accepted event for the control interface."""
-    return {
-        "pixel_id": event.pixel_id,
-        "test_event_code": event.test_event_code,
-        "event": event.event,
-        "request_index": event.request_index,
-        "received_at": event.received_at,
-        "warnings": event.warnings,
-    }
-
-
 def describe_request(request: ReceivedRequest) -> dict[str, Any]:
     """Return a request for the control interface, without its token."""
     body = request.body
     if is_object(body) and "access_token" in body:
         body = {**body, "access_token": BLANK}
     answer = None if request.answer is None else Answer(0, request.answer).content()
-    return {
-        "method": request.method,
+    told = {
+        **vars(request),
         "path": blank_token(request.path),
-        "pixel_id": request.pixel_id,
         "headers": {
             name: BLANK if name.lower() == "authorization" else value
             for name, value in request.headers.items()
         },
-        "token_source": request.token_source,
         "body": body,
         "body_size": len(request.raw),
-        "received_at": request.received_at,
-        "status": request.status,
         "answer": answer,
-        "ending": request.ending,
         "fault": None if request.fault is NO_FAULT else request.fault.name,
-        "accepted": request.accepted,
-        "reason": request.reason,
-        "warnings": request.warnings,
     }
+    del told["raw"], told["index"]
+    return told

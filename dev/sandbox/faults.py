@@ -35,12 +35,12 @@ class Fault:
 def error(
     code: int,
     subcode: int | None = None,
-    http_status: int | None = None,
+    http_status: int = 0,
     in_http_200: bool = False,
     error_data_as_string: bool = False,
     headers: Mapping[str, str] | None = None,
     *,
-    message: str | None = None,
+    message: str = "",
     is_transient: bool = False,
 ) -> Fault:
     """Meta refuses with this code.
@@ -55,7 +55,7 @@ def error(
         http_status=200 if in_http_200 else http_status,
         is_transient=is_transient,
         error_data=error_data if error_data_as_string else None,
-        headers=headers,
+        headers=headers or {},
     )
     return Fault("error", reply)
 
@@ -159,21 +159,9 @@ def with_headers(headers: Mapping[str, str]) -> Fault:
 FACTORIES: Mapping[str, Callable[..., Fault]] = {
     factory.__name__: factory
     for factory in (
-        empty_body,
-        error,
-        error_without_code,
-        hang,
-        http,
-        missing_events_received,
-        missing_messages,
-        redirect,
-        reset,
-        reset_after_accept,
-        short_events_received,
-        slow,
-        throttled,
-        truncated_json,
-        with_headers,
+        *(error, error_without_code, http, redirect, throttled, with_headers),
+        *(truncated_json, empty_body, short_events_received, missing_messages),
+        *(missing_events_received, slow, hang, reset, reset_after_accept),
     )
 }
 
@@ -265,20 +253,9 @@ class Faults:
                 return rule.fault
         return NO_FAULT
 
-    def find_poison(
-        self, events: Iterable[Mapping[str, Any]]
-    ) -> tuple[str, Fault] | None:
-        """Return the first event id among these that is poisoned, and by what."""
+    def poison_of(self, event: Mapping[str, Any]) -> Fault | None:
         with self._lock:
-            for event in events:
-                event_id = event.get("event_id", "")
-                if event_id in self._poison:
-                    return event_id, self._poison[event_id]
-        return None
-
-    def is_poisoned(self, event: Mapping[str, Any]) -> bool:
-        with self._lock:
-            return event.get("event_id", "") in self._poison
+            return self._poison.get(event.get("event_id", ""))
 
     def order(self, order: Mapping[str, Any]) -> None:
         """Carry out an order in JSON.
@@ -312,21 +289,12 @@ class Faults:
     def summary(self) -> dict[str, Any]:
         """Return what is scripted, for people and for JSON."""
         with self._lock:
-            rules = [
-                {
-                    "fault": rule.fault.name,
-                    "pixel_id": rule.pixel_id,
-                    "times": rule.times,
-                    "probability": rule.probability,
-                }
-                for rule in self._rules
-            ]
+            rules = [{**vars(r), "fault": r.fault.name} for r in self._rules]
             return {"rules": rules, "poisoned": len(self._poison)}
 
     def _order_fault(self, arguments: dict[str, Any], pixel_id: str | None) -> None:
-        always = "probability" in arguments
+        always = arguments.pop("always", "probability" in arguments)
         probability = arguments.pop("probability", 1.0)
-        always = arguments.pop("always", always)
         times = arguments.pop("times", 1)
         fault = _make_fault(arguments)
         if always:

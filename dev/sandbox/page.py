@@ -8,6 +8,7 @@ import string
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .answers import Answer
@@ -18,60 +19,7 @@ from .shapes import is_object
 if TYPE_CHECKING:
     from .server import GraphSandbox
 
-PAGE = string.Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<link rel="icon" href="data:,">
-<noscript><meta http-equiv="refresh" content="3"></noscript>
-<style>
-body { font: 14px/1.45 system-ui, sans-serif; margin: 0;
-       color: #1c2b33; background: #f0f2f5 }
-header, main { max-width: 1280px; margin: 0 auto; padding: 16px 24px }
-h1 { font-size: 20px; margin: 0 0 4px }
-p { margin: 0; color: #56666f }
-.figures { display: flex; flex-wrap: wrap; gap: 12px; padding-top: 14px }
-.figures div { background: #fff; border-radius: 8px; padding: 8px 16px;
-               min-width: 96px }
-.figures b { display: block; font-size: 20px; color: #1c2b33 }
-article { background: #fff; border-radius: 8px; margin-bottom: 8px; padding: 10px 16px;
-          border-left: 4px solid #31a24c }
-article.refused { border-color: #d93025 }
-article.open { border-color: #f0a020 }
-.line { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline }
-.name { font-weight: 600; font-size: 15px }
-.amount { font-weight: 600 }
-.time { margin-left: auto; color: #56666f; white-space: nowrap }
-code { font: 12px ui-monospace, monospace; overflow-wrap: anywhere }
-.chip { background: #e7f0fd; color: #0a4a9c; border-radius: 10px; padding: 1px 8px;
-        font-size: 12px; display: inline-block; margin: 2px 4px 0 0 }
-.chip.test { background: #fdf0d5; color: #7a4b00 }
-.warning { color: #9a5b00 }
-.reason { color: #b3261e }
-summary { cursor: pointer; color: #56666f; font-size: 12px; margin-top: 4px }
-pre { font: 12px/1.4 ui-monospace, monospace; overflow: auto; background: #f7f8fa;
-      border-radius: 6px; padding: 10px; margin: 6px 0 0 }
-</style>
-</head>
-<body>
-<header>
-<h1>Graph sandbox</h1>
-<p>Stands in for Meta's Conversions API. Nothing here has left this machine.</p>
-<div class="figures">$figures</div>
-</header>
-<main>
-$rows
-</main>
-<script>
-setInterval(() => {
-    if (!document.querySelector("details[open]") && !document.hidden) location.reload();
-}, 3000);
-</script>
-</body>
-</html>
-""")
+_PAGE = string.Template(Path(__file__).with_name("page.html").read_text("utf-8"))
 
 
 class Page:
@@ -87,7 +35,7 @@ class Page:
 
     def render(self) -> str:
         rows = list(self._rows())
-        return PAGE.substitute(
+        return _PAGE.substitute(
             title=f"{len(self.sandbox.events)} events · Graph sandbox",
             figures="".join(self._figures()),
             rows="\n".join(rows) or "<p>No event yet.</p>",

@@ -121,6 +121,10 @@ def check_parameters(query: Mapping[str, Sequence[str]]) -> Any:
     return parse_fields(query["fields"][0])
 
 
+def _unreadable(reason: str) -> GraphError:
+    return GraphError(2500, message="Syntax error", reason=reason)
+
+
 def parse_fields(text: str) -> Any:
     """Return the tree that ``a{b,c{d}}`` writes, each name being known.
 
@@ -128,10 +132,10 @@ def parse_fields(text: str) -> Any:
     """
     words = _TOKEN.findall(text)
     if "".join(words) != text:
-        raise GraphError(2500, message="Syntax error", reason="fields cannot be read")
+        raise _unreadable("fields cannot be read")
     tree, rest = _parse(words, FIELDS)
     if rest:
-        raise GraphError(2500, message="Syntax error", reason="a brace too many")
+        raise _unreadable("a brace too many")
     return tree
 
 
@@ -140,7 +144,7 @@ def _parse(words: Sequence[str], known: Mapping[str, Any]) -> tuple[Any, Sequenc
     while words:
         name, words = words[0], words[1:]
         if name in "{},":
-            raise GraphError(2500, message="Syntax error", reason=f"{name} in fields")
+            raise _unreadable(f"{name} in fields")
         if name not in known:  # seen
             raise GraphError(
                 100,
@@ -150,18 +154,16 @@ def _parse(words: Sequence[str], known: Mapping[str, Any]) -> tuple[Any, Sequenc
         tree[name] = known[name]
         if words[:1] == ["{"]:
             if known[name] is None:
-                raise GraphError(
-                    2500, message="Syntax error", reason=f"{name} has no fields"
-                )
+                raise _unreadable(f"{name} has no fields")
             tree[name], words = _parse(words[1:], known[name])
             if words[:1] != ["}"]:
-                raise GraphError(2500, message="Syntax error", reason="a brace is open")
+                raise _unreadable("a brace is open")
             words = words[1:]
         if words[:1] != [","]:
             break
         words = words[1:]
         if not words:
-            raise GraphError(2500, message="Syntax error", reason="a comma at the end")
+            raise _unreadable("a comma at the end")
     return tree, words
 
 
@@ -202,7 +204,9 @@ def _describe_event(
     }
     shared = {
         "dedupe_key": "event_id",
-        "server_events_with_dedupe_key": _with_id(received, "event_id"),
+        "server_events_with_dedupe_key": _share(
+            sum("event_id" in event.event for event in received), len(received)
+        ),
     }
     if browser:
         server_ids = {event.event.get("event_id") for event in server} - {None}
@@ -220,10 +224,6 @@ def _describe_event(
         )
     row["dedupe_key_feedback"] = [shared]
     return row
-
-
-def _with_id(received: list[ReceivedEvent], key: str) -> dict[str, float]:
-    return _share(sum(key in event.event for event in received), len(received))
 
 
 def _unique(events: Iterable[tuple[str | None, Any]]) -> list[Any]:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from email.message import Message
+from functools import partial
 from typing import Any
 
 from .answers import GraphError, malformed, refused
@@ -170,12 +171,8 @@ def check_body(body: Any, now: float) -> list[list[str]]:
 def check_request_options(body: Mapping[str, Any]) -> None:
     """Check what stands beside ``data``."""
     for key in (
-        "test_event_code",
-        "partner_agent",
-        "upload_tag",
-        "namespace_id",
-        "upload_id",
-        "upload_source",
+        *("test_event_code", "partner_agent", "upload_tag"),
+        *("namespace_id", "upload_id", "upload_source"),
     ):
         if key in body and not is_text(body[key]):
             raise malformed(f"{key} is not a non-empty string")
@@ -340,15 +337,10 @@ def check_ip_address(value: str, warnings: list[str]) -> None:
         warnings.append("client_ip_address is not a public one")
 
 
-def check_fbc(value: str, warnings: list[str]) -> None:
-    check_cookie("fbc", FBC.fullmatch(value), warnings)
-
-
-def check_fbp(value: str, warnings: list[str]) -> None:
-    check_cookie("fbp", FBP.fullmatch(value), warnings)
-
-
-def check_cookie(key: str, match: re.Match[str] | None, warnings: list[str]) -> None:
+def check_cookie(
+    key: str, form: re.Pattern[str], value: str, warnings: list[str]
+) -> None:
+    match = form.fullmatch(value)
     if not match:
         raise refused(WRONG_FORMAT, f"user_data.{key}")
     if len(match[1]) < 13:  # docs: milliseconds. Meta's own plugins send seconds
@@ -362,8 +354,8 @@ def check_lead_id(value: str, warnings: list[str]) -> None:
 
 PLAIN_CHECKS: Mapping[str, Callable[[str, list[str]], None]] = {
     "client_ip_address": check_ip_address,
-    "fbc": check_fbc,
-    "fbp": check_fbp,
+    "fbc": partial(check_cookie, "fbc", FBC),
+    "fbp": partial(check_cookie, "fbp", FBP),
     "lead_id": check_lead_id,
 }
 

@@ -17,7 +17,7 @@ from typing import Any, final
 from urllib.parse import parse_qs, urlsplit
 
 from .answers import (
-    DEFAULT_MESSAGES,
+    MESSAGES,
     NEWEST_VERSION,
     OLDEST_VERSION,
     Answer,
@@ -236,18 +236,19 @@ class GraphSandbox:
         events = request.body["data"]
         if self.clock_behind:
             check_clock(events, self.now())
-        poison = self.faults.find_poison(events)
-        if poison:
-            event_id, fault = poison
-            request.fault, request.reason = fault, f"poisoned event_id {event_id!r}"
-            if isinstance(fault.reply, GraphError):
-                raise fault.reply
+        for event in events:
+            if poison := self.faults.poison_of(event):
+                request.fault = fault = poison
+                request.reason = f"poisoned event_id {event['event_id']!r}"
+                if isinstance(fault.reply, GraphError):
+                    raise fault.reply
+                break
         counted = max(len(events) - fault.n_less, 0)
         if fault.accept:
             # The poisoned ones come last: they are those not taken in.
             noted = sorted(
                 zip(events, warnings, strict=True),
-                key=lambda pair: self.faults.is_poisoned(pair[0]),
+                key=lambda pair: self.faults.poison_of(pair[0]) is not None,
             )
             self._accept(request, noted[:counted])
         if isinstance(fault.reply, Answer):
@@ -315,7 +316,7 @@ class GraphSandbox:
         if pixel_id and not pixel_id.isdigit():  # reported
             raise GraphError(
                 803,
-                message=f"{DEFAULT_MESSAGES[803]}: {pixel_id}",
+                message=f"{MESSAGES[803]}: {pixel_id}",
                 reason="a pixel id is a number",
             )
         if not pixel_id:
@@ -352,19 +353,17 @@ class GraphSandbox:
         proof = query.get("appsecret_proof", [body.get("appsecret_proof")])[0]
         wanted = hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
         if proof is None:  # seen
-            raise GraphError(
-                100,
-                message="API calls from the server require an appsecret_proof argument",
-                reason="no appsecret_proof",
-                error_type="GraphMethodException",
-            )
-        if not hmac.compare_digest(str(proof).encode(), wanted.encode()):  # seen
-            raise GraphError(
-                100,
-                message="Invalid appsecret_proof provided in the API argument",
-                reason="a wrong appsecret_proof",
-                error_type="GraphMethodException",
-            )
+            message = "API calls from the server require an appsecret_proof argument"
+        elif not hmac.compare_digest(str(proof).encode(), wanted.encode()):  # seen
+            message = "Invalid appsecret_proof provided in the API argument"
+        else:
+            return
+        raise GraphError(
+            100,
+            message=message,
+            reason=f"{'no' if proof is None else 'a wrong'} appsecret_proof",
+            error_type="GraphMethodException",
+        )
 
     @staticmethod
     def _find_token(

@@ -33,8 +33,8 @@ class Wire(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], sandbox: GraphSandbox) -> None:
         self.sandbox = sandbox
-        self._open: dict[socket.socket, threading.Thread] = {}
-        self._open_lock = threading.Lock()
+        self.open: dict[socket.socket, threading.Thread] = {}
+        """The thread of each connection."""
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -42,18 +42,9 @@ class Wire(ThreadingHTTPServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
-    def opened(self, connection: socket.socket) -> None:
-        with self._open_lock:
-            self._open[connection] = threading.current_thread()
-
-    def closed(self, connection: socket.socket) -> None:
-        with self._open_lock:
-            self._open.pop(connection, None)
-
     def close_connections(self) -> None:
         """Wake every thread up and give it a moment to end."""
-        with self._open_lock:
-            connections = dict(self._open)
+        connections = dict(self.open)
         for connection in connections:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -81,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.server.opened(self.connection)
+        self.server.open[self.connection] = threading.current_thread()
 
     def handle(self) -> None:
         try:
@@ -93,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             super().finish()
         finally:
-            self.server.closed(self.request)
+            self.server.open.pop(self.request, None)
 
     def handle_expect_100(self) -> bool:
         proceed = super().handle_expect_100()
@@ -183,5 +174,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.rfile.close()
         self.wfile.close()
-        self.server.closed(self.connection)
+        self.server.open.pop(self.connection, None)
         os.close(self.connection.detach())
