@@ -90,7 +90,8 @@ def create_summary(cr):
     :return: whether there were none, so that what the log has is still to be counted
     """
     cr.execute(
-        f"""
+        SQL(
+            f"""
         CREATE TABLE IF NOT EXISTS {TABLE} (
             hour timestamp NOT NULL,
             pixel_id varchar NOT NULL,
@@ -104,6 +105,7 @@ def create_summary(cr):
             is_merged bool NOT NULL DEFAULT false
         )
         """
+        )
     )
     for name, condition in {
         "delays": "event_name IS NULL",
@@ -111,10 +113,12 @@ def create_summary(cr):
         "loose": "NOT is_merged",
     }.items():
         cr.execute(
-            f"CREATE INDEX IF NOT EXISTS {TABLE}_{name} ON {TABLE} (hour)"
-            f" WHERE {condition}"
+            SQL(
+                f"CREATE INDEX IF NOT EXISTS {TABLE}_{name} ON {TABLE} (hour)"
+                f" WHERE {condition}"
+            )
         )
-    cr.execute(_FUNCTION)
+    cr.execute(SQL(_FUNCTION))
     cr.execute(
         "SELECT count(*) FROM pg_trigger"
         " WHERE tgrelid = 'meta_capi_event'::regclass AND tgname LIKE %s",
@@ -124,10 +128,12 @@ def create_summary(cr):
         return False
     for operation, tables in _TRIGGERS.items():
         name = f"{TABLE}_{operation.lower()}"
-        cr.execute(f"DROP TRIGGER IF EXISTS {name} ON meta_capi_event")
+        cr.execute(SQL(f"DROP TRIGGER IF EXISTS {name} ON meta_capi_event"))
         cr.execute(
-            f"CREATE TRIGGER {name} AFTER {operation} ON meta_capi_event {tables}"
-            f" FOR EACH STATEMENT EXECUTE FUNCTION {TABLE}()"
+            SQL(
+                f"CREATE TRIGGER {name} AFTER {operation} ON meta_capi_event {tables}"
+                f" FOR EACH STATEMENT EXECUTE FUNCTION {TABLE}()"
+            )
         )
     return True
 
@@ -138,7 +144,8 @@ def recount(cr):
     As one statement, which sees both at one moment.
     """
     cr.execute(
-        f"""
+        SQL(
+            f"""
         WITH finished AS ({_finished(("meta_capi_event", 1))})
         INSERT INTO {TABLE} ({_COLUMNS}, events, is_merged)
         SELECT {_COLUMNS}, sum(events), true
@@ -148,18 +155,20 @@ def recount(cr):
          GROUP BY {_COLUMNS}
         HAVING sum(events) <> 0
         """
+        )
     )
 
 
 def merge(cr):
     """Make one row of those that differ in their number alone, if it is worth it."""
     cr.execute(
-        f"SELECT FROM {TABLE} WHERE NOT is_merged LIMIT 1 OFFSET %s", [_MERGED_FROM]
+        SQL(f"SELECT FROM {TABLE} WHERE NOT is_merged LIMIT 1 OFFSET %s", _MERGED_FROM)
     )
     if not cr.rowcount:
         return
     cr.execute(
-        f"""
+        SQL(
+            f"""
         WITH loose AS (
             DELETE FROM {TABLE}
              WHERE hour IN (SELECT hour FROM {TABLE} WHERE NOT is_merged)
@@ -171,13 +180,14 @@ def merge(cr):
          GROUP BY {_COLUMNS}
         HAVING sum(events) <> 0
         """
+        )
     )
 
 
 def drop_summary(cr):
     """Leave nothing behind, the triggers included."""
-    cr.execute(f"DROP FUNCTION IF EXISTS {TABLE}() CASCADE")
-    cr.execute(f"DROP TABLE IF EXISTS {TABLE}")
+    cr.execute(SQL(f"DROP FUNCTION IF EXISTS {TABLE}() CASCADE"))
+    cr.execute(SQL(f"DROP TABLE IF EXISTS {TABLE}"))
 
 
 def summary(borders, by_name):
