@@ -139,7 +139,7 @@ class TestSummary(SummaryCase):
             self.event(moment)
         gone = self.event(moment - timedelta(days=1))
         gone.unlink()
-        event_summary.merge(self.env.cr)
+        event_summary.merge_summary(self.env.cr)
         self.assertEqual(len(self.rows()), 14, "merging so few is not worth it")
         with patch.object(event_summary, "_MERGED_FROM", 0):
             self.delivery._sweep()
@@ -147,7 +147,7 @@ class TestSummary(SummaryCase):
             self.check()
             # One that is told later joins them.
             self.event(moment)
-            event_summary.merge(self.env.cr)
+            event_summary.merge_summary(self.env.cr)
         self.assertEqual([row[-2] for row in self.rows()], [6, 6])
         self.check()
 
@@ -291,7 +291,7 @@ class TestSummaryOfTwo(TransactionCase):
             one.transition(ids[:1], SENT, sent_at=to_datetime(NOW))
             other.transition(ids[1:2], SENT, sent_at=to_datetime(NOW))
             with patch.object(event_summary, "_MERGED_FROM", 0):
-                event_summary.merge(merging.cr)
+                event_summary.merge_summary(merging.cr)
             merging.transition(ids[2:], SENT, sent_at=to_datetime(NOW))
         with store.table() as table:
             table.cr.execute(

@@ -7,7 +7,7 @@ the log itself, by an index, is what failed, what is pending and what an ad has 
 from odoo.tools import SQL
 
 from ...capi.states import FAILED, PENDING
-from . import event_summary
+from .event_summary import ASKED, each_by_itself, summary
 
 
 def during(since, until):
@@ -48,9 +48,9 @@ class EventCounts:
         where it has all that they ask of.
         """
         stand_in = (
-            event_summary.summary(borders, by_name)
-            if self._ruled_by() <= set(event_summary.ASKED)
-            else event_summary.each_by_itself()
+            summary(borders, by_name)
+            if self._ruled_by() <= set(ASKED)
+            else each_by_itself()
         )
         return SQL(
             "WITH %s AS (%s) %s",

@@ -159,7 +159,7 @@ def recount(cr):
     )
 
 
-def merge(cr):
+def merge_summary(cr):
     """Make one row of those that differ in their number alone, if it is worth it."""
     cr.execute(
         SQL(f"SELECT FROM {TABLE} WHERE NOT is_merged LIMIT 1 OFFSET %s", _MERGED_FROM)
