@@ -310,8 +310,8 @@ def _steps(env, number, pixel_id):
         found["graph of 7 days"] = lambda: events._read_group(
             week, ["event_time:day", "event_name"], ["__count"]
         )
-        for days in (1, 30, 90):
-            found[f"overview of {days} days"] = partial(
+        for period, days in (("today", 1), ("30 days", 30), ("90 days", 90)):
+            found[f"overview of {period}"] = partial(
                 overview.get_dashboard, {"days": days}
             )
     return found
