@@ -35,6 +35,7 @@
         "views/website_templates.xml",
         "views/meta_capi_menus.xml",
     ],
+    "uninstall_hook": "uninstall_hook",
     "assets": {
         "web.assets_backend": [
             "ih_meta_conversions_api/static/src/backfill/**/*",

@@ -41,6 +41,7 @@ from . import test_dashboard_browser
 from . import test_dashboard_quality
 from . import test_delivery
 from . import test_demo
+from . import test_event_summary
 from . import test_event_table
 from . import test_event_views
 from . import test_fan_out

@@ -100,6 +100,22 @@ class TestDashboard(DashboardCase):
         self.assertLess(self.env.cr.sql_log_count - before, 80)
         self.assertEqual(json.loads(json.dumps(dashboard))["filters"]["days"], 7)
 
+    def test_a_longer_period_and_more_events_take_no_more_statements(self):
+        def statements(days):
+            before = self.env.cr.sql_log_count
+            self.dashboard(days=days)
+            return self.env.cr.sql_log_count - before
+
+        now = fields.Datetime.now()
+        self.happen(now, "first")
+        self.dashboard()
+        few = [statements(days) for days in PERIODS]
+        for number in range(40):
+            self.happen(now - timedelta(days=2 * number), str(number))
+        self.env.flush_all()
+        self.assertEqual([statements(days) for days in PERIODS], few)
+        self.assertEqual(len(set(few)), 1, few)
+
     def test_charts_have_the_figures_that_sql_finds_in_any_time_zone(self):
         now = fields.Datetime.now()
         states = ("sent", "sent", "pending", "failed", "cancelled")
@@ -109,7 +125,7 @@ class TestDashboard(DashboardCase):
             state = states[number % len(states)]
             self.happen(moment, str(number), state, delay=number * 7)
         for days in (1, 7, 30):
-            for zone in (UTC, BERLIN, TOKYO, "America/St_Johns"):
+            for zone in (UTC, BERLIN, TOKYO, "America/St_Johns", "Asia/Kathmandu"):
                 with self.subTest(days=days, zone=zone):
                     self.check_against_sql(days, zone)
 

@@ -5,12 +5,14 @@ import re
 import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from lxml import etree
 
 from odoo import SUPERUSER_ID, api
 
 from ...capi.states import Plan
+from ...models.outbox import event_summary
 from . import data as bench_data
 from .recording import transaction
 
@@ -169,8 +171,14 @@ def make_logs(registry, sizes, pending, pixel_id):
                     f"CREATE TABLE {schema}.{table} (LIKE public.{table} INCLUDING ALL)"
                 )
             _make_log(env, schema, size, min(sizes), pending, pixel_id)
+            # Neither triggers nor what they fill is copied with a table.
+            env.cr.execute(f"SET LOCAL search_path = {schema}, public")
+            event_summary.create_summary(env.cr)
+            event_summary.recount(env.cr)
+            env.cr.execute("SET LOCAL search_path = public")
+    tables = (*bench_data.TABLES, event_summary.TABLE)
     for schema in ("bench_small", "bench_large"):
-        _vacuum(registry, *(f"{schema}.{table}" for table in bench_data.TABLES))
+        _vacuum(registry, *(f"{schema}.{table}" for table in tables))
 
 
 def _make_log(env, schema, size, recent, pending, pixel_id):
@@ -187,12 +195,19 @@ def _make_log(env, schema, size, recent, pending, pixel_id):
         # Far from those that the sequence gives to what is recorded meanwhile.
         "id": "100000000 + number",
         "event_id": "'event-' || number",
+        "event_name": "(ARRAY['PageView', 'PageView', 'ViewContent', 'Purchase'])"
+        "[1 + number %% 4]",
+        "user_data_keys": "CASE number %% 7 WHEN 0 THEN user_data_keys"
+        " WHEN 1 THEN 'client_ip_address,client_user_agent,fbc,fbp'"
+        " ELSE 'client_ip_address,client_user_agent,fbp' END",
         "pixel_id": "%(pixel_id)s",
         "event_time": f"bench_sample.event_time - {age}",
         "create_date": f"bench_sample.create_date - {age}",
         "write_date": f"bench_sample.write_date - {age}",
         "state": "CASE WHEN number > %(size)s THEN 'pending' ELSE 'sent' END",
-        "sent_at": f"CASE WHEN number <= %(size)s THEN event_time - {age} END",
+        # Within 5 to 30 seconds, each as often as the others.
+        "sent_at": f"CASE WHEN number <= %(size)s THEN event_time - {age}"
+        " + interval '1 second' * (5 + number %% 1009 * 7919 %% 26) END",
         "next_attempt_at": "CASE WHEN number > %(size)s THEN event_time END",
     }
     env.cr.execute(
@@ -291,10 +306,14 @@ def _steps(env, number, pixel_id):
     if "meta.capi.overview" in env:
         overview = env["meta.capi.overview"].with_user(admin)
         week = [("event_time", ">=", datetime.now() - timedelta(days=7))]
-        found["overview"] = overview.get_dashboard
+        found["overview of 7 days"] = overview.get_dashboard
         found["graph of 7 days"] = lambda: events._read_group(
             week, ["event_time:day", "event_name"], ["__count"]
         )
+        for period, days in (("today", 1), ("30 days", 30), ("90 days", 90)):
+            found[f"overview of {period}"] = partial(
+                overview.get_dashboard, {"days": days}
+            )
     return found
 
 

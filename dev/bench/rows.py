@@ -182,7 +182,7 @@ def large_log(rig: Rig, size: Size) -> list[Figure]:
             pixel_id=PIXEL,
         )
         calls = max(size.calls // 10, 1)
-        for letter, step in zip("abcde", worker.call("steps"), strict=False):
+        for letter, step in zip("abcdefgh", worker.call("steps"), strict=False):
             figure = figure_of(f"8{letter}", size, step=step)
 
             def use(schema: str, step: str = step) -> float:

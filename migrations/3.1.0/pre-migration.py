@@ -9,6 +9,9 @@ of the update, and a shop that records events would wait for it.
 
 from odoo.tools import SQL
 
+from odoo.addons.ih_meta_conversions_api.models.outbox.event_summary import (
+    create_summary,
+)
 from odoo.addons.ih_meta_conversions_api.models.outbox.indexes import (
     COUNTED_COLUMNS,
     COUNTING_INDEXES,
@@ -66,6 +69,9 @@ def migrate(cr, version):
         for statement in COUNTING_INDEXES:
             cr.execute(statement)
             cr.commit()  # pylint: disable=invalid-commit
+        # What the log has is counted once the update is done.
+        create_summary(cr)
+        cr.commit()  # pylint: disable=invalid-commit
 
 
 def _forget_model(cr, model):

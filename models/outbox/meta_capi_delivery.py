@@ -9,6 +9,7 @@ from ...capi.delivery import MAX_SECONDS, Step, deliver, send_batch, send_chosen
 from ...capi.errors import InvalidParameter
 from ...capi.graph_errors import Outcome
 from ..common.border import log_error
+from .event_summary import merge_summary
 from .event_table import EventTable
 from .meta_capi_job import RETRY_SLOT
 from .pixel_outbox import PixelOutbox
@@ -59,6 +60,12 @@ class MetaCapiDelivery(models.AbstractModel):
             except Exception as error:
                 # The border: one pixel's trouble must not keep the others waiting.
                 log_error(f"Pixel {pixel_id} could not be delivered to", error)
+        try:
+            with jobs._delivery_cursor() as cr:
+                merge_summary(cr)
+        except Exception as error:
+            # Unmerged, the sums are as right; what was scheduled above must stay.
+            log_error("The sums of the log could not be merged", error)
         self._tell_managers()
 
     @api.model

@@ -13,6 +13,7 @@ from ..common.managers import Managers
 from ..settings import setting
 from .cause_words import CAUSES, CauseWords
 from .event_actions import EventActions
+from .event_summary import create_summary, recount
 from .event_table import EventTable
 from .indexes import create_indexes
 
@@ -177,6 +178,8 @@ class MetaCapiEvent(models.Model):
 
     def init(self):
         create_indexes(self.env.cr)
+        if create_summary(self.env.cr):
+            recount(self.env.cr)
 
     def _compute_document_name(self):
         """Name the record the event is about, for those who may see the log."""
