@@ -132,19 +132,16 @@ def disk(registry):
     """Return the bytes that the log takes, and those of what was sent."""
     with transaction(registry) as env:
         env.cr.execute(
-            "SELECT sum(pg_total_relation_size(name::regclass))::bigint"
-            "  FROM unnest(%s) name",
+            "SELECT count(*) FILTER (WHERE state = 'sent'), min(pixel_id),"
+            "       (SELECT sum(pg_total_relation_size(name::regclass))::bigint"
+            "          FROM unnest(%s) name),"
+            "       (array_agg(id ORDER BY id))[:1000]"
+            "  FROM meta_capi_event",
             [list(bench_data.TABLES)],
         )
-        (on_disk,) = env.cr.fetchone()
-        env.cr.execute("SELECT id FROM meta_capi_event ORDER BY id LIMIT 1000")
-        ids = [event_id for (event_id,) in env.cr.fetchall()]
-        env.cr.execute("SELECT count(*) FROM meta_capi_event WHERE state = 'sent'")
-        (events,) = env.cr.fetchone()
+        events, pixel_id, on_disk, ids = env.cr.fetchone()
         # What a claim would read, had they not been sent.
         env.cr.execute("UPDATE meta_capi_event SET state = 'pending'")
-        env.cr.execute("SELECT min(pixel_id) FROM meta_capi_event")
-        (pixel_id,) = env.cr.fetchone()
         outbox = env["meta.capi.pixel"]._outbox(pixel_id)
         claimed, _more = outbox.claim(Plan(len(ids)), int(time.time()), ids)
         size = sum(len(one.body) for one in claimed) / len(claimed)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from .faults import NO_FAULT, Fault
 from .shapes import is_object
@@ -40,6 +41,10 @@ class ReceivedRequest:
     reason: str = ""
     """Why it was refused, more exactly than the answer says."""
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.path).query)
 
     @property
     def test_event_code(self) -> str | None:

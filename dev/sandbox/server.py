@@ -10,11 +10,11 @@ import string
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from email.message import Message
 from typing import Any, final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from .answers import (
     MESSAGES,
@@ -173,8 +173,7 @@ class GraphSandbox:
         if len(parts) > 2:
             request.pixel_id = parts[2]
         if parts[2:] == [_QUALITY]:
-            query = parse_qs(urlsplit(path).query)
-            request.pixel_id = query.get("dataset_id", [None])[0]
+            request.pixel_id = request.query.get("dataset_id", [""])[0] or None
         try:
             request.body = parse_json(raw) if is_json(headers) else None
         except GraphError:
@@ -264,15 +263,14 @@ class GraphSandbox:
 
     def _tell_quality(self, request: ReceivedRequest) -> Answer:
         """Say what Meta thinks of the events of a pixel."""
-        query = parse_qs(urlsplit(request.path).query)
-        tree = check_parameters(query)
-        agent = query.get("agent_name", [None])[0]
+        tree = check_parameters(request.query)
+        agent = request.query.get("agent_name", [""])[0]
         with self._lock:
             server = [
                 event
                 for event in self.events
                 if event.pixel_id == request.pixel_id
-                and agent in (None, self._agent_of(event))
+                and agent in ("", self._agent_of(event))
             ]
             browser = [
                 event
@@ -289,22 +287,21 @@ class GraphSandbox:
 
         :return: the edge
         """
-        address = urlsplit(request.path)
-        query = parse_qs(address.query)
+        path = urlsplit(request.path).path
         match = re.fullmatch(
-            rf"/v(\d+)\.(\d+)/(?:({_QUALITY})|([^/]+)(/events)?)/?", address.path
+            rf"/v(\d+)\.(\d+)/(?:({_QUALITY})|([^/]+)(/events)?)/?", path
         )
         if not match or match[2] != "0" or int(match[1]) > NEWEST_VERSION:
             raise GraphError(  # seen: 2500 for a path it cannot read
                 2500,
-                message=f"Unknown path components: {address.path}",
+                message=f"Unknown path components: {path}",
                 reason=f"neither /vNN.N/{{pixel}}/events nor /vNN.N/{_QUALITY}",
             )
         edge = match[3] or match[5] or ""
         method = {_QUALITY: "GET", "/events": "POST"}.get(edge, request.method)
         if int(match[1]) < OLDEST_VERSION:
             raise GraphError(2635, reason=f"v{match[1]}.0 has ended")  # docs
-        token = self._find_token(request, query)
+        token = self._find_token(request)
         with self._lock:
             known = any(token in tokens for tokens in self.pixels.values())
             pixel_id = request.pixel_id or ""
@@ -312,7 +309,7 @@ class GraphSandbox:
         if not known:
             raise GraphError(190, reason="unknown token" if token else "no token")
         if self.app_secret is not None:
-            self._check_proof(request, query, token or "", self.app_secret)
+            self._check_proof(request, token or "", self.app_secret)
         if pixel_id and not pixel_id.isdigit():  # reported
             raise GraphError(
                 803,
@@ -320,7 +317,8 @@ class GraphSandbox:
                 reason="a pixel id is a number",
             )
         if not pixel_id:
-            check_parameters(query)  # it lacks the pixel, and is refused for that
+            # It lacks the pixel, and is refused for that.
+            check_parameters(request.query)
         if not granted or request.method != method:
             raise GraphError(  # docs: error-reference
                 100,
@@ -342,15 +340,10 @@ class GraphSandbox:
         return edge
 
     @staticmethod
-    def _check_proof(
-        request: ReceivedRequest,
-        query: Mapping[str, list[str]],
-        token: str,
-        secret: str,
-    ) -> None:
+    def _check_proof(request: ReceivedRequest, token: str, secret: str) -> None:
         """Want proof that the caller knows the app (docs: graph-api/guides/secure-requests)."""
         body = request.body if is_object(request.body) else {}
-        proof = query.get("appsecret_proof", [body.get("appsecret_proof")])[0]
+        proof = request.query.get("appsecret_proof", [body.get("appsecret_proof")])[0]
         wanted = hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
         if proof is None:  # seen
             message = "API calls from the server require an appsecret_proof argument"
@@ -366,17 +359,15 @@ class GraphSandbox:
         )
 
     @staticmethod
-    def _find_token(
-        request: ReceivedRequest, query: Mapping[str, list[str]]
-    ) -> str | None:
+    def _find_token(request: ReceivedRequest) -> str | None:
         """Return the token and note where it stood; Meta takes it from all three."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token:
             request.token_source = "header"
             return token.strip()
-        if "access_token" in query:
+        if "access_token" in request.query:
             request.token_source = "query"
-            return query["access_token"][0]
+            return request.query["access_token"][0]
         if is_object(request.body) and is_text(request.body.get("access_token")):
             request.token_source = "body"
             return str(request.body["access_token"])
