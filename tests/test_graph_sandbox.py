@@ -332,7 +332,9 @@ class TestEvents(GraphSandboxCase):
             2804003, action_source="physical_store", event_time=now - 63 * DAY
         )
 
-    def test_events_of_stores_are_told_apart_by_order_and_time_and_not_by_their_id(self):
+    def test_events_of_stores_are_told_apart_by_order_and_time_and_not_by_their_id(
+        self,
+    ):
         now = int(time.time())
         sale = {"value": 5, "currency": "EUR"}
         for changes, others, count in (
