@@ -238,13 +238,25 @@ class TestMoneyBack(PurchaseCase):
         self.env["res.config.settings"].create({}).set_values()
         self.assertFalse(automation.active)
 
-    def test_switched_off_a_custom_event_about_a_credit_note_is_as_ever(self):
+    def test_a_rule_of_ones_own_about_credit_notes_is_as_ever_while_it_is_off(self):
         self.money_back._arm(False, "Refund")
         order = self.confirmed()
-        note = self.credit(self.invoice(order))
+        invoice = self.invoice(order)
+        self.credit(invoice, 1)
         self.assertFalse(self.events())
-        event = self.api.send_event("Refund", origin=note)
-        self.assertEqual(event.custom_data["order_id"], note.name)
+        self.automate(
+            "account.move",
+            before="[]",
+            after="[('move_type', '=', 'out_refund'), ('state', '=', 'posted')]",
+            event_name="Refund",
+            meta_capi_once=True,
+        )
+        note = self.credit(invoice)
+        event = self.events()
+        self.assertEqual((event.res_model, event.res_id), ("account.move", note.id))
+        self.assertEqual(self.told(event), (200, note.name))
+        self.deliver()
+        self.assertEqual(event.state, "sent")
 
     def test_the_purchase_shows_what_was_given_back(self):
         orders = [self.confirmed() for _number in range(3)]

@@ -163,10 +163,10 @@ class PosOrder(AppModel):
 
     def _meta_capi_set_recorded(self, event_name):
         """A sales order that is settled at the counter has had its Purchase by that."""
-        super()._meta_capi_set_recorded(event_name)
         settled = self._meta_capi_settled()
         if settled and event_name == PURCHASE:
             settled._meta_capi_set_recorded(PURCHASE)
+        return super()._meta_capi_set_recorded(event_name)
 
     def _meta_capi_partner(self):
         """Return the customer; of a refund without one, that of the order it is of."""

@@ -158,7 +158,6 @@ class AccountMove(models.Model):
 
     def _meta_capi_set_recorded(self, event_name):
         """Let the orders remember what Meta was told that is given back of them."""
-        super()._meta_capi_set_recorded(event_name)
         for move in self:
             if not move._meta_capi_gives_back(event_name):
                 continue
@@ -169,6 +168,7 @@ class AccountMove(models.Model):
                 part = min(part, order._meta_capi_left())
                 order._meta_capi_add_back(part)
                 amount -= order.currency_id._convert(part, move.currency_id, *rate)
+        return super()._meta_capi_set_recorded(event_name)
 
     def _meta_capi_money_back_documents(self):
         # Odoo 17 has another name for it.

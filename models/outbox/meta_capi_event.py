@@ -154,9 +154,7 @@ class MetaCapiEvent(models.Model):
     )
     age = fields.Char("When", compute="_compute_age")
     currency_id = fields.Many2one("res.currency", compute="_compute_currency_id")
-    money_back_ids = fields.Many2many(
-        "meta.capi.event", string="Money Back", compute="_compute_money_back"
-    )
+    money_back_ids = fields.Many2many("meta.capi.event", compute="_compute_money_back")
     money_back_value = Amount("Value Given Back", compute="_compute_money_back")
     short_cause = fields.Char("Why", compute="_compute_words")
     cure = fields.Text("What to Do", compute="_compute_words")
