@@ -25,8 +25,12 @@ class MetaCapiMoneyBack(models.AbstractModel):
 
     @api.model
     def _name_of_event(self):
-        """Return the name that the settings show and the counter uses, or ``""``."""
-        actions = self._automations().action_server_ids
+        """Return the name that the settings show and the counter uses, or ``""``.
+
+        That of a rule which is armed, where a person has given them several.
+        """
+        automations = self._automations().sorted("active", reverse=True)
+        actions = automations.action_server_ids
         return next(filter(None, actions.mapped("meta_capi_event_name")), "")
 
     @api.model
