@@ -48,6 +48,7 @@ from . import test_funnel
 from . import test_garbage
 from . import test_graph_sandbox
 from . import test_groups
+from . import test_money_back
 from . import test_neutralize
 from . import test_nobody
 from . import test_outbox

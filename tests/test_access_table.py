@@ -49,6 +49,7 @@ TABLE = {
     "settings": ADMINISTRATORS,
     "token": ADMINISTRATORS,
     "browsers": ADMINISTRATORS,
+    "stores": ADMINISTRATORS,
     "record_from_code": EVERYBODY,
 }
 MANUAL = Path(__file__).parent.parent / "docs/administrator.md"
@@ -67,7 +68,9 @@ ROWS = {
         *("retry", "cancel", "send_now", "retry_wizard", "ask_quality"),
     ),
     "Count and send earlier orders": ("menu_earlier", "send_earlier", "read_earlier"),
-    "Settings, the token, kept browsers": ("settings", "token", "browsers"),
+    "Settings, the token, kept browsers": (
+        *("settings", "token", "browsers", "stores"),
+    ),
     "Record events from code": ("record_from_code",),
 }
 
@@ -192,6 +195,10 @@ class TestAccessTable(OverviewCase):
 
     def try_browsers(self, env):
         env["meta.capi.browser"].search([])
+        return True
+
+    def try_stores(self, env):
+        env["meta.capi.store"].search([]).write({"is_on": False})
         return True
 
     def try_record_from_code(self, env):

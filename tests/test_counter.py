@@ -306,6 +306,79 @@ class TestCounter(CounterCase):
         self.assertMetaGot(order, 200.0, 100.0)
         self.assertEqual(len(self.events()), 1)
 
+    def test_a_refund_is_told_of_where_money_back_is(self):
+        self.env["meta.capi.money.back"]._arm(True, "Returned")
+        self.store.store_code = "MS-1"
+        sale = self.sell((self.product, 2, 100.0, self.tax), customer=self.customer)
+        self.deliver()
+        for customer, quantity, value in (
+            (self.customer, -1, 125.0),
+            (None, -2, 250.0),  # it is the sale's
+        ):
+            with self.subTest(quantity=quantity):
+                at = fields.Datetime.now() - timedelta(hours=3)
+                refund = self.sell(
+                    (self.product, quantity, 100.0, self.tax),
+                    customer=customer,
+                    refunds=sale,
+                    at=at,
+                )
+                refund.write({"state": "done"})
+                (event,) = self.events(refund)
+                self.graph.clear()
+                self.deliver()
+                (body,) = self.graph.requests[0].body["data"]
+                self.assertEqual(
+                    body,
+                    {
+                        "event_name": "Returned",
+                        "event_id": event.event_id,
+                        "event_time": int(at.timestamp()),
+                        "action_source": "physical_store",
+                        "user_data": self.jane,
+                        "custom_data": {
+                            "currency": sale.currency_id.name,
+                            "value": value,
+                            "content_type": "product",
+                            "content_ids": [str(self.product.id)],
+                            "contents": [
+                                {
+                                    "id": str(self.product.id),
+                                    "quantity": -quantity,
+                                    "item_price": 125.0,
+                                }
+                            ],
+                            "order_id": sale.pos_reference,
+                            "store_data": {"store_code": "MS-1"},
+                        },
+                    },
+                )
+        (purchase,) = self.events(sale)
+        self.assertEqual(purchase.money_back_value, 375.0)
+
+    def test_a_refund_of_what_was_never_told_is_not_told(self):
+        self.env["meta.capi.money.back"]._arm(True, "Refund")
+        self.store.is_on = False
+        sale = self.sell(customer=self.customer)
+        self.store.is_on = True
+        back = (self.product, -2, 100.0)
+        self.sell(back, customer=self.customer, refunds=sale)
+        self.sell(back, customer=self.customer)
+        self.assertFalse(self.events())
+
+    def test_a_refund_is_told_of_also_when_the_sale_has_left_the_log(self):
+        self.env["meta.capi.money.back"]._arm(True, "Refund")
+        sale = self.sell(customer=self.customer)
+        self.deliver()
+        self.shift("create_date", 100 * 86400)
+        self.shift("event_time", 100 * 86400)
+        self.env["meta.capi.event"]._gc_finished()
+        self.assertFalse(self.events(sale))
+        refund = self.sell(
+            (self.product, -2, 100.0), customer=self.customer, refunds=sale
+        )
+        self.assertEqual(self.events(refund).event_name, "Refund")
+
     @mute_logger("meta.conversions.api")
     def test_what_breaks_of_ours_breaks_no_sale(self):
         for name in ("_meta_capi_sold", "_meta_capi_custom_data"):

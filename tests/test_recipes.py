@@ -11,28 +11,6 @@ class TestRecipes(PurchaseCase):
         self.env.flush_all()
         return self.env["meta.capi.event"].search([("event_name", "=", event_name)])
 
-    def test_a_refund_is_a_custom_event_about_the_credit_note(self):
-        self.automate(
-            "account.move",
-            before="[]",
-            after="[('move_type', '=', 'out_refund'), ('state', '=', 'posted')]",
-            event_name="Refund",
-            meta_capi_once=True,
-        )
-        order = self.order()
-        order.action_confirm()
-        invoice = self.invoice(order)
-        self.assertFalse(self.events("Refund"))
-        credit_note = invoice._reverse_moves(cancel=True)
-        event = self.events("Refund")
-        self.assertEqual(
-            (event.res_model, event.res_id), ("account.move", credit_note.id)
-        )
-        self.assertEqual(event.custom_data["value"], 200)
-        self.assertEqual(event.partner_id, self.customer)
-        self.deliver()
-        self.assertEqual(event.state, "sent")
-
     def test_a_stage_of_a_lead_is_an_event_once(self):
         if "crm.lead" not in self.env:
             self.skipTest("The app CRM is not installed.")

@@ -250,6 +250,7 @@ class TestRpc(RpcCase):
                 "action_cancel",
                 "action_open_document",
                 "action_open_jobs",
+                "action_open_money_back",
                 "action_open_pixel",
             },
             "meta.capi.pixel": {

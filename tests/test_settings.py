@@ -113,6 +113,16 @@ class TestSettings(MetaCapiCase):
             self.assertEqual(self.automation.active, trigger == "confirmed")
             self.assertEqual(self.settings().meta_capi_purchase_trigger, trigger)
 
+    def test_the_box_leads_to_the_points_of_sale_where_there_are_any(self):
+        settings = self.env["res.config.settings"].create({})
+        has_any = "pos.config" in self.env
+        self.assertEqual(settings.meta_capi_has_counter, has_any)
+        action = settings.action_meta_capi_open_stores()
+        self.assertEqual(bool(self.env[action["res_model"]].search([])), has_any)
+        visitor = settings.with_user(self.env.ref("base.public_user"))
+        with self.assertRaises(AccessError):
+            visitor.action_meta_capi_open_stores()
+
     def test_only_an_administrator_sees_the_box(self):
         designer = new_test_user(
             self.env, "designer", groups="website.group_website_designer"

@@ -4,6 +4,7 @@
 import os
 import time
 from contextlib import contextmanager
+from datetime import datetime, timezone
 
 from psycopg2.extras import Json
 
@@ -11,6 +12,7 @@ from odoo import SUPERUSER_ID, api
 
 from ...capi.event import read_event
 from ...models.recording import event_builder, event_writer
+from ..odoo import till
 from . import data as bench_data
 
 _ADDON = "ih_meta_conversions_api"
@@ -180,6 +182,66 @@ def confirm(registry, order_id, automation="automation_purchase"):
     return timed(
         registry, lambda env: env["sale.order"].browse(order_id).action_confirm()
     )
+
+
+# ------------------------------------------------------------------------ the counter
+
+
+def open_counter(registry):
+    """Open a counter that can tell Meta of its sales; return its id."""
+    with transaction(registry) as env:
+        company = env.company
+        if not company.chart_template:
+            charts = env["account.chart.template"]
+            charts.try_loading("generic_coa", company, install_demo=False)
+        journal = env["account.journal"].create(
+            {"name": "Card", "type": "bank", "code": "BENCH"}
+        )
+        method = env["pos.payment.method"].create(
+            {"name": "Card", "journal_id": journal.id}
+        )
+        # The superuser belongs to no group, and may open no session.
+        env = env(user=env.ref("base.user_admin"))
+        point = env["pos.config"].create(
+            {"name": "Bench", "payment_method_ids": [(6, 0, method.ids)]}
+        )
+        till.open_session(point)
+        env["meta.capi.store"].sudo()._follow_points()
+        return point.id
+
+
+def sell(registry, point_id, number, is_on):
+    """Return the seconds of a sale at the counter, with or without telling Meta."""
+    with transaction(registry) as env:
+        stores = env["meta.capi.store"].search([("pos_config_id", "=", point_id)])
+        if stores.is_on != is_on:
+            stores.is_on = is_on
+        data = bench_data.user_data(number)
+        country = env["res.country"].search([("code", "=", data["country"])])
+        customer = env["res.partner"].create(
+            {
+                "name": f"{data['fn']} {data['ln']}",
+                "email": data["em"],
+                "phone": data["ph"],
+                "country_id": country.id,
+            }
+        )
+        products = env["product.product"].search([("name", "=", "Bench")]).ids
+        if not products:
+            values = [{"name": "Bench", "list_price": price} for price in (10.0, 25.5)]
+            products = env["product.product"].create(values).ids
+
+    def ring_up(env):
+        env = env(user=env.ref("base.user_admin"))
+        till.ring_up(
+            env["pos.order"],
+            env["pos.config"].browse(point_id),
+            [(product, 2, 10.0) for product in env["product.product"].browse(products)],
+            customer_id=customer.id,
+            at=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S"),
+        )
+
+    return timed(registry, ring_up)
 
 
 def deliver_while(registry, pixel_id, flag):

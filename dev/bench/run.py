@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from ..odoo.postgres import Cluster
 from . import report as bench_report
 from .figures import FULL, SIZES, Figure, Size
 from .rig import Rig
-from .rows import MEASUREMENTS
+from .rows import MEASUREMENTS, MEASUREMENTS_OF_APPS, Measurement
 
 
 def bench(series: str, size: str, rows: Collection[int]) -> int:
@@ -27,11 +27,19 @@ def bench(series: str, size: str, rows: Collection[int]) -> int:
     # A row of a large log takes 2 KB, its indexes included, and what writes it as much.
     need_disk(DEV, 1 + chosen.large_log * 4 // 10**6, "The benchmark")
     odoo = environment.get(series)
-    with databases.fresh(odoo, "bench") as (cluster, database):
-        databases.install(odoo, database)
-        rig = _rig(odoo, cluster, database)
-        with rig.running():
-            run = measure(rig, chosen, rows)
+    run: dict[str, Any] = {"rows": []}
+    for measurements, with_apps in (
+        (MEASUREMENTS, False),
+        (MEASUREMENTS_OF_APPS, True),
+    ):
+        if rows and not any(set(numbers) & set(rows) for numbers in measurements):
+            continue
+        with databases.fresh(odoo, "bench", with_apps) as (cluster, database):
+            databases.install(odoo, database)
+            rig = _rig(odoo, cluster, database)
+            with rig.running():
+                found = measure(rig, chosen, rows, measurements)
+        run = {**found, "rows": [*run["rows"], *found["rows"]]}
     folder = DEV / "bench"
     folder.mkdir(exist_ok=True)
     path = folder / f"{series}-{chosen.name}.json"
@@ -60,7 +68,12 @@ def _rig(odoo: Environment, cluster: Cluster, database: str) -> Rig:
     )
 
 
-def measure(rig: Rig, size: Size, rows: Collection[int] = ()) -> dict[str, Any]:
+def measure(
+    rig: Rig,
+    size: Size,
+    rows: Collection[int] = (),
+    measurements: Mapping[tuple[int, ...], Measurement] = MEASUREMENTS,
+) -> dict[str, Any]:
     """Run the measurements of these rows, or all, and return what they have given."""
     load = os.getloadavg()[0]
     with rig.worker() as worker:
@@ -68,7 +81,7 @@ def measure(rig: Rig, size: Size, rows: Collection[int] = ()) -> dict[str, Any]:
     limit = rig.sink.limit(requests=5 if size.pending < 1000 else 200)
     say(f"    the receiver takes {limit:,.0f} events a second")
     figures: list[Figure] = []
-    for numbers, measurement in MEASUREMENTS.items():
+    for numbers, measurement in measurements.items():
         if rows and not set(numbers) & set(rows):
             continue
         title = " and ".join(map(str, numbers))

@@ -64,7 +64,7 @@ class ReceivedEvent:
 
     @property
     def is_offline(self) -> bool:
-        return self.event["action_source"] == "physical_store"
+        return bool(self.event["action_source"] == "physical_store")
 
     @property
     def offline_key(self) -> str:

@@ -119,6 +119,18 @@ class ResConfigSettings(models.TransientModel):
     meta_capi_bridge_events = _of_website(setting.BRIDGE_EVENTS)
     meta_capi_bridge_events_own = _own_mark()
 
+    meta_capi_money_back = fields.Boolean(
+        "Tell Meta of money that is given back",
+        help="Of credit notes, cancelled orders that were paid, and refunds at the"
+        " counter: an event of its own, with the amount that is given back and the ID of"
+        " the order. Only of orders whose Purchase was recorded: of others Meta knows"
+        " nothing that could be given back.",
+    )
+    meta_capi_money_back_event = fields.Char(
+        "Name of the event of money back",
+        help="Meta has no standard event for it: a name of your own.",
+    )
+
     meta_capi_value_includes_tax = setting.VALUE_INCLUDES_TAX.settings_field()
     meta_capi_value_includes_shipping = setting.VALUE_INCLUDES_SHIPPING.settings_field()
     meta_capi_content_id = setting.CONTENT_ID.settings_field()
@@ -280,8 +292,11 @@ class ResConfigSettings(models.TransientModel):
         withheld = capi_config._withheld_user_data()
         tag_ids = sorted(capi_config._excluded_tag_ids())
         tags = self.env["res.partner.category"].browse(tag_ids).exists()
+        money_back = self.env["meta.capi.money.back"]
         return {
             **super().get_values(),
+            "meta_capi_money_back": money_back._is_on(),
+            "meta_capi_money_back_event": money_back._name_of_event(),
             **{declared.field_name: capi_config._get(declared) for declared in _COMMON},
             **{
                 field: withheld.isdisjoint(keys)
@@ -302,6 +317,9 @@ class ResConfigSettings(models.TransientModel):
                     capi_config._check_field(self, declared, value) or False,
                 )
         self._meta_capi_set_website_values()
+        self.env["meta.capi.money.back"]._arm(
+            self.meta_capi_money_back, self.meta_capi_money_back_event
+        )
         self.env["meta.capi.token"]._set_end(
             self.website_id, self.meta_capi_token_expires_on
         )

@@ -5,7 +5,7 @@ from odoo import _, api, fields
 from odoo.tools import hmac
 
 from ..common.border import border
-from ..common.standard_events import PURCHASE
+from ..common.standard_events import MONEY_BACK, PURCHASE
 from ..settings import setting
 from .app_model import AppModel
 
@@ -57,37 +57,39 @@ class PosOrder(AppModel):
             lambda order: (
                 order.state in _PAID
                 and order.config_id.id in codes
-                and order.partner_id._meta_capi_somebody()
+                and order._meta_capi_partner()._meta_capi_somebody()
             )
         )
 
     def _meta_capi_record(self, before):
-        """Record a Purchase of each order that is sold, but of those that were before.
+        """Record what is sold, or given back, but for what was before.
 
-        :param before: their ids
+        :param before: the ids of the orders that were told of then
         """
         with border(self.env.cr, "What is sold at the counter could not be told of"):
-            told = self.browse()
-            for order in self._meta_capi_sold():
-                if order.id not in before and order._meta_capi_is_sale():
-                    told += order
-            if told:
-                events = self.env["meta.conversions.api"].send_events(
-                    [{"event_name": PURCHASE, "origin": order} for order in told]
-                )
-                pending = events.sudo().filtered(lambda event: event.state == "pending")
-                settled = told.browse(pending.mapped("res_id"))._meta_capi_settled()
-                if settled:
-                    settled._meta_capi_set_recorded(PURCHASE)
+            events = [
+                {"event_name": event_name, "origin": order}
+                for order in self._meta_capi_sold()
+                if order.id not in before
+                and (event_name := order._meta_capi_event_name())
+            ]
+            if events:
+                self.env["meta.conversions.api"].send_events(events)
+
+    def _meta_capi_event_name(self):
+        """Return by which event Meta is told of a paid order, or None."""
+        if self._meta_capi_is_refund():
+            money_back = self.env["meta.capi.money.back"]
+            is_told = self._meta_capi_is_told() and money_back._is_on()
+            return (is_told and money_back._name_of_event()) or None
+        return PURCHASE if self._meta_capi_is_sale() else None
 
     def _meta_capi_is_sale(self):
         """Tell whether it is a sale, which Meta was not told of as another document.
 
-        Not what is given back, nor an advance on a sales order. A sales order that is
-        settled at the counter is one Purchase, the one that is recorded first.
+        An advance on a sales order is none. A sales order that is settled at the counter
+        is one Purchase, the one that is recorded first.
         """
-        if self._meta_capi_is_refund():
-            return False
         if any(self._meta_capi_settled().mapped("meta_capi_purchase_recorded_at")):
             return False
         advance = "down_payment_product_id" in self.config_id._fields and (
@@ -100,6 +102,27 @@ class PosOrder(AppModel):
     def _meta_capi_is_refund(self):
         """Tell whether more is given back than paid."""
         return self.currency_id.compare_amounts(self.amount_total, 0) < 0
+
+    def _meta_capi_refunded(self):
+        """Return the orders that products of are given back, maybe none."""
+        return self.lines.refunded_orderline_id.order_id
+
+    def _meta_capi_is_told(self):
+        """Tell whether the Purchase of an order that is refunded was recorded."""
+        refunded = self._meta_capi_refunded()
+        if any(refunded._meta_capi_settled().mapped("meta_capi_purchase_recorded_at")):
+            return True
+        told = [
+            ("res_model", "=", self._name),
+            ("res_id", "in", refunded.ids),
+            ("event_name", "=", PURCHASE),
+            ("state", "in", ("pending", "sent")),
+        ]
+        if self.env["meta.capi.event"].sudo().search(told, limit=1):
+            return True
+        ids = [order._meta_capi_event_id(PURCHASE) for order in refunded]
+        left_the_log = [("event_name", "=", PURCHASE), ("event_id", "in", ids)]
+        return bool(self.env["meta.capi.once"].sudo().search(left_the_log, limit=1))
 
     def _meta_capi_settled(self):
         """Return the sales orders that these settle, where an app allows it."""
@@ -118,7 +141,7 @@ class PosOrder(AppModel):
         """
         self.ensure_one()
         known = {"action_source": "physical_store", "event_source_url": None}
-        if event_name == PURCHASE:
+        if self._meta_capi_happens(event_name):
             known["event_time"] = min(self.date_order, fields.Datetime.now())
         return {**super()._meta_capi_parameters(event_name), **known}
 
@@ -127,11 +150,33 @@ class PosOrder(AppModel):
         company = self.company_id
         return self.env["website"].search([("company_id", "=", company.id)], limit=1)
 
+    def _meta_capi_happens(self, event_name):
+        """Return what the event tells of the order itself: sold, given back, or nothing."""
+        if self._meta_capi_is_refund():
+            is_told = self.env["meta.capi.money.back"]._tells(event_name)
+            return MONEY_BACK if is_told else None
+        return PURCHASE if event_name == PURCHASE else None
+
     def _meta_capi_event_id(self, event_name):
         self.ensure_one()
-        if event_name == PURCHASE:
-            return hmac(self.env(su=True), "meta_capi", (self._name, self.id, PURCHASE))
+        what = self._meta_capi_happens(event_name)
+        if what:
+            return hmac(self.env(su=True), "meta_capi", (self._name, self.id, what))
         return super()._meta_capi_event_id(event_name)
+
+    def _meta_capi_set_recorded(self, event_name):
+        """A sales order that is settled at the counter has had its Purchase by that."""
+        settled = self._meta_capi_settled()
+        if settled and event_name == PURCHASE:
+            settled._meta_capi_set_recorded(PURCHASE)
+        return super()._meta_capi_set_recorded(event_name)
+
+    def _meta_capi_partner(self):
+        """Return the customer; of a refund without one, that of the order it is of."""
+        partner = super()._meta_capi_partner()
+        if not partner and self._meta_capi_is_refund():
+            return self._meta_capi_refunded().partner_id[:1]
+        return partner
 
     def _meta_capi_is_paid(self):
         return self.state in _PAID
@@ -157,30 +202,42 @@ class PosOrder(AppModel):
         """Return what was sold, in which store, and the number on the receipt.
 
         That number tells a sale for good: the order's own name is not given before it
-        is paid, and no customer ever sees it.
+        is paid, and no customer ever sees it. Of what is given back it is the sale's.
         """
         self.ensure_one()
         with_tax = self.env["meta.capi.config"]._get(setting.VALUE_INCLUDES_TAX)
         value = self.amount_total if with_tax else self.amount_total - self.amount_tax
+        sale, sign = self, 1
+        if self._meta_capi_is_refund():
+            sale, sign = self._meta_capi_refunded()[:1] or self, -1
         custom_data = {
             **self._meta_capi_products_data(
-                value, self.currency_id, self._meta_capi_items(with_tax), event_name
+                sign * value,
+                self.currency_id,
+                self._meta_capi_items(with_tax, sign),
+                event_name,
             ),
-            "order_id": self.pos_reference or self.name,
+            "order_id": sale.pos_reference or sale.name,
         }
         code = self.env["meta.capi.store"]._codes().get(self.config_id.id)
         if code:
             custom_data["store_data"] = {"store_code": code}
         return custom_data
 
-    def _meta_capi_items(self, with_tax):
-        """Return what was sold: of each line the product, the quantity, the amount."""
+    def _meta_capi_items(self, with_tax, sign):
+        """Return what was sold: of each line the product, the quantity, the amount.
+
+        :param sign: -1 for what was given back, whose quantities are negative
+        """
         amount = "price_subtotal_incl" if with_tax else "price_subtotal"
         return [
-            (line.product_id, line.qty, line[amount])
+            (line.product_id, sign * line.qty, sign * line[amount])
             for line in self.lines
-            if line.product_id and line.qty > 0 and line[amount] >= 0
+            if line.product_id and sign * line.qty > 0 and sign * line[amount] >= 0
         ]
+
+    def _meta_capi_money_back_documents(self):
+        return [self.lines.refund_orderline_ids.order_id]
 
     # ------------------------------------------------------------- what was sold before
 

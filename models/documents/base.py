@@ -213,6 +213,10 @@ class Base(models.AbstractModel):
             )
         return None
 
+    def _meta_capi_money_back_documents(self):
+        """Return what may have given back money of this sale: a list of recordsets."""
+        return []
+
     def _meta_capi_subjects(self, event_name):
         """Return the records that an event is about that this record sets off."""
         return self

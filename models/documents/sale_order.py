@@ -7,7 +7,12 @@ from odoo.tools import SQL
 from odoo.tools.sql import column_exists
 
 from ..common.border import border
-from ..common.standard_events import CHECKOUT, ONCE_PER_ORDER, PURCHASE
+from ..common.standard_events import (
+    CHECKOUT,
+    MONEY_BACK,
+    ONCE_PER_ORDER,
+    PURCHASE,
+)
 from ..recording.meta_capi_browser import REPEAT_AFTER
 from ..settings import setting
 
@@ -42,6 +47,12 @@ class SaleOrder(models.Model):
         readonly=True,
         copy=False,
         help="The order's Purchase is recorded once, whatever happens to its log entry.",
+    )
+    meta_capi_given_back = fields.Monetary(
+        "Money Back Told to Meta",
+        readonly=True,
+        copy=False,
+        help="What events about credit notes and cancellations have told of it in total.",
     )
     meta_capi_event_count = fields.Integer(
         "Meta Events", compute="_compute_meta_capi_event_count"
@@ -183,13 +194,11 @@ class SaleOrder(models.Model):
 
     def _meta_capi_custom_data(self, event_name):
         self.ensure_one()
+        value, items = self._meta_capi_value(), self._meta_capi_items()
+        if self._meta_capi_gives_back(event_name):
+            value, items = self._meta_capi_left(), self._meta_capi_items_left()
         return {
-            **self._meta_capi_products_data(
-                self._meta_capi_value(),
-                self.currency_id,
-                self._meta_capi_items(),
-                event_name,
-            ),
+            **self._meta_capi_products_data(value, self.currency_id, items, event_name),
             "order_id": self.name,
         }
 
@@ -285,6 +294,8 @@ class SaleOrder(models.Model):
             return self._meta_capi_checkout_id()
         if event_name in ONCE_PER_ORDER:
             return self._meta_capi_derived_id(event_name)
+        if self._meta_capi_gives_back(event_name):
+            return self._meta_capi_derived_id(MONEY_BACK)
         return None
 
     def _meta_capi_derived_id(self, *parts):
@@ -334,6 +345,85 @@ class SaleOrder(models.Model):
                 )
             )
             self.invalidate_recordset(["meta_capi_purchase_recorded_at"], flush=False)
+        for order in self:
+            if order._meta_capi_gives_back(event_name):
+                order._meta_capi_add_back(order._meta_capi_left())
+
+    # -------------------------------------------------------------------- money back
+
+    def _meta_capi_subjects(self, event_name):
+        """A cancelled order that nothing is given back of is about nothing."""
+        if self._meta_capi_gives_back(event_name) and not self._meta_capi_owes():
+            return self.browse()
+        return super()._meta_capi_subjects(event_name)
+
+    def _meta_capi_gives_back(self, event_name):
+        """Tell whether the event is of the money that a cancelled order gives back."""
+        self.ensure_one()
+        is_cancelled = self.state == "cancel"
+        return is_cancelled and self.env["meta.capi.money.back"]._tells(event_name)
+
+    def _meta_capi_owes(self):
+        """Tell whether it was paid and recorded, and not all of it was told as given back.
+
+        What is given back since takes nothing from what was paid.
+        """
+        if not self.meta_capi_purchase_recorded_at:
+            return False
+        if self.currency_id.compare_amounts(self._meta_capi_left(), 0) <= 0:
+            return False
+        transactions = self.transaction_ids.filtered(
+            lambda transaction: (
+                transaction.state in ("authorized", "done") and transaction.amount > 0
+            )
+        )
+        paid = self.order_line.invoice_lines.filtered(
+            lambda line: line.move_id.move_type == "out_invoice"
+        )
+        return any(
+            self.currency_id.compare_amounts(amount, self.amount_total) >= 0
+            for amount in (
+                sum(transactions.mapped("amount")),
+                sum(paid.mapped(self._meta_capi_paid_amount)),
+            )
+        )
+
+    def _meta_capi_left(self):
+        """Return what of its value was not told as given back."""
+        left = self._meta_capi_value() - self.meta_capi_given_back
+        return max(self.currency_id.round(left), 0)
+
+    def _meta_capi_items_left(self):
+        """Return what was bought and not credited; all of it, if nothing else is left."""
+        items = []
+        for line in self._meta_capi_lines():
+            credited = line.invoice_lines.filtered(
+                lambda credit: (
+                    credit.move_id.move_type == "out_refund"
+                    and credit.move_id.state == "posted"
+                )
+            )
+            left = line.product_uom_qty - sum(credited.mapped("quantity"))
+            if left > 0:
+                part = self._meta_capi_line_amount(line) * left / line.product_uom_qty
+                items.append((line.product_id, left, part))
+        return items or self._meta_capi_items()
+
+    def _meta_capi_add_back(self, amount):
+        """Remember that Meta was told of money back, as ``_meta_capi_set_recorded`` does."""
+        self.env.cr.execute(
+            SQL(
+                "UPDATE sale_order SET meta_capi_given_back ="
+                " COALESCE(meta_capi_given_back, 0) + %s WHERE id = %s",
+                amount,
+                self.id,
+            )
+        )
+        self.invalidate_recordset(["meta_capi_given_back"], flush=False)
+
+    def _meta_capi_money_back_documents(self):
+        moves = self.order_line.invoice_lines.move_id
+        return [self, moves.filtered(lambda move: move.move_type == "out_refund")]
 
     # ------------------------------------------------------------- what was sold before
 

@@ -10,6 +10,7 @@ from ...capi.schedule import closes_at
 from ..common.age import age_of
 from ..common.amount import Amount
 from ..common.managers import Managers
+from ..common.standard_events import PURCHASE
 from ..settings import setting
 from .cause_words import CAUSES, CauseWords
 from .event_actions import EventActions
@@ -153,6 +154,8 @@ class MetaCapiEvent(models.Model):
     )
     age = fields.Char("When", compute="_compute_age")
     currency_id = fields.Many2one("res.currency", compute="_compute_currency_id")
+    money_back_ids = fields.Many2many("meta.capi.event", compute="_compute_money_back")
+    money_back_value = Amount("Value Given Back", compute="_compute_money_back")
     short_cause = fields.Char("Why", compute="_compute_words")
     cure = fields.Text("What to Do", compute="_compute_words")
     is_held = fields.Boolean(
@@ -208,6 +211,40 @@ class MetaCapiEvent(models.Model):
         found = {c.name: c for c in currencies.search([("name", "in", codes)])}
         for event in self:
             event.currency_id = found.get(event.currency, False)
+
+    def _compute_money_back(self):
+        """Find what Meta was told is given back of the sale that a Purchase is of."""
+        sales = {}
+        purchases = self.filtered(lambda event: event.event_name == PURCHASE)
+        for model, events in purchases.grouped("res_model").items():
+            if model in self.env:
+                records = self.env[model].sudo().browse(events.mapped("res_id"))
+                for record in records.exists():
+                    for documents in record._meta_capi_money_back_documents():
+                        for document in documents:
+                            sales[document._name, document.id] = model, record.id
+        ids_by_model = {}
+        for model, res_id in sales:
+            ids_by_model.setdefault(model, []).append(res_id)
+        name = self.env["meta.capi.money.back"]._name_of_event()
+        found = {}
+        for model, ids in ids_by_model.items():
+            told = [
+                ("res_model", "=", model),
+                ("res_id", "in", ids),
+                ("event_name", "=", name),
+                ("state", "!=", "cancelled"),
+                ("is_copy", "=", False),
+            ]
+            for event in self.search(told):
+                sale = sales[model, event.res_id]
+                found[sale] = found.get(sale, self.browse()) + event
+        for event in self:
+            back = self.browse()
+            if event in purchases:
+                back = found.get((event.res_model, event.res_id), back)
+            event.money_back_ids = back
+            event.money_back_value = sum(back.mapped("value"))
 
     def _compute_held_reason(self):
         """Tell why a pending event does not move."""
@@ -331,6 +368,17 @@ class MetaCapiEvent(models.Model):
             "res_model": self.res_model,
             "res_id": self.res_id,
             "views": [(False, "form")],
+        }
+
+    def action_open_money_back(self):
+        """Open the events that tell of money given back of this sale."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": _("Money Back"),
+            "res_model": self._name,
+            "view_mode": "list,form",
+            "domain": [("id", "in", self.money_back_ids.ids)],
         }
 
     def action_open_pixel(self):
