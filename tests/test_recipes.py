@@ -11,7 +11,6 @@ class TestRecipes(PurchaseCase):
         self.env.flush_all()
         return self.env["meta.capi.event"].search([("event_name", "=", event_name)])
 
-
     def test_a_renewal_is_an_event_about_each_invoice_that_is_paid(self):
         self.automate(
             "account.move",
