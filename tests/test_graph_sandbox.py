@@ -361,6 +361,7 @@ class TestEvents(GraphSandboxCase):
         sale = {"value": 5, "currency": "EUR"}
         store = {"store_data": {"store_code": "1"}}
         self.assertAccepted(make_event(custom_data=sale | store))
+        self.graph.clear()
         for wrong in ("1", ["1"], {"store_code": 1}, {"store_code": " "}):
             with self.subTest(wrong):
                 self.assertEventRefused(None, custom_data=sale | {"store_data": wrong})
