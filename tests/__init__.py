@@ -38,6 +38,7 @@ from . import test_customer_data
 from . import test_dashboard
 from . import test_dashboard_browser
 from . import test_dashboard_quality
+from . import test_delivered
 from . import test_delivery
 from . import test_demo
 from . import test_event_table

@@ -46,7 +46,10 @@ class ActionPreview:
             )
         builder = EventBuilder(self.env)
         drafts = builder.build_for_action(self.action, record, needs_pixel=False)
-        if not self.action._meta_capi_wanted_subjects(record):
+        event_name = self.action.meta_capi_event_name.strip()
+        if not record._meta_capi_subjects(event_name):
+            self.trouble.append(_("It would not be sent: it is not delivered in full."))
+        elif not self.action._meta_capi_wanted_subjects(record):
             self.trouble.append(
                 _(
                     "It would not be sent: its website sends Purchases at another moment."

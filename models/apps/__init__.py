@@ -1,2 +1,3 @@
 from . import app_model
 from . import pos_order
+from . import stock_move

@@ -106,12 +106,15 @@ PURCHASE_TRIGGER = Choice(
     label="Send Purchase when",
     help="Of orders of a website. However this changes, an order is one Purchase.\n"
     "Paid in full: payment transactions, authorized ones included, or paid invoices"
-    " cover the total.",
+    " cover the total.\n"
+    "Delivered in full: nothing of its goods is still to be delivered, such as for cash"
+    " on delivery.",
     choices={
         "never": "Never",
         "confirmed": "The order is confirmed",
         "paid": "The order is paid in full",
         "invoiced": "The order is first invoiced",
+        "delivered": "The order is delivered in full",
     },
     is_per_website=True,
 )
