@@ -63,6 +63,7 @@ from . import test_rpc
 from . import test_sale_order
 from . import test_scenarios
 from . import test_secrecy
+from . import test_segmentation
 from . import test_send_event
 from . import test_server_action
 from . import test_server_action_form
@@ -79,3 +80,4 @@ from . import test_visit
 from . import test_visitor_browser
 from . import test_websites
 from . import test_what_leaves
+from . import test_worth

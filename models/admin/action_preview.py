@@ -1,6 +1,7 @@
 from odoo import _
 
 from ..recording.event_builder import EventBuilder
+from ..recording.segmentation import tell_segmentation
 from ..settings import setting
 
 
@@ -57,6 +58,7 @@ class ActionPreview:
             )
         elif not drafts:
             self.trouble.append(_("It would not be sent: it is not paid in full."))
+        tell_segmentation(self.env, drafts)
         for draft in filter(None, drafts):
             self.events.append(draft.event.to_dict())
             self.trouble += self._tell_trouble(draft)

@@ -122,6 +122,10 @@ class ResConfigSettings(models.TransientModel):
     meta_capi_value_includes_tax = setting.VALUE_INCLUDES_TAX.settings_field()
     meta_capi_value_includes_shipping = setting.VALUE_INCLUDES_SHIPPING.settings_field()
     meta_capi_content_id = setting.CONTENT_ID.settings_field()
+    meta_capi_has_margin = fields.Boolean(compute="_compute_meta_capi_has")
+    meta_capi_value = setting.VALUE.settings_field()
+    meta_capi_net_revenue = setting.NET_REVENUE.settings_field()
+    meta_capi_customer_segmentation = setting.CUSTOMER_SEGMENTATION.settings_field()
     meta_capi_send_email = fields.Boolean("E-mail address")
     meta_capi_send_phone = fields.Boolean("Phone number")
     meta_capi_send_name = fields.Boolean("First and last name")
@@ -217,6 +221,10 @@ class ResConfigSettings(models.TransientModel):
             settings.meta_capi_health = self.env["meta.capi.health"]._render(
                 settings.meta_capi_many_websites
             )
+
+    def _compute_meta_capi_has(self):
+        """Tell which choices make sense with the apps that are installed."""
+        self.meta_capi_has_margin = "margin" in self.env["sale.order"]._fields
 
     def _compute_meta_capi_secrets(self):
         self.meta_capi_access_token = False

@@ -194,6 +194,16 @@ class SaleOrder(models.Model):
             value -= sum(shipping.mapped(self._meta_capi_line_amount))
         return self.currency_id.round(value)
 
+    def _meta_capi_margin(self):
+        """Return the margin of all but delivery: what that costs, no line tells."""
+        self.ensure_one()
+        lines = self._meta_capi_all_lines()
+        if "margin" not in lines._fields:
+            return None
+        return sum(
+            line.margin for line in lines if not self._meta_capi_is_shipping(line)
+        )
+
     def _meta_capi_line_amount(self, line):
         """Return what a line adds to the value."""
         with_tax = self.env["meta.capi.config"]._get(setting.VALUE_INCLUDES_TAX)

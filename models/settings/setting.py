@@ -87,6 +87,27 @@ VALUE_INCLUDES_SHIPPING = Switch(
     " up to the value.",
     default=True,
 )
+VALUE = Choice(
+    "value",
+    label="Value of a sale",
+    help="Meta optimises ads for it. The margin is that of the products, without tax and"
+    " delivery, and 0 where it is negative. No page of the shop tells it: the Purchase"
+    " then goes from the server only.",
+    default="total",
+    choices={"total": "What the customer pays", "margin": "The margin"},
+)
+NET_REVENUE = Switch(
+    "net_revenue",
+    label="Tell Meta the margin beside the value",
+    help="As net_revenue, where it is more than 0. No page of the shop tells it.",
+)
+CUSTOMER_SEGMENTATION = Switch(
+    "customer_segmentation",
+    label="Tell Meta whether the customer is new",
+    help="With each Purchase: new is a customer, or the company a contact belongs to,"
+    " who has bought nothing from you before, neither on the website nor at the counter"
+    " nor by an invoice.",
+)
 LIMITED_DATA_USE = Choice(
     "limited_data_use",
     label="Limited Data Use",
