@@ -29,6 +29,7 @@ from . import test_capi_url
 from . import test_capi_user_agent
 from . import test_capi_vectors
 from . import test_capi_versions
+from . import test_catalogue
 from . import test_causes
 from . import test_chaos
 from . import test_clicks

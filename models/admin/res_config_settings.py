@@ -277,6 +277,20 @@ class ResConfigSettings(models.TransientModel):
         self.invalidate_recordset(["meta_capi_app_secret"], flush=False)
 
     @api.model
+    def fields_get(self, allfields=None, attributes=None):
+        """Offer the ids of Odoo's product feed where there is one, or they are chosen."""
+        described = super().fields_get(allfields, attributes)
+        choices = described.get(setting.CONTENT_ID.field_name, {})
+        chosen = self.env["meta.capi.config"]._get(setting.CONTENT_ID)
+        if "selection" in choices and "product.feed" not in self.env:
+            choices["selection"] = [
+                (value, label)
+                for value, label in choices["selection"]
+                if value != "product_feed" or value == chosen
+            ]
+        return described
+
+    @api.model
     def get_values(self):
         # Not config_parameter: Odoo would read any text of a switch as yes, and delete
         # what is switched off.

@@ -64,7 +64,8 @@ USER_DATA_KEYS = NamesAmong(
         *("client_ip_address", "client_user_agent", "fbc", "fbp"),
     ),
 )
-# What the catalogue at Meta knows a product by: a field of product.product.
+# What the catalogue at Meta knows a product by: a field of product.product, or whatever
+# Odoo's own feed for catalogues takes.
 CONTENT_ID = Choice(
     "content_id",
     label="Product ID in the catalogue",
@@ -75,6 +76,7 @@ CONTENT_ID = Choice(
         "product_tmpl_id": "Database ID of the product",
         "default_code": "Internal reference",
         "barcode": "Barcode",
+        "product_feed": "As in the product feed of Odoo",
     },
 )
 VALUE_INCLUDES_TAX = Switch(
