@@ -1,6 +1,13 @@
+import re
+from pathlib import Path
+from unittest.mock import patch
+
+from odoo import fields
 from odoo.tests import tagged
 
 from .test_purchase import PurchaseCase
+
+CONTRIBUTING = Path(__file__).parent.parent / "CONTRIBUTING.md"
 
 
 @tagged("post_install", "-at_install")
@@ -62,6 +69,59 @@ class TestRecipes(PurchaseCase):
         self.assertEqual(len(event), 1)
         self.assertEqual(event.custom_data["value"], 500)
         self.assertIn("em", event.user_data)
+
+    def read_example(self):
+        """Return what the class of the document's example defines, without its model.
+
+        The module is not known to Odoo, and no model is made of it.
+        """
+        (code,) = re.findall(r"```python\n(.*?)```", CONTRIBUTING.read_text(), re.S)
+        self.assertLessEqual(len(code.splitlines()), 30)
+        names = {}
+        code = code.replace("(models.Model)", "")
+        exec(compile(code, CONTRIBUTING.name, "exec"), names)  # noqa: S102
+        return vars(names["Booking"])
+
+    def test_a_model_of_one_s_own_sends_what_it_knows(self):
+        if "product.wishlist" not in self.env:
+            self.skipTest("There is no model that has the fields of the example.")
+        model = type(self.env["product.wishlist"])
+        for name, defined in self.read_example().items():
+            if isinstance(defined, fields.Field):
+                self.assertEqual(model._fields[name].comodel_name, defined.comodel_name)
+            elif name.startswith("_meta_capi_"):
+                self.enter(patch.object(model, name, defined, create=True))
+        booking = self.env["product.wishlist"].create(
+            {
+                "partner_id": self.customer.id,
+                "product_id": self.product.id,
+                "price": 45.5,
+                "currency_id": self.env.company.currency_id.id,
+                "website_id": self.website.id,
+            }
+        )
+        self.env.flush_all()
+        self.parameters.set_param("meta_capi.customer_segmentation", "True")
+        for _again in range(2):
+            self.api.send_event("Purchase", origin=booking)
+        self.deliver()
+        ((received,),) = [self.graph.events]
+        event = received.event
+        self.assertEqual(event["action_source"], "phone_call")
+        self.assertEqual(event["event_time"], int(booking.create_date.timestamp()))
+        self.assertEqual(event["customer_segmentation"], "new_customer_to_business")
+        self.assertIn("em", event["user_data"])
+        content_id = str(self.product.id)
+        self.assertEqual(
+            event["custom_data"],
+            {
+                "currency": booking.currency_id.name,
+                "value": 45.5,
+                "content_type": "product",
+                "content_ids": [content_id],
+                "contents": [{"id": content_id, "quantity": 1, "item_price": 45.5}],
+            },
+        )
 
     def test_a_renewal_is_an_event_about_each_invoice_that_is_paid(self):
         self.automate(

@@ -124,6 +124,20 @@ class TestSegmentation(SegmentationMixin, ScenarioCase):
             {"customer_segmentation": word},
         )
 
+    def test_what_breaks_here_breaks_no_sale(self):
+        order = self.sold()
+
+        def fail(_self):
+            raise ValueError("broken")
+
+        with (
+            patch.object(type(order), "_meta_capi_bought_at", fail),
+            self.assertLogs("meta.conversions.api", "ERROR"),
+        ):
+            event = self.api.send_event("Purchase", origin=order)
+        self.assertEqual(event.state, "pending")
+        self.assertFalse(event.customer_segmentation)
+
     def test_the_preview_of_an_action_shows_it(self):
         action = self.action(event_name="Purchase")
         action.meta_capi_preview_ref = self.sold()
@@ -167,8 +181,8 @@ class TestSegmentation(SegmentationMixin, ScenarioCase):
                 found[value, count] = statements(orders[:count])
         for count in (2, 100):
             on, off = found["True", count], found["False", count]
-            # The look-up, and who the contacts belong to.
-            self.assertLessEqual(len(on) - len(off), 2)
+            # The look-up in a savepoint, and who the contacts belong to.
+            self.assertLessEqual(len(on) - len(off), 4)
         (query,) = [s for s in on if "asked" in getattr(s, "code", "")]
         self.env.cr.execute("SET LOCAL enable_seqscan = off")
         self.env.cr.execute("EXPLAIN " + query.code, query.params)
@@ -231,24 +245,28 @@ class TestSegmentationAtTheCounter(SegmentationMixin, MetaCapiCase):
         session = self.env["pos.session"].create(
             {"config_id": config.id, "user_id": self.env.uid}
         )
+        bought = self.env["pos.order"].create(
+            {
+                "session_id": session.id,
+                "partner_id": self.customer.id,
+                "date_order": fields.Datetime.now() - timedelta(days=3),
+                **{"amount_total": 5, "amount_tax": 0},
+                **{"amount_paid": 5, "amount_return": 0},
+            }
+        )
+        self.env.flush_all()
         for state, total, expected in (
             ("draft", 5, NEW),
             ("paid", -5, NEW),
             ("paid", 5, KNOWN),
         ):
             with self.subTest(state=state, total=total):
-                self.env["pos.order"].create(
-                    {
-                        "session_id": session.id,
-                        "partner_id": self.customer.id,
-                        "date_order": fields.Datetime.now() - timedelta(days=3),
-                        "amount_total": total,
-                        "amount_tax": 0,
-                        "amount_paid": total,
-                        "amount_return": 0,
-                        "state": state,
-                    }
+                # As it is stored: how it gets there is the app's affair.
+                self.env.cr.execute(
+                    "UPDATE pos_order SET state = %s, amount_total = %s WHERE id = %s",
+                    (state, total, bought.id),
                 )
+                self.env.invalidate_all()
                 order = self.sold()
                 self.assertEqual(self.told(order), expected)
                 order._action_cancel()

@@ -1,4 +1,4 @@
-from odoo import _, api, models
+from odoo import _, api, fields, models
 
 from ...capi.money import allocate, unit_price, whole_number
 from ...capi.names import split_name
@@ -261,7 +261,10 @@ class Base(models.AbstractModel):
         self.ensure_one()
         field = self._fields.get("date_order")
         is_moment = field and field.type == "datetime"
-        return (is_moment and self.date_order) or self.create_date
+        moment = is_moment and self.date_order
+        if not moment and "create_date" in self._fields:
+            moment = self.create_date
+        return moment or fields.Datetime.now()
 
     def _meta_capi_event_id(self, event_name):
         """Return the id of an event that happens once to this record, else None."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from odoo.tools import SQL
 
+from ..common.border import border
 from ..common.standard_events import PURCHASE
 from ..settings import setting
 
@@ -35,11 +36,14 @@ def tell_segmentation(env, drafts):
     if not env["meta.capi.config"]._get(setting.CUSTOMER_SEGMENTATION):
         return
     asked = [draft for draft in drafts if _is_asked(draft)]
-    known = _known(env, asked) if asked else ()
-    for number, draft in enumerate(asked):
-        draft.event = replace(
-            draft.event, customer_segmentation=_KNOWN if number in known else _NEW
-        )
+    if not asked:
+        return
+    with border(env.cr, "Whether customers are new could not be told"):
+        known = _known(env, asked)
+        for number, draft in enumerate(asked):
+            draft.event = replace(
+                draft.event, customer_segmentation=_KNOWN if number in known else _NEW
+            )
 
 
 def _is_asked(draft):
