@@ -1,8 +1,8 @@
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
-from odoo import fields
 from odoo.tests import tagged
 
 from .test_purchase import PurchaseCase
@@ -71,14 +71,20 @@ class TestRecipes(PurchaseCase):
         self.assertIn("em", event.user_data)
 
     def read_example(self):
-        """Return what the class of the document's example defines, without its model.
+        """Return what the class of the document's example defines, by name.
 
-        The module is not known to Odoo, and no model is made of it.
+        No model is made of it: of a field, its type and its comodel are given.
         """
         (code,) = re.findall(r"```python\n(.*?)```", CONTRIBUTING.read_text(), re.S)
         self.assertLessEqual(len(code.splitlines()), 30)
-        names = {}
-        code = code.replace("(models.Model)", "")
+        names = {
+            "models": SimpleNamespace(Model=object),
+            "fields": SimpleNamespace(
+                Many2one=lambda comodel: ("many2one", comodel),
+                Monetary=lambda: ("monetary", None),
+            ),
+        }
+        code = code.replace("from odoo import fields, models\n", "")
         exec(compile(code, CONTRIBUTING.name, "exec"), names)  # noqa: S102
         return vars(names["Booking"])
 
@@ -87,8 +93,9 @@ class TestRecipes(PurchaseCase):
             self.skipTest("There is no model that has the fields of the example.")
         model = type(self.env["product.wishlist"])
         for name, defined in self.read_example().items():
-            if isinstance(defined, fields.Field):
-                self.assertEqual(model._fields[name].comodel_name, defined.comodel_name)
+            if isinstance(defined, tuple):
+                field = model._fields[name]
+                self.assertEqual((field.type, field.comodel_name), defined)
             elif name.startswith("_meta_capi_"):
                 self.enter(patch.object(model, name, defined, create=True))
         booking = self.env["product.wishlist"].create(
