@@ -29,6 +29,7 @@ from . import test_capi_url
 from . import test_capi_user_agent
 from . import test_capi_vectors
 from . import test_capi_versions
+from . import test_catalogue
 from . import test_causes
 from . import test_chaos
 from . import test_clicks
@@ -39,6 +40,7 @@ from . import test_customer_data
 from . import test_dashboard
 from . import test_dashboard_browser
 from . import test_dashboard_quality
+from . import test_delivered
 from . import test_delivery
 from . import test_demo
 from . import test_event_summary
@@ -70,6 +72,7 @@ from . import test_rpc
 from . import test_sale_order
 from . import test_scenarios
 from . import test_secrecy
+from . import test_segmentation
 from . import test_send_event
 from . import test_server_action
 from . import test_server_action_form
@@ -87,3 +90,4 @@ from . import test_visit
 from . import test_visitor_browser
 from . import test_websites
 from . import test_what_leaves
+from . import test_worth

@@ -36,7 +36,7 @@ class OverviewCase(MetaCapiCase):
     def arm(self, trigger="confirmed"):
         """Arm what is shipped, as if it had been so for long."""
         purchase = self.env["meta.capi.purchase"]
-        for name in ("confirmed", "paid", "invoiced"):
+        for name in ("confirmed", "paid", "invoiced", "delivered"):
             automations = purchase._automations(name)
             automations.active = name == trigger
         self.shift("write_date", 30 * 24 * 3600, table="base_automation")
@@ -184,6 +184,16 @@ class TestReconciliation(OverviewCase):
         self.arm("invoiced")
         order = self.confirmed()
         self.assertEqual(self.statuses(), {"not_due": {order.id}})
+
+    def test_an_order_that_is_not_delivered_is_not_due_where_that_is_waited_for(self):
+        partly = self.confirmed()
+        partly.order_line.qty_delivered = 1
+        wholly = self.confirmed()
+        wholly.order_line.qty_delivered = 2
+        self.arm("delivered")
+        self.assertEqual(
+            self.statuses(), {"missing": {wholly.id}, "not_due": {partly.id}}
+        )
 
     def test_orders_are_shown_to_those_who_may_see_them(self):
         self.arm()

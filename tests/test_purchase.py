@@ -2,6 +2,7 @@ from unittest.mock import patch
 
 from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
+from odoo.tools import convert_file
 
 from .common import MetaCapiCase, VisitCase
 
@@ -10,6 +11,7 @@ SHIPPED = {
     "confirmed": {"automation_purchase"},
     "paid": {"automation_purchase_paid_online", "automation_purchase_paid_invoice"},
     "invoiced": {"automation_purchase_invoiced"},
+    "delivered": {"automation_purchase_delivered"},
 }
 
 
@@ -124,13 +126,13 @@ class TestPurchaseTrigger(PurchaseCase):
         self.assertEqual(self.chosen(), "never")
 
     def test_a_choice_arms_exactly_its_automations(self):
-        for trigger in ("confirmed", "paid", "invoiced", "paid", "never"):
+        for trigger in ("confirmed", "paid", "delivered", "invoiced", "paid", "never"):
             self.choose(trigger)
             self.assertEqual(self.armed(), SHIPPED[trigger])
             self.assertEqual(self.chosen(), trigger)
 
     def test_what_is_armed_by_hand_is_shown_and_left_alone(self):
-        for trigger in ("invoiced", "paid", "confirmed"):
+        for trigger in ("delivered", "invoiced", "paid", "confirmed"):
             armed = self.armed() | SHIPPED[trigger]
             for name in SHIPPED[trigger]:
                 self.automation(name).active = True
@@ -144,6 +146,19 @@ class TestPurchaseTrigger(PurchaseCase):
             self.choose("paid")
         self.choose("invoiced")
         self.assertEqual(self.chosen(), "invoiced")
+
+    def test_an_update_brings_a_rule_that_lacks_and_leaves_the_others_alone(self):
+        paid = self.automation("automation_purchase_paid_online")
+        paid.write({"active": True, "name": "Ours"})
+        self.automation("action_purchase_delivered").unlink()
+        self.automation("automation_purchase_delivered").unlink()
+        module = "ih_meta_conversions_api"
+        file = "data/automation_data.xml"
+        convert_file(self.env, module, file, {}, "update", noupdate=True)
+        rule = self.automation("automation_purchase_delivered")
+        self.assertFalse(rule.active)
+        self.assertEqual(rule.action_server_ids.meta_capi_event_name, "Purchase")
+        self.assertEqual((paid.active, paid.name), (True, "Ours"))
 
     def test_never_sends_nothing(self):
         order = self.order()
@@ -235,9 +250,11 @@ class TestPurchaseTrigger(PurchaseCase):
 
     def test_an_order_of_no_website_is_not_sent_by_what_is_shipped(self):
         order = self.order(website_id=False)
-        for trigger in ("confirmed", "invoiced", "paid"):
+        for trigger in ("confirmed", "invoiced", "delivered", "paid"):
             self.choose(trigger)
-            if trigger == "confirmed":
+            if trigger == "delivered":
+                order.order_line.qty_delivered = 2
+            elif trigger == "confirmed":
                 order.action_confirm()
             elif trigger == "invoiced":
                 invoice = self.invoice(order)

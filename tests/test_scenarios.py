@@ -20,16 +20,14 @@ def hashed(**normalized):
     }
 
 
-@tagged("post_install", "-at_install")
-class TestScenarios(VisitCase):
-    """An order's way through the shop, and the whole event that Meta gets of it."""
+class ScenarioCase(VisitCase):
+    """A shop whose orders are compared with what Meta gets of them, as a whole."""
 
     maxDiff = None
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.env.ref("ih_meta_conversions_api.automation_purchase").active = True
         cls.jane = hashed(
             em="jane.doe@example.com",
             ph="16505551212",
@@ -84,6 +82,20 @@ class TestScenarios(VisitCase):
             },
         )
 
+    def shop(self, **values):
+        with self.visit():
+            return self.order(**values)
+
+
+@tagged("post_install", "-at_install")
+class TestScenarios(ScenarioCase):
+    """An order's way through the shop, and the whole event that Meta gets of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env.ref("ih_meta_conversions_api.automation_purchase").active = True
+
     def assertCancelled(self, order, reason):
         """Check that the order's Purchase is in the log, says why, and never leaves."""
         self.deliver()
@@ -93,10 +105,6 @@ class TestScenarios(VisitCase):
         )
         self.assertEqual((event.state, event.user_data), ("cancelled", {}))
         self.assertIn(reason, event.error_message)
-
-    def shop(self, **values):
-        with self.visit():
-            return self.order(**values)
 
     def test_a_website_order_paid_by_the_providers_message(self):
         order = self.shop()

@@ -134,11 +134,15 @@ class TestActionCondition(ActionFormCase):
         self.assertIn("the automation rule Sold is off", action.meta_capi_condition)
 
     def test_the_shipped_automations_are_told(self):
-        for name in ("", "_paid_online", "_paid_invoice", "_invoiced"):
+        for name in (
+            *("", "_paid_online", "_paid_invoice", "_invoiced"),
+            "_delivered",
+        ):
             xml_id = f"ih_meta_conversions_api.action_purchase{name}"
             text = self.env.ref(xml_id).meta_capi_condition
             self.assertIn("is off", text)
             self.assertEqual("paid in full" in text, "paid" in name)
+            self.assertEqual("whole order" in text, "delivered" in name)
 
     def test_a_state_that_is_waited_for_is_told_by_its_label(self):
         text = self.env.ref(

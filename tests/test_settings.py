@@ -108,7 +108,10 @@ class TestSettings(MetaCapiCase):
         self.assertEqual(self.value("pixel"), self.pixel_id)
 
     def test_the_box_chooses_when_a_purchase_is_sent(self):
-        for trigger in ("confirmed", "never", "paid", "invoiced", "confirmed"):
+        for trigger in (
+            *("confirmed", "never", "paid", "invoiced", "delivered"),
+            "confirmed",
+        ):
             self.save(purchase_trigger=trigger)
             self.assertEqual(self.automation.active, trigger == "confirmed")
             self.assertEqual(self.settings().meta_capi_purchase_trigger, trigger)

@@ -21,7 +21,7 @@ VALUES = {
     "meta_capi_bridge_enabled": ("False", "True", None),
     "meta_capi_pixel_mode": ("page", "load", "server"),
     "meta_capi_bridge_events": ("Lead", "Contact", "Search,Lead"),
-    "meta_capi_purchase_trigger": ("confirmed", "paid", "invoiced"),
+    "meta_capi_purchase_trigger": ("confirmed", "paid", "delivered"),
     "meta_capi_consent_source": ("none", "odoo", "external"),
 }
 KEYS = {declared.field_name: declared.key for declared in setting.PER_WEBSITE}

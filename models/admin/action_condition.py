@@ -1,5 +1,7 @@
 from odoo import _
 
+from ..common.standard_events import PURCHASE
+
 _TIME_TRIGGERS = ("on_time", "on_time_created", "on_time_updated")
 
 
@@ -27,6 +29,9 @@ class ActionCondition:
             )
         else:
             yield _("When it is run on records: by hand, or by another action.")
+        is_of_line = action.model_id.model == "sale.order.line"
+        if is_of_line and action.meta_capi_event_name == PURCHASE:
+            yield _("And only once the whole order is delivered.")
         if action.meta_capi_paid_only:
             yield _("And only of what is paid in full.")
 

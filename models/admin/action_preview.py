@@ -2,6 +2,7 @@ from odoo import _
 
 from ..outbox.key_words import KeyWords
 from ..recording.event_builder import EventBuilder
+from ..recording.segmentation import tell_segmentation
 from ..settings import setting
 
 
@@ -47,7 +48,10 @@ class ActionPreview:
             )
         builder = EventBuilder(self.env)
         drafts = builder.build_for_action(self.action, record, needs_pixel=False)
-        if not self.action._meta_capi_wanted_subjects(record):
+        event_name = self.action.meta_capi_event_name.strip()
+        if not record._meta_capi_subjects(event_name):
+            self.trouble.append(_("It would not be sent: it is not delivered in full."))
+        elif not self.action._meta_capi_wanted_subjects(record):
             self.trouble.append(
                 _(
                     "It would not be sent: its website sends Purchases at another moment."
@@ -55,6 +59,7 @@ class ActionPreview:
             )
         elif not drafts:
             self.trouble.append(_("It would not be sent: it is not paid in full."))
+        tell_segmentation(self.env, drafts)
         for draft in filter(None, drafts):
             self.events.append(draft.event.to_dict())
             self.trouble += self._tell_trouble(draft)

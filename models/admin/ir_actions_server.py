@@ -377,6 +377,8 @@ class IrActionsServer(models.Model):
             custom_data["currency"] = self._meta_capi_currency(origin, names).name
         if custom_data:
             picked["custom_data"] = custom_data
+        if self.env["meta.capi.purchase"]._trigger_of(self) == "delivered":
+            arguments["event_time"] = origin._meta_capi_delivered_at()
         if names["date"]:
             arguments["event_time"] = self._meta_capi_time(origin[names["date"]])
         if self.meta_capi_once and origin._meta_capi_event_id(event_name) is None:

@@ -5,6 +5,7 @@ from odoo.tools.misc import format_time
 
 from ..common.managers import Managers
 from .dashboard_answer import DashboardAnswer
+from .dashboard_catalogue import DashboardCatalogue
 from .dashboard_charts import DashboardCharts
 from .dashboard_facts import DashboardFacts
 from .dashboard_keys import DashboardKeys
@@ -45,7 +46,10 @@ class MetaCapiOverview(models.AbstractModel):
             "slices": self._slices(facts),
             "charts": charts.charts(facts),
             "keys": DashboardKeys(self.env).keys_chart(facts),
-            "advice": DashboardQuality(self.env).advice(facts),
+            "advice": [
+                *DashboardQuality(self.env).advice(facts),
+                *DashboardCatalogue(self.env).advice(facts),
+            ],
             "held": answer.held(facts),
             "failures": answer.failures(facts),
             "names": charts.names(facts),

@@ -16,7 +16,7 @@ class MetaCapiReconciliation(models.AbstractModel):
     """Confirmed orders of the website against the Purchases in the log.
 
     An order whose Purchase was cancelled is explained: somebody, or the settings, did
-    not want it sent. One that is not yet paid, or not invoiced, is not due where that
+    not want it sent. One that is not yet paid, invoiced or delivered is not due where that
     is what the shop waits for. One of a time in which nothing sent a Purchase was before
     it all. One without any of it is missing.
     """
@@ -202,6 +202,11 @@ class MetaCapiReconciliation(models.AbstractModel):
                     (f"{invoices}.move_type", "=", "out_invoice"),
                 ]
             )
+        if trigger == "delivered":
+            begun = orders.search(
+                [("id", "in", orders.ids), ("order_line.qty_delivered", ">", 0)]
+            )
+            return begun.filtered(lambda order: order._meta_capi_is_delivered())
         # A payment has been begun, so that there is something to add up.
         paid = orders.search(
             [

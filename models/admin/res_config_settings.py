@@ -135,6 +135,10 @@ class ResConfigSettings(models.TransientModel):
     meta_capi_value_includes_tax = setting.VALUE_INCLUDES_TAX.settings_field()
     meta_capi_value_includes_shipping = setting.VALUE_INCLUDES_SHIPPING.settings_field()
     meta_capi_content_id = setting.CONTENT_ID.settings_field()
+    meta_capi_has_margin = fields.Boolean(compute="_compute_meta_capi_has")
+    meta_capi_value = setting.VALUE.settings_field()
+    meta_capi_net_revenue = setting.NET_REVENUE.settings_field()
+    meta_capi_customer_segmentation = setting.CUSTOMER_SEGMENTATION.settings_field()
     meta_capi_send_email = fields.Boolean("E-mail address")
     meta_capi_send_phone = fields.Boolean("Phone number")
     meta_capi_send_name = fields.Boolean("First and last name")
@@ -152,11 +156,11 @@ class ResConfigSettings(models.TransientModel):
         string="Customers with a tag",
         help="Also those who buy for a company with the tag.",
     )
-    meta_capi_has_crm = fields.Boolean(compute="_compute_meta_capi_has_crm")
+    meta_capi_has_crm = fields.Boolean(compute="_compute_meta_capi_has")
     meta_capi_alert_quality = setting.ALERT_QUALITY.settings_field()
     meta_capi_alert_coverage = setting.ALERT_COVERAGE.settings_field()
     meta_capi_alert_diagnostics = setting.ALERT_DIAGNOSTICS.settings_field()
-    meta_capi_has_counter = fields.Boolean(compute="_compute_meta_capi_has_counter")
+    meta_capi_has_counter = fields.Boolean(compute="_compute_meta_capi_has")
     meta_capi_movable_count = fields.Integer(
         "Meta Events to Move", compute="_compute_meta_capi_health"
     )
@@ -233,10 +237,10 @@ class ResConfigSettings(models.TransientModel):
                 settings.meta_capi_many_websites
             )
 
-    def _compute_meta_capi_has_crm(self):
+    def _compute_meta_capi_has(self):
+        """Tell which choices make sense with the apps that are installed."""
+        self.meta_capi_has_margin = "margin" in self.env["sale.order"]._fields
         self.meta_capi_has_crm = "crm.lead" in self.env
-
-    def _compute_meta_capi_has_counter(self):
         self.meta_capi_has_counter = self.env["meta.capi.store"]._is_installed()
 
     def _compute_meta_capi_secrets(self):
@@ -288,6 +292,20 @@ class ResConfigSettings(models.TransientModel):
                     setting.APP_SECRET.key, secret
                 )
         self.invalidate_recordset(["meta_capi_app_secret"], flush=False)
+
+    @api.model
+    def fields_get(self, allfields=None, attributes=None):
+        """Offer the ids of Odoo's product feed where there is one, or they are chosen."""
+        described = super().fields_get(allfields, attributes)
+        choices = described.get(setting.CONTENT_ID.field_name, {})
+        chosen = self.env["meta.capi.config"]._get(setting.CONTENT_ID)
+        if "selection" in choices and "product.feed" not in self.env:
+            choices["selection"] = [
+                (value, label)
+                for value, label in choices["selection"]
+                if value != "product_feed" or value == chosen
+            ]
+        return described
 
     @api.model
     def get_values(self):

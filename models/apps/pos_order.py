@@ -132,6 +132,10 @@ class PosOrder(AppModel):
         return lines.sale_order_origin_id
 
     # ------------------------------------------------------------ what Meta is told
+    def _meta_capi_margin(self):
+        """Return the margin; of some ways to value a stock, a session's end tells it."""
+        self.ensure_one()
+        return self.margin if self.is_total_cost_computed else None
 
     def _meta_capi_parameters(self, event_name):
         """A sale of the counter has a time of its own, and no page.

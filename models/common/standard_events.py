@@ -16,6 +16,8 @@ PURCHASE = "Purchase"
 CHECKOUT = "InitiateCheckout"
 # What an event about money that is given back goes by inside, whatever its name.
 MONEY_BACK = "money back"
+# What somebody pays for, or is going to.
+SALES = (PURCHASE, "StartTrial", "Subscribe")
 # What has an id that is made of the order's, and may be told by a browser.
 ONCE_PER_ORDER = (CHECKOUT, "AddPaymentInfo")
 # What is made in apps that are not depended on, and what Meta calls that; of a

@@ -37,6 +37,10 @@ class AccountMove(models.Model):
             return None
         return hmac(self.env(su=True), "meta_capi", (self._name, self.id, what))
 
+    def _meta_capi_bought_at(self):
+        moments = self._meta_capi_orders().mapped("date_order")
+        return min(moments) if moments else self.create_date
+
     def _meta_capi_is_paid(self):
         self.ensure_one()
         return self.state == "posted" and self.payment_state in ("in_payment", "paid")
@@ -70,10 +74,34 @@ class AccountMove(models.Model):
             lines = self._meta_capi_lines_back(orders, with_delivery=False)
         return {
             **self._meta_capi_products_data(
-                value, self.currency_id, self._meta_capi_items(lines, with_tax)
+                value,
+                self.currency_id,
+                self._meta_capi_items(lines, with_tax),
+                event_name,
             ),
             "order_id": name,
         }
+
+    def _meta_capi_margin(self):
+        """Return the margin where the orders' lines tell what each line has cost."""
+        self.ensure_one()
+        margin = 0
+        for line in self.invoice_line_ids:
+            if line.display_type != "product":
+                continue
+            sold = line.sale_line_ids
+            # Of an advance nobody knows what it is for.
+            if len(sold) != 1 or "margin" not in sold._fields or sold.is_downpayment:
+                return None
+            if not sold.order_id._meta_capi_is_shipping(sold):
+                cost = sold.currency_id._convert(
+                    sold.purchase_price * line.quantity,
+                    self.currency_id,
+                    self.company_id,
+                    self.invoice_date or self.date,
+                )
+                margin += line.price_subtotal - cost
+        return margin
 
     def _meta_capi_items(self, lines, with_tax):
         """Return what was sold: of each line the product, the quantity, the amount."""

@@ -1,10 +1,10 @@
-from odoo import _, api, models
+from odoo import _, api, fields, models
 
 from ...capi.money import allocate, unit_price, whole_number
 from ...capi.names import split_name
 from ..apps.app_model import join_apps
 from ..common.refusal import Refusal
-from ..common.standard_events import CHECKOUT, EVENT_BY_CREATION
+from ..common.standard_events import CHECKOUT, EVENT_BY_CREATION, SALES
 from ..settings import setting
 
 # Where models that are not among our dependencies keep what a record is worth, and in
@@ -156,10 +156,14 @@ class Base(models.AbstractModel):
 
         What a discount takes off, or delivery adds, is spread over the products: the
         contents add up to the value to the cent. Of how many items there are Meta wants
-        to know at the checkout only.
+        to know at the checkout only. Of a sale, the settings may want the margin to be
+        the value, or to be told beside it.
 
         :param items: triples of a product, its quantity and the amount of its line
         """
+        margin = self._meta_capi_margin() if event_name in SALES else None
+        if margin is not None and self._meta_capi_value_is_margin():
+            value = max(margin, 0)
         # As the currency rounds, halves up: that is how the value is shown.
         value = currency.round(value)
         amounts = [amount for _product, _quantity, amount in items]
@@ -179,10 +183,38 @@ class Base(models.AbstractModel):
             "content_ids": [content["id"] for content in contents],
             "contents": contents,
         }
+        if margin is not None and self.env["meta.capi.config"]._get(
+            setting.NET_REVENUE
+        ):
+            net_revenue = currency.round(margin)
+            if net_revenue > 0:
+                custom_data["net_revenue"] = net_revenue
         if event_name == CHECKOUT:
             quantities = [quantity for _product, quantity, _amount in items]
             custom_data["num_items"] = whole_number(sum(quantities))
         return custom_data
+
+    def _meta_capi_margin(self):
+        """Return what is earned by this sale, in the currency of its value.
+
+        Without tax and delivery; negative for a loss. None: it is not known.
+        """
+        return None
+
+    @api.model
+    def _meta_capi_value_is_margin(self):
+        """Tell whether a sale is worth its margin: in all channels, or in none."""
+        return (
+            self.env["meta.capi.config"]._get(setting.VALUE) == "margin"
+            and "margin" in self.env["sale.order"]._fields
+        )
+
+    def _meta_capi_predicted_ltv(self, event_name):
+        """Return what the customer is expected to be worth, in the value's currency.
+
+        Meta's ``predicted_ltv``, which is told of sales. None: nobody has an idea.
+        """
+        return None
 
     def _meta_capi_exclusion(self, event_name):
         """Return why an event about this record is not to be sent, or None.
@@ -224,6 +256,19 @@ class Base(models.AbstractModel):
     def _meta_capi_is_paid(self):
         """Tell whether it is paid in full; what nobody pays for is."""
         return True
+
+    def _meta_capi_bought_at(self):
+        """Return when the customer bought, as Odoo stores it.
+
+        What the customer bought before that makes the customer a known one.
+        """
+        self.ensure_one()
+        field = self._fields.get("date_order")
+        is_moment = field and field.type == "datetime"
+        moment = is_moment and self.date_order
+        if not moment and "create_date" in self._fields:
+            moment = self.create_date
+        return moment or fields.Datetime.now()
 
     def _meta_capi_event_id(self, event_name):
         """Return the id of an event that happens once to this record, else None."""

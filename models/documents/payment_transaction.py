@@ -20,6 +20,10 @@ class PaymentTransaction(models.Model):
         """A Purchase is the order's: an order may be paid by several transactions."""
         return (event_name == PURCHASE and self.sale_order_ids) or self
 
+    def _meta_capi_bought_at(self):
+        moments = self.sale_order_ids.mapped("date_order")
+        return min(moments) if moments else self.create_date
+
     def _meta_capi_is_paid(self):
         self.ensure_one()
         return self.state in ("authorized", "done")

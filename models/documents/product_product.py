@@ -13,7 +13,7 @@ class ProductProduct(models.Model):
         its database id: it stays in the event, though the catalogue cannot match it.
         """
         self.ensure_one()
-        field = self.env["meta.capi.config"]._get(setting.CONTENT_ID)
+        field = self._meta_capi_catalogue_field()
         if field == "product_id":
             return str(self.id)
         if field == "product_tmpl_id":
@@ -21,9 +21,23 @@ class ProductProduct(models.Model):
         return self[field] or str(self.id)
 
     @api.model
+    def _meta_capi_catalogue_field(self):
+        """Return what the settings take as a product's id.
+
+        The feed's ``g:id`` is the reference, or the database id of what has none: see
+        ``_prepare_gmc_items`` of ``product.feed``. Where Odoo has no such feed, before
+        19.0, the default counts.
+        """
+        field = self.env["meta.capi.config"]._get(setting.CONTENT_ID)
+        if field != "product_feed":
+            return field
+        has_feed = "product.feed" in self.env
+        return "default_code" if has_feed else setting.CONTENT_ID.default
+
+    @api.model
     def _meta_capi_content_type(self):
         """Return what the catalogue's ids are the ids of, in Meta's words."""
-        field = self.env["meta.capi.config"]._get(setting.CONTENT_ID)
+        field = self._meta_capi_catalogue_field()
         return "product_group" if field == "product_tmpl_id" else "product"
 
     def _meta_capi_custom_data(self, event_name):

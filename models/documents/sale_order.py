@@ -213,6 +213,16 @@ class SaleOrder(models.Model):
             value -= sum(shipping.mapped(self._meta_capi_line_amount))
         return self.currency_id.round(value)
 
+    def _meta_capi_margin(self):
+        """Return the margin of all but delivery: what that costs, no line tells."""
+        self.ensure_one()
+        lines = self._meta_capi_all_lines()
+        if "margin" not in lines._fields:
+            return None
+        return sum(
+            line.margin for line in lines if not self._meta_capi_is_shipping(line)
+        )
+
     def _meta_capi_line_amount(self, line):
         """Return what a line adds to the value."""
         with_tax = self.env["meta.capi.config"]._get(setting.VALUE_INCLUDES_TAX)
@@ -270,6 +280,35 @@ class SaleOrder(models.Model):
         return self._is_paid() or (
             self.currency_id.compare_amounts(paid, self.amount_total) >= 0
         )
+
+    def _meta_capi_is_delivered(self):
+        """Tell whether nothing of what was ordered is still to be delivered.
+
+        Goods decide where there are any: whether services are rendered, many shops never
+        enter.
+        """
+        self.ensure_one()
+        lines = self._meta_capi_lines()
+        # A combo's goods are lines of their own.
+        goods = lines.filtered(
+            lambda line: line.product_id.type not in ("service", "combo")
+        )
+        lines = goods or lines
+        has_begun = any(lines.mapped("qty_delivered")) or lines._meta_capi_deliveries()
+        return (
+            self.state == "sale"
+            and bool(has_begun)
+            and not any(line._meta_capi_awaits_delivery() for line in lines)
+        )
+
+    def _meta_capi_delivered_at(self):
+        """Return when the last of the goods were delivered; None where that is not kept.
+
+        Only the inventory app keeps it.
+        """
+        self.ensure_one()
+        moves = self._meta_capi_lines()._meta_capi_deliveries()
+        return max(moves.mapped("date")) if moves else None
 
     def _meta_capi_paid_amount(self, line):
         """Return what a line of an invoice has brought in, in the order's currency."""

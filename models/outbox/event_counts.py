@@ -37,6 +37,23 @@ class EventCounts:
         table = self.events._table
         return query.select(*(SQL.identifier(table, name) for name in columns))
 
+    def content_ids(self, limit):
+        """Return pairs of a product's id in the last events, and in how many it is.
+
+        :param limit: of how many events
+        """
+        return self._fetch(
+            SQL(
+                "SELECT content_id, count(*) FROM ("
+                " SELECT custom_data->'content_ids' AS ids FROM (%s) visible"
+                " ORDER BY id DESC LIMIT %s) last, jsonb_array_elements_text("
+                " CASE jsonb_typeof(ids) WHEN 'array' THEN ids ELSE '[]' END"
+                " ) AS content_id GROUP BY content_id",
+                self._visible("id", "custom_data"),
+                limit,
+            )
+        )
+
     def _fetch(self, statement):
         self.cr.execute(statement)
         return self.cr.fetchall()

@@ -8,6 +8,7 @@ from ...capi.privacy import limited
 from .event_builder import EventBuilder
 from .event_writer import EventWriter
 from .over_rpc import guard, unguard
+from .segmentation import tell_segmentation
 
 _PUBLIC = ("send_event", "send_events")
 
@@ -166,7 +167,9 @@ class MetaConversionsApi(models.AbstractModel):
 
     def _store(self, drafts):
         """Do so, and return the rows' ids and the drafts that were written now."""
-        ids, written = EventWriter(self.env).store([draft for draft in drafts if draft])
+        drafts = [draft for draft in drafts if draft]
+        tell_segmentation(self.env, drafts)
+        ids, written = EventWriter(self.env).store(drafts)
         recorded, pixel_ids = {}, set()
         for draft in written:
             if draft.is_pending:

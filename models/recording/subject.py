@@ -10,6 +10,7 @@ from odoo.exceptions import MissingError
 from ...capi.reading import is_absent
 from ..common.border import log_error
 from ..common.refusal import Refusal
+from ..common.standard_events import SALES
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _ask_origin(env, arguments, problems):
             browser=dict(origin._meta_capi_browser_data()),
             user_data=dict(origin._meta_capi_user_data()),
             custom_data=(
-                origin._meta_capi_custom_data(event_name) if wants_custom_data else None
+                _custom_data(origin, event_name) if wants_custom_data else None
             ),
             parameters=dict(origin._meta_capi_parameters(event_name)),
             event_id=origin._meta_capi_event_id(event_name),
@@ -76,6 +77,15 @@ def _ask_origin(env, arguments, problems):
         log_error(f"{origin} could not tell what Meta is to know", error)
     # Whoever it is: not the user who happens to be there.
     return Subject(partner=env["res.partner"])
+
+
+def _custom_data(origin, event_name):
+    custom_data = origin._meta_capi_custom_data(event_name)
+    if event_name in SALES:
+        predicted_ltv = origin._meta_capi_predicted_ltv(event_name)
+        if predicted_ltv is not None:
+            return {"predicted_ltv": predicted_ltv, **(custom_data or {})}
+    return custom_data
 
 
 def ask_action(action, arguments, subject, problems):

@@ -2,6 +2,7 @@ from odoo import _, api, models
 from odoo.exceptions import UserError
 from odoo.tools import ormcache
 
+from ..common.border import border
 from . import setting
 
 # By which automations that are shipped a Purchase is sent, in the order of an order's
@@ -10,6 +11,7 @@ AUTOMATIONS = {
     "confirmed": ("automation_purchase",),
     "paid": ("automation_purchase_paid_online", "automation_purchase_paid_invoice"),
     "invoiced": ("automation_purchase_invoiced",),
+    "delivered": ("automation_purchase_delivered",),
 }
 _MODULE = "ih_meta_conversions_api"
 
@@ -91,6 +93,24 @@ class MetaCapiPurchase(models.AbstractModel):
             automations.filtered_domain(
                 [("active", "!=", is_wanted)]
             ).active = is_wanted
+
+    @api.model
+    def _run_at_the_end(self, trigger, records):
+        """Run what is armed at ``trigger`` on these records once all else is done.
+
+        For what no automation can watch: only then it is known what has become of the
+        records in this transaction.
+        """
+        if not (records and any(self._automations(trigger).mapped("active"))):
+            return
+
+        def run():
+            with border(self.env.cr, f"{records} could set off no Purchase"):
+                there = records.exists()
+                for automation in self._automations(trigger).filtered("active"):
+                    automation._process(automation._filter_post(there))
+
+        self.env.cr.precommit.add(run)
 
     @api.model
     def _automations(self, trigger):

@@ -64,7 +64,8 @@ USER_DATA_KEYS = NamesAmong(
         *("client_ip_address", "client_user_agent", "fbc", "fbp"),
     ),
 )
-# What the catalogue at Meta knows a product by: a field of product.product.
+# What the catalogue at Meta knows a product by: a field of product.product, or whatever
+# Odoo's own feed for catalogues takes.
 CONTENT_ID = Choice(
     "content_id",
     label="Product ID in the catalogue",
@@ -75,6 +76,7 @@ CONTENT_ID = Choice(
         "product_tmpl_id": "Database ID of the product",
         "default_code": "Internal reference",
         "barcode": "Barcode",
+        "product_feed": "As in the product feed of Odoo",
     },
 )
 VALUE_INCLUDES_TAX = Switch(
@@ -86,6 +88,27 @@ VALUE_INCLUDES_SHIPPING = Switch(
     help="What delivery costs is spread over the products, so that their prices add"
     " up to the value.",
     default=True,
+)
+VALUE = Choice(
+    "value",
+    label="Value of a sale",
+    help="Meta optimises ads for it. The margin is that of the products, without tax and"
+    " delivery, and 0 where it is negative. No page of the shop tells it: the Purchase"
+    " then goes from the server only.",
+    default="total",
+    choices={"total": "What the customer pays", "margin": "The margin"},
+)
+NET_REVENUE = Switch(
+    "net_revenue",
+    label="Tell Meta the margin beside the value",
+    help="As net_revenue, where it is more than 0. No page of the shop tells it.",
+)
+CUSTOMER_SEGMENTATION = Switch(
+    "customer_segmentation",
+    label="Tell Meta whether the customer is new",
+    help="With each Purchase: new is a customer, or the company a contact belongs to,"
+    " who has bought nothing from you before, neither on the website nor at the counter"
+    " nor by an invoice.",
 )
 LIMITED_DATA_USE = Choice(
     "limited_data_use",
@@ -106,12 +129,15 @@ PURCHASE_TRIGGER = Choice(
     label="Send Purchase when",
     help="Of orders of a website. However this changes, an order is one Purchase.\n"
     "Paid in full: payment transactions, authorized ones included, or paid invoices"
-    " cover the total.",
+    " cover the total.\n"
+    "Delivered in full: nothing of its goods is still to be delivered, such as for cash"
+    " on delivery.",
     choices={
         "never": "Never",
         "confirmed": "The order is confirmed",
         "paid": "The order is paid in full",
         "invoiced": "The order is first invoiced",
+        "delivered": "The order is delivered in full",
     },
     is_per_website=True,
 )

@@ -11,7 +11,7 @@ from odoo.tools import file_path
 
 from ...capi.const import DAY
 from ..common.border import log_error
-from ..common.standard_events import PURCHASE
+from ..common.standard_events import PURCHASE, SALES
 from ..settings import setting
 
 SCRIPT = "ih_meta_conversions_api/static/src/js/meta_capi.js"
@@ -99,7 +99,13 @@ class MetaCapiPage(models.AbstractModel):
     def _page_of_order(self, event_name, find_order):
         def custom_data():
             order = find_order()
-            return order._meta_capi_custom_data(event_name) if order else None
+            if not order:
+                return None
+            # What a shop earns is not for the customer to know.
+            if event_name in SALES and order._meta_capi_value_is_margin():
+                return None
+            data = order._meta_capi_custom_data(event_name)
+            return {key: data[key] for key in data if key != "net_revenue"}
 
         attributes = self._page(event_name, custom_data)
         if attributes and event_name != PURCHASE:
