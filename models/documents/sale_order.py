@@ -27,6 +27,7 @@ _SOLD_LATER = {
         f"{_INVOICES}.line_ids.matched_credit_ids.create_date",
     ),
     "invoiced": (f"{_INVOICES}.create_date", f"{_INVOICES}.invoice_date"),
+    "delivered": ("order_line.write_date",),
 }
 
 
@@ -529,6 +530,8 @@ class SaleOrder(models.Model):
                 for move in posted
             ]
             moments = [min(moments)] if moments else []
+        elif trigger == "delivered":
+            moments = [self._meta_capi_delivered_at()]
         moment = max([self.date_order, *filter(None, moments)])
         return min(moment, fields.Datetime.now())
 
@@ -537,6 +540,7 @@ class SaleOrder(models.Model):
             "confirmed": _("An order is sold when it was confirmed."),
             "paid": _("An order is sold when it was paid in full."),
             "invoiced": _("An order is sold when its first invoice was posted."),
+            "delivered": _("An order is sold when it was delivered in full."),
         }
         found = {}
         for website in websites:

@@ -8,7 +8,10 @@ class SaleOrderLine(models.Model):
     _inherit = "sale.order.line"
 
     def _meta_capi_subjects(self, event_name):
-        """A Purchase is the order's, and a line sets it off once all is delivered."""
+        """A Purchase is the order's, and a line sets it off once all is delivered.
+
+        A line is no sale by itself: its product may come with others, or not at all.
+        """
         if event_name != PURCHASE:
             return self
         return self.order_id.filtered(lambda order: order._meta_capi_is_delivered())
