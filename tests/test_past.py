@@ -571,6 +571,22 @@ class TestWhenItWasSold(PastCase, PurchaseCase):
         self.assertEqual(self.told_times(backfill), {late.id: created_at})
         self.assertFalse(without.meta_capi_purchase_recorded_at)
 
+    def test_orders_count_once_delivered_where_that_is_waited_for(self):
+        delivered, waiting = self.sold(2), self.sold(2)
+        line = delivered.order_line
+        line.qty_delivered_method = "manual"
+        line.qty_delivered = line.product_uom_qty
+        self.choose("delivered")
+        backfill = self.counted()
+        self.assertEqual(self.counts(backfill), {"ready": 1, "not_due": 1})
+        self.assertIn("delivered in full", backfill.rule)
+        # Without inventory nobody keeps when it was delivered.
+        self.assertEqual(
+            self.told_times(backfill),
+            {delivered.id: delivered.date_order.replace(microsecond=0)},
+        )
+        self.assertFalse(waiting.meta_capi_purchase_recorded_at)
+
     def test_an_order_that_is_not_paid_yet_is_told_as_such(self):
         self.sold(2)
         self.choose("paid")
