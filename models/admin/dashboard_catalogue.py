@@ -17,6 +17,8 @@ class DashboardCatalogue(DashboardWords):
         Each with its text, and a button and its action for those who may press it.
         """
         counts = dict(facts.counts.content_ids(_EVENTS))
+        if not counts:
+            return []
         feeds = self._feeds(facts)
         missing = counts.keys() - self._known(counts, feeds)
         if not missing:

@@ -40,8 +40,9 @@ class MetaCapiPurchase(models.AbstractModel):
 
         Of several that are armed the first one in an order's life counts.
         """
-        for trigger in AUTOMATIONS:
-            is_armed = any(self._automations(trigger).mapped("active"))
+        armed = set(self._automations(*AUTOMATIONS).filtered("active").ids)
+        for trigger, names in AUTOMATIONS.items():
+            is_armed = not armed.isdisjoint(map(self._automation_id, names))
             if is_armed and self._sends(trigger):
                 return trigger
         return "never"
@@ -113,9 +114,10 @@ class MetaCapiPurchase(models.AbstractModel):
         self.env.cr.precommit.add(run)
 
     @api.model
-    def _automations(self, trigger):
-        """Return the automations that are shipped for it; a user may delete them."""
-        ids = map(self._automation_id, AUTOMATIONS.get(trigger, ()))
+    def _automations(self, *triggers):
+        """Return the automations that are shipped for these; a user may delete them."""
+        names = [name for trigger in triggers for name in AUTOMATIONS.get(trigger, ())]
+        ids = map(self._automation_id, names)
         return self.env["base.automation"].browse(filter(None, ids)).exists()
 
     @api.model
