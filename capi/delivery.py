@@ -46,7 +46,7 @@ class Outbox(Protocol):
     def claim(
         self, plan: Plan, now: int, chosen: Sequence[int] | None
     ) -> tuple[list[Claimed], bool]:
-        """Lock due events that go into one request; tell whether others are due.
+        """Lock due events that go into one request; tell whether others may be.
 
         :param chosen: claim these, due or not
         """

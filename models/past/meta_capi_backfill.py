@@ -436,7 +436,7 @@ class MetaCapiBackfill(models.Model):
             SQL(
                 "SELECT res_id, id FROM meta_capi_backfill_line"
                 " WHERE backfill_id = %s AND %s ORDER BY id LIMIT %s"
-                " FOR NO KEY UPDATE",
+                " FOR UPDATE",
                 self.id,
                 SQL(is_next),
                 SLICE_SIZE,
