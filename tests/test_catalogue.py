@@ -137,7 +137,9 @@ class TestCatalogue(MetaCapiCase):
         self.tell("nobody's")
         self.assertFalse(self.advice()[0]["button"])
         (advice,) = self.advice(self.env.ref("base.user_admin"))
-        self.assertEqual(advice["action"], "ih_meta_conversions_api.meta_capi_settings_action")
+        self.assertEqual(
+            advice["action"], "ih_meta_conversions_api.meta_capi_settings_action"
+        )
 
     def test_the_dashboard_tells_of_ids_that_are_in_no_feed(self):
         self.feed()
@@ -154,7 +156,9 @@ class TestCatalogue(MetaCapiCase):
         # By another id, the catalogue knows none that has a reference.
         self.choose("product_id")
         (advice,) = self.advice(self.env.ref("base.user_admin"))
-        self.assertEqual(advice["action"], "ih_meta_conversions_api.meta_capi_settings_action")
+        self.assertEqual(
+            advice["action"], "ih_meta_conversions_api.meta_capi_settings_action"
+        )
 
     def test_only_the_last_events_are_looked_at(self):
         if self.has_feed:
