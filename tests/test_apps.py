@@ -8,7 +8,7 @@ from .common import MetaCapiCase
 class TestApps(MetaCapiCase):
     """What the models of apps are taught that are not depended on."""
 
-    def test_each_class_has_joined_its_model_behind_the_apps_own(self):
+    def test_each_class_has_joined_its_model_once_and_before_base(self):
         for joining in AppModel.__subclasses__():
             model = self.env[joining._meta_capi_joins]
             with self.subTest(model._name):
@@ -34,4 +34,4 @@ class TestApps(MetaCapiCase):
         # Odoo 19 has another name for it.
         set_up = getattr(self.registry, "_setup_models__", None)
         (set_up or self.registry.setup_models)(self.env.cr)
-        self.test_each_class_has_joined_its_model_behind_the_apps_own()
+        self.test_each_class_has_joined_its_model_once_and_before_base()
