@@ -252,6 +252,56 @@ class TestCounter(CounterCase):
                 )
                 found.sudo().unlink()
 
+    def test_a_visitors_no_counts_where_the_order_is_settled_at_the_counter(self):
+        if "sale_order_origin_id" not in self.env["pos.order.line"]._fields:
+            self.skipTest("The point of sale settles no sales orders.")
+        for consent, state in ((False, "cancelled"), (True, "pending")):
+            with self.subTest(consent=consent):
+                quotation = self.order()
+                browsers = self.env["meta.capi.browser"]
+                browsers._upsert(
+                    quotation, {"consent": consent, "client_user_agent": "Mozilla"}
+                )
+                order = self.sell(customer=self.customer, settles=quotation)
+                event = self.events(order)
+                self.assertEqual(event.state, state)
+                self.assertNotIn("client_user_agent", event.user_data)
+
+    def test_who_settles_a_first_order_at_the_counter_is_new(self):
+        if "sale_order_origin_id" not in self.env["pos.order.line"]._fields:
+            self.skipTest("The point of sale settles no sales orders.")
+        self.parameters.set_param("meta_capi.customer_segmentation", "True")
+        quotation = self.order()
+        quotation.action_confirm()
+        self.env.flush_all()
+        order = self.sell(customer=self.customer, settles=quotation)
+        self.assertEqual(
+            self.events(order).customer_segmentation, "new_customer_to_business"
+        )
+
+    def test_a_sale_tells_its_margin_as_soon_as_it_is_paid(self):
+        self.product.standard_price = 30
+        self.parameters.set_param("meta_capi.net_revenue", "True")
+        order = self.sell(customer=self.customer)
+        self.assertEqual(self.events(order).custom_data["value"], 200)
+        self.assertEqual(self.events(order).custom_data["net_revenue"], 140)
+
+    def test_an_advance_counts_as_part_of_what_it_is_for(self):
+        if "down_payment_product_id" not in self.point._fields:
+            self.skipTest("The point of sale takes no advances.")
+        advance = self.env["product.product"].create({"name": "Advance"})
+        self.point.current_session_id.config_id.down_payment_product_id = advance
+        for quantity in (-1, 1):
+            with self.subTest(quantity=quantity):
+                order = self.sell(
+                    (self.product, 2, 100.0),
+                    (advance, quantity, 50.0),
+                    customer=self.customer,
+                )
+                told = self.events(order).custom_data
+                self.assertEqual(told["value"], 200)
+                self.assertEqual(told["content_ids"], [str(self.product.id)])
+
     def test_an_advance_on_a_sales_order_is_no_purchase(self):
         if "down_payment_product_id" not in self.point._fields:
             self.skipTest("The point of sale takes no advances.")
@@ -406,6 +456,15 @@ class TestCounter(CounterCase):
         store = stores.filtered(lambda store: store.pos_config_id == point.id)
         self.assertEqual((store.name, store.is_on), ("Station", False))
         self.assertEqual(store.company_id, self.company)
+
+    def test_what_was_switched_on_is_forgotten_with_the_app(self):
+        module = self.env["ir.module.module"].search([("name", "=", "point_of_sale")])
+        *_ours, base = (
+            each for each in type(module).__mro__ if "module_uninstall" in vars(each)
+        )
+        with patch.object(base, "module_uninstall", return_value=True):
+            module.module_uninstall()
+        self.assertFalse(self.stores.search([]))
 
     def test_only_administrators_see_and_throw_the_switches(self):
         store = self.store.with_user(self.cashier)

@@ -102,6 +102,14 @@ class TestLeads(LeadsCase):
         lead.stage_id = self.won
         self.assertFalse(self.told())
 
+    def test_the_browser_of_a_lead_goes_with_its_customer(self):
+        customer = self.customer.copy()
+        lead = self.lead(partner_id=customer.id)
+        self.keep_browser(lead)
+        customer.unlink()
+        kept = self.env["meta.capi.browser"]._snapshot_of(lead)
+        self.assertEqual(kept, {"consent": True})
+
     def test_a_stage_is_an_event_in_the_form_of_conversion_leads(self):
         self.map(qualified="QualifiedLead")
         lead = self.lead(meta_capi_lead_id=LEAD_ID, expected_revenue=500)

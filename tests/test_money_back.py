@@ -120,9 +120,10 @@ class TestMoneyBack(PurchaseCase):
         self.credit(self.invoice(order))
         self.assertFalse(self.events())
 
-    def test_an_invoice_without_an_order_counts_if_its_purchase_is_on_record(self):
-        for is_told in (False, True):
-            with self.subTest(is_told=is_told):
+    def test_an_invoice_without_an_order_counts_if_its_purchase_was_recorded(self):
+        for is_told, is_purged in ((False, False), (True, False), (True, True)):
+            with self.subTest(is_told=is_told, is_purged=is_purged):
+                self.events().sudo().unlink()
                 invoice = self.env["account.move"].create(
                     {
                         "move_type": "out_invoice",
@@ -141,6 +142,10 @@ class TestMoneyBack(PurchaseCase):
                 invoice.action_post()
                 if is_told:
                     self.api.send_event("Purchase", origin=invoice)
+                if is_purged:
+                    self.deliver()
+                    self.shift("create_date", 100 * 86400)
+                    self.env["meta.capi.event"]._gc_finished()
                 self.credit(invoice)
                 found = self.events().mapped("custom_data")
                 expected = [(50, invoice.name)] if is_told else []

@@ -50,7 +50,7 @@ class ActionPreview:
         drafts = builder.build_for_action(self.action, record, needs_pixel=False)
         event_name = self.action.meta_capi_event_name.strip()
         if not record._meta_capi_subjects(event_name):
-            self.trouble.append(_("It would not be sent: it is not delivered in full."))
+            self.trouble.append(self._tell_of_nothing())
         elif not self.action._meta_capi_wanted_subjects(record):
             self.trouble.append(
                 _(
@@ -65,6 +65,11 @@ class ActionPreview:
             self.trouble += self._tell_trouble(draft)
             if draft.columns.get("state") != "cancelled":
                 self.advice += self._advise(draft)
+
+    def _tell_of_nothing(self):
+        if self.env["meta.capi.purchase"]._trigger_of(self.action) == "delivered":
+            return _("It would not be sent: it is not delivered in full.")
+        return _("It would not be sent: it gives no money back that Meta was told of.")
 
     def _tell_trouble(self, draft):
         if not draft.columns["pixel_id"]:

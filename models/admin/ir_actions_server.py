@@ -5,7 +5,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import hmac
 
-from ..common.standard_events import EVENTS
+from ..common.standard_events import EVENTS, PURCHASE
 from ..recording.action_origin import ORIGIN_KEY, ActionOrigin
 from .action_condition import ActionCondition
 from .action_preview import ActionPreview
@@ -329,8 +329,17 @@ class IrActionsServer(models.Model):
     def _run_action_meta_capi_multi(self, eval_context=None):
         """Tell Meta of the records the action runs on: a scheduled action has none."""
         records = eval_context.get("records") or eval_context.get("record")
+        if records and self._meta_capi_is_purchase_at_delivery():
+            # Each line of an order sets it off, and each change of one later on.
+            records = records.filtered(
+                lambda line: not line.order_id.meta_capi_purchase_recorded_at
+            )
         if records:
             self.env["meta.conversions.api"]._record_for_action(self, records)
+
+    def _meta_capi_is_purchase_at_delivery(self):
+        is_at_delivery = self.env["meta.capi.purchase"]._trigger_of(self) == "delivered"
+        return is_at_delivery and (self.meta_capi_event_name or "").strip() == PURCHASE
 
     def _meta_capi_subjects(self, record):
         """Return what the event is about that ``record`` sets off; maybe nothing."""
@@ -377,7 +386,7 @@ class IrActionsServer(models.Model):
             custom_data["currency"] = self._meta_capi_currency(origin, names).name
         if custom_data:
             picked["custom_data"] = custom_data
-        if self.env["meta.capi.purchase"]._trigger_of(self) == "delivered":
+        if self._meta_capi_is_purchase_at_delivery():
             arguments["event_time"] = origin._meta_capi_delivered_at()
         if names["date"]:
             arguments["event_time"] = self._meta_capi_time(origin[names["date"]])

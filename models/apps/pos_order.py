@@ -92,12 +92,16 @@ class PosOrder(AppModel):
         """
         if any(self._meta_capi_settled().mapped("meta_capi_purchase_recorded_at")):
             return False
-        advance = "down_payment_product_id" in self.config_id._fields and (
-            self.config_id.down_payment_product_id
-        )
-        return not any(
-            line.product_id == advance and line.qty > 0 for line in self.lines
-        )
+        bought = self.lines.filtered(lambda line: line.qty > 0)
+        return not bought or bool(bought - self._meta_capi_advances())
+
+    def _meta_capi_advances(self):
+        """Return the lines that are paid in advance, or take what was off the rest."""
+        config = self.config_id
+        if "down_payment_product_id" not in config._fields:
+            return self.lines.browse()
+        product = config.down_payment_product_id
+        return self.lines.filtered(lambda line: product and line.product_id == product)
 
     def _meta_capi_is_refund(self):
         """Tell whether more is given back than paid."""
@@ -132,10 +136,44 @@ class PosOrder(AppModel):
         return lines.sale_order_origin_id
 
     # ------------------------------------------------------------ what Meta is told
+
+    def _meta_capi_browser_data(self):
+        """Return what a visitor answered who made an order that is settled here.
+
+        The answer alone, a no before a yes: no browser was used at the counter.
+        """
+        sales = (self | self._meta_capi_refunded())._meta_capi_settled()
+        kept = map(self.env["meta.capi.browser"]._snapshot_of, sales)
+        answers = [each["consent"] for each in kept if "consent" in each]
+        return {"consent": all(answers)} if answers else {}
+
+    def _meta_capi_bought_at(self):
+        """Return when the customer bought: of an order that is settled here, then."""
+        settled = self._meta_capi_settled().filtered("date_order")
+        return min([super()._meta_capi_bought_at(), *settled.mapped("date_order")])
+
     def _meta_capi_margin(self):
-        """Return the margin; of some ways to value a stock, a session's end tells it."""
+        """Return the margin, which Odoo tells only once the goods have left the stock.
+
+        Until then the products' costs tell it, but where each good has its own.
+        """
         self.ensure_one()
-        return self.margin if self.is_total_cost_computed else None
+        if self.is_total_cost_computed:
+            return self.margin
+        lines = self.lines.with_company(self.company_id)
+        if any(line._is_product_storable_fifo_avco() for line in lines):
+            return None
+        return sum(
+            line.price_subtotal
+            - line.product_id.cost_currency_id._convert(
+                line.qty * line.product_id.standard_price,
+                self.currency_id,
+                self.company_id,
+                self.date_order,
+                round=False,
+            )
+            for line in lines
+        )
 
     def _meta_capi_parameters(self, event_name):
         """A sale of the counter has a time of its own, and no page.
@@ -211,6 +249,10 @@ class PosOrder(AppModel):
         self.ensure_one()
         with_tax = self.env["meta.capi.config"]._get(setting.VALUE_INCLUDES_TAX)
         value = self.amount_total if with_tax else self.amount_total - self.amount_tax
+        # What was paid before is part of what it costs, and what is paid before is not.
+        value -= sum(
+            self._meta_capi_advances().mapped(self._meta_capi_amount(with_tax))
+        )
         sale, sign = self, 1
         if self._meta_capi_is_refund():
             sale, sign = self._meta_capi_refunded()[:1] or self, -1
@@ -233,12 +275,17 @@ class PosOrder(AppModel):
 
         :param sign: -1 for what was given back, whose quantities are negative
         """
-        amount = "price_subtotal_incl" if with_tax else "price_subtotal"
+        amount = self._meta_capi_amount(with_tax)
         return [
             (line.product_id, sign * line.qty, sign * line[amount])
-            for line in self.lines
+            for line in self.lines - self._meta_capi_advances()
             if line.product_id and sign * line.qty > 0 and sign * line[amount] >= 0
         ]
+
+    @staticmethod
+    def _meta_capi_amount(with_tax):
+        """Return the field of a line's amount."""
+        return "price_subtotal_incl" if with_tax else "price_subtotal"
 
     def _meta_capi_money_back_documents(self):
         return [self.lines.refund_orderline_ids.order_id]
@@ -246,10 +293,11 @@ class PosOrder(AppModel):
     # ------------------------------------------------------------- what was sold before
 
     def _meta_capi_sold_since(self, since, websites):
-        """Return the domain of what the websites' companies may have sold since."""
+        """Return the domain of what the user's companies may have sold since."""
+        companies = self.env.companies & self.env.user.company_ids
         return [
             ("config_id", "in", list(self.env["meta.capi.store"]._codes())),
-            ("company_id", "in", websites.company_id.ids),
+            ("company_id", "in", companies.ids),
             ("state", "in", _PAID),
             ("partner_id", "!=", False),
             ("date_order", ">=", since),
@@ -258,7 +306,7 @@ class PosOrder(AppModel):
     def _meta_capi_sold_times(self):
         times = {}
         for order in self._meta_capi_sold():
-            if order._meta_capi_is_sale():
+            if not order._meta_capi_is_refund() and order._meta_capi_is_sale():
                 moment = order.date_order.replace(tzinfo=timezone.utc)
                 times[order.id] = int(min(moment.timestamp(), time.time()))
         return times

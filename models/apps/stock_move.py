@@ -16,6 +16,8 @@ class StockMove(AppModel):
         result = super().write(vals)
         # A field of the app that brings inventory and sales together.
         if vals.get("state") == "cancel" and "sale_line_id" in self._fields:
+            if not self.env["meta.capi.config"]._is_enabled():
+                return result
             with border(self.env.cr, "What is delivered could not be told of"):
                 lines = self.sudo().sale_line_id.order_id.order_line
                 begun = lines.filtered("qty_delivered")

@@ -55,7 +55,8 @@ class AccountMove(models.Model):
 
     def _meta_capi_browser_data(self):
         """Return what was kept of the browser that made the invoice, or its order."""
-        documents = (self, *self._meta_capi_orders())
+        orders = self._meta_capi_orders() or self.reversed_entry_id._meta_capi_orders()
+        documents = (self, *orders)
         kept = (
             self.env["meta.capi.browser"]._snapshot_of(document)
             for document in documents
@@ -148,7 +149,7 @@ class AccountMove(models.Model):
         return min(self._meta_capi_credited(orders), left)
 
     def _meta_capi_is_told(self, invoice):
-        """Tell whether the Purchase of an invoice that has no order is in the log."""
+        """Tell whether the Purchase of an invoice that has no order was recorded."""
         events = self.env["meta.capi.event"].sudo()
         told = [
             ("res_model", "=", invoice._name),
@@ -156,7 +157,11 @@ class AccountMove(models.Model):
             ("event_name", "=", PURCHASE),
             ("state", "in", ("pending", "sent")),
         ]
-        return bool(events.search(told, limit=1))
+        if events.search(told, limit=1):
+            return True
+        ids = [each._meta_capi_event_id(PURCHASE) for each in invoice]
+        left_the_log = [("event_name", "=", PURCHASE), ("event_id", "in", ids)]
+        return bool(self.env["meta.capi.once"].sudo().search(left_the_log, limit=1))
 
     def _meta_capi_credited(self, orders):
         """Return the amount by the settings of an order's value: tax, delivery.

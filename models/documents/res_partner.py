@@ -164,6 +164,10 @@ class ResPartner(models.Model):
             orders = self.env["sale.order"].sudo().with_context(active_test=False)
             orders = orders.search([("partner_id", "in", ids)])
             documents |= {("sale.order", order.id) for order in orders}
+            if "crm.lead" in self.env:
+                leads = self.env["crm.lead"].sudo().with_context(active_test=False)
+                leads = leads.search([("partner_id", "in", ids)])
+                documents |= {("crm.lead", lead.id) for lead in leads}
             self.env["meta.capi.browser"].sudo()._forget(documents)
 
     # ------------------------------------------------------------ what Meta is told

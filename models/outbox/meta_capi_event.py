@@ -247,7 +247,9 @@ class MetaCapiEvent(models.Model):
             if event in purchases:
                 back = found.get((event.res_model, event.res_id), back)
             event.money_back_ids = back
-            event.money_back_value = sum(back.mapped("value"))
+            # What is given back in another currency is listed, and not added up.
+            same = back.filtered_domain([("currency", "=", event.currency)])
+            event.money_back_value = sum(same.mapped("value"))
 
     def _compute_held_reason(self):
         """Give what Meta said when the pixel was stopped; the cause is in the words."""

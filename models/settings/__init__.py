@@ -1,4 +1,5 @@
 from . import ir_config_parameter
+from . import ir_module_module
 from . import meta_capi_config
 from . import meta_capi_money_back
 from . import meta_capi_purchase

@@ -110,6 +110,8 @@ class MetaCapiPurchase(models.AbstractModel):
                 there = records.exists()
                 for automation in self._automations(trigger).filtered("active"):
                     automation._process(automation._filter_post(there))
+                # Before Odoo 19 nothing is written any more after this.
+                self.env.flush_all()
 
         self.env.cr.precommit.add(run)
 
