@@ -7,7 +7,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .counter import CounterCase
-from .test_scenarios import hashed
+from .test_scenarios import hashed_customer
 
 
 @tagged("post_install", "-at_install", "apps")
@@ -19,17 +19,7 @@ class TestCounter(CounterCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.jane = hashed(
-            em="jane.doe@example.com",
-            ph="16505551212",
-            fn="jane",
-            ln="doe",
-            ct="menlopark",
-            st="ca",
-            zp="94025",
-            country="us",
-            external_id=str(cls.customer.id),
-        )
+        cls.jane = hashed_customer(cls.customer)
 
     def assertMetaGot(self, order, value, price, quantity=2, **told):
         """Compare the whole body of the only request, and its only event."""

@@ -3,14 +3,12 @@ import os
 import resource
 import signal
 import time
-from pathlib import Path
 
 from odoo.tests import tagged
 
-from ..dev.odoo.server import launched
 from .processes import installation
 from .test_bench import SERIES
-from .test_processes import DeliveryCase
+from .test_processes import DeliveryCase, ServedCase
 
 # A shop of some size, in the days that Meta still takes; on one series, that will do.
 ORDERS = 10_000 if installation().series == SERIES else 1_000
@@ -153,21 +151,7 @@ class EarlierCase(DeliveryCase):
 
 
 @tagged("post_install", "-at_install", "processes")
-class TestEarlierByJobs(EarlierCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        stack = contextlib.ExitStack()
-        cls.addClassCleanup(stack.close)
-        log = Path(cls.folder, "server.log")
-        command = installation().command
-        cls.server = stack.enter_context(
-            launched(command, cls.database.name, log, os.environ)
-        )
-
-    def check_server(self):
-        self.server.check()
-
+class TestEarlierByJobs(ServedCase, EarlierCase):
     def test_thousands_of_orders_stopped_killed_and_begun_again_are_each_sent_once(
         self,
     ):

@@ -255,8 +255,9 @@ class DeliveryCase(ProcessCase):
         )
 
 
-@tagged("post_install", "-at_install", "processes")
-class TestJobrunner(DeliveryCase):
+class ServedCase(DeliveryCase):
+    """An Odoo of its own is up, with workers and the queue's runner."""
+
     batch_delay = 5
 
     @classmethod
@@ -282,6 +283,11 @@ class TestJobrunner(DeliveryCase):
         lines = self.server.log.read_text(errors="replace").splitlines()
         told = [line for line in lines if "werkzeug" not in line or "runjob" in line]
         return "\n".join([f"; jobs: {jobs}", *told[-40:]])
+
+
+@tagged("post_install", "-at_install", "processes")
+class TestJobrunner(ServedCase):
+    """What a jobrunner and its workers make of what is recorded."""
 
     def test_fifty_transactions_with_2500_events_arrive_once_each_in_few_requests(self):
         self.call(record_in_transactions, "e", 50, 50)

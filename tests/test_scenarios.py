@@ -20,6 +20,21 @@ def hashed(**normalized):
     }
 
 
+def hashed_customer(customer):
+    """Return what Meta gets of the customer of ``MetaCapiCase``."""
+    return hashed(
+        em="jane.doe@example.com",
+        ph="16505551212",
+        fn="jane",
+        ln="doe",
+        ct="menlopark",
+        st="ca",
+        zp="94025",
+        country="us",
+        external_id=str(customer.id),
+    )
+
+
 class ScenarioCase(VisitCase):
     """A shop whose orders are compared with what Meta gets of them, as a whole."""
 
@@ -28,17 +43,7 @@ class ScenarioCase(VisitCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.jane = hashed(
-            em="jane.doe@example.com",
-            ph="16505551212",
-            fn="jane",
-            ln="doe",
-            ct="menlopark",
-            st="ca",
-            zp="94025",
-            country="us",
-            external_id=str(cls.customer.id),
-        )
+        cls.jane = hashed_customer(cls.customer)
 
     def assertMetaGot(self, order, **expected):
         """Compare the whole body of the only request, and its only event."""

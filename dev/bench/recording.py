@@ -144,18 +144,7 @@ def make_orders(registry, first, count):
             )
         orders = env["sale.order"]
         for number in range(first, first + count):
-            data = bench_data.user_data(number)
-            country = env["res.country"].search([("code", "=", data["country"])])
-            customer = env["res.partner"].create(
-                {
-                    "name": f"{data['fn']} {data['ln']}",
-                    "email": data["em"],
-                    "phone": data["ph"],
-                    "city": data["ct"],
-                    "zip": data["zp"],
-                    "country_id": country.id,
-                }
-            )
+            customer = _make_customer(env, number)
             orders += orders.create(
                 {
                     "partner_id": customer.id,
@@ -167,6 +156,21 @@ def make_orders(registry, first, count):
                 }
             )
         return orders.ids
+
+
+def _make_customer(env, number):
+    data = bench_data.user_data(number)
+    country = env["res.country"].search([("code", "=", data["country"])])
+    return env["res.partner"].create(
+        {
+            "name": f"{data['fn']} {data['ln']}",
+            "email": data["em"],
+            "phone": data["ph"],
+            "city": data["ct"],
+            "zip": data["zp"],
+            "country_id": country.id,
+        }
+    )
 
 
 def confirm(registry, order_id, automation="automation_purchase"):
@@ -216,16 +220,7 @@ def sell(registry, point_id, number, is_on):
         stores = env["meta.capi.store"].search([("pos_config_id", "=", point_id)])
         if stores.is_on != is_on:
             stores.is_on = is_on
-        data = bench_data.user_data(number)
-        country = env["res.country"].search([("code", "=", data["country"])])
-        customer = env["res.partner"].create(
-            {
-                "name": f"{data['fn']} {data['ln']}",
-                "email": data["em"],
-                "phone": data["ph"],
-                "country_id": country.id,
-            }
-        )
+        customer = _make_customer(env, number)
         products = env["product.product"].search([("name", "=", "Bench")]).ids
         if not products:
             values = [{"name": "Bench", "list_price": price} for price in (10.0, 25.5)]
