@@ -719,6 +719,24 @@ class TestLocks(TransactionCase):
                         self.assertEqual(third.lock([self.free], PENDING), [])
                     second.cr.rollback()
 
+    def test_to_merge_documents_waits_for_nothing_that_is_being_sent(self):
+        merged = self.env.ref("base.partner_admin")
+        kept = self.env.ref("base.main_partner")
+        ids = [self.held, self.free]
+        with self.table() as table:
+            table.set_values(ids, res_model="res.partner", res_id=merged.id)
+        with self.table() as first:
+            first.lock([self.held], PENDING)
+            with self.table() as second:
+                self.hurry(second)
+                second.take_over(kept, merged)
+        with self.store.cursor() as cr:
+            cr.execute(
+                SQL("SELECT id, res_id FROM meta_capi_event WHERE id = ANY(%s)", ids)
+            )
+            found = dict(cr.fetchall())
+        self.assertEqual(found, {self.held: merged.id, self.free: kept.id})
+
     def test_to_forget_somebody_waits_for_what_is_being_sent(self):
         partner = self.env.ref("base.partner_admin")
         with self.table() as table:

@@ -158,11 +158,15 @@ class EventTable:
         return (self.cr.fetchone() or (None,))[0]
 
     def take_over(self, record, others):
-        """Let events about records that are merged into another be about that one."""
+        """Let events about records that are merged into another be about that one.
+
+        Whoever merges does not wait for Meta: one that is being sent stays as it is.
+        """
         self.cr.execute(
             SQL(
-                "UPDATE meta_capi_event SET res_id = %s"
-                " WHERE res_model = %s AND res_id IN %s",
+                "UPDATE meta_capi_event SET res_id = %s WHERE id IN ("
+                " SELECT id FROM meta_capi_event WHERE res_model = %s AND res_id IN %s"
+                " FOR NO KEY UPDATE SKIP LOCKED)",
                 record.id,
                 record._name,
                 tuple(others.ids),
