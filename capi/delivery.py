@@ -61,9 +61,16 @@ class Outbox(Protocol):
         """Return what the log tells of requests before this one."""
 
     def settle(
-        self, changes: Iterable[Change], answer: Answer | None, now: int
+        self,
+        changes: Iterable[Change],
+        answer: Answer | None,
+        now: int,
+        attempt_id: int = 0,
     ) -> None:
-        """Write what becomes of events, and what Meta said of them."""
+        """Write what becomes of events, and what Meta said of them.
+
+        :param attempt_id: the request that carried them, if there was one
+        """
 
     def complete(self, attempt_id: int, answer: Answer) -> None:
         """Write down the answer to a request, or that there was none."""
@@ -169,7 +176,7 @@ def _settle(
         history=outbox.history(batch[0], attempt_id) if is_doubtful else None,
         random=random,
     )
-    outbox.settle(decision.changes, answer, now)
+    outbox.settle(decision.changes, answer, now, attempt_id)
     if decision.pixel != before:
         outbox.write_pixel(decision.pixel, decision.wake, now, answer)
     return _to_step(batch, answer, before, decision, now, more)

@@ -336,8 +336,8 @@ class ProcessCase(BaseCase):
     def setUp(self):
         super().setUp()
         self.database.rows(
-            "TRUNCATE meta_capi_event, meta_capi_attempt, meta_capi_attempt_event_rel,"
-            " meta_capi_pixel, queue_job CASCADE"
+            "TRUNCATE meta_capi_event, meta_capi_attempt, meta_capi_pixel, queue_job"
+            " CASCADE"
         )
         self.graph.heal()
         self.graph.clear()

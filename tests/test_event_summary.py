@@ -128,9 +128,7 @@ class TestSummary(SummaryCase):
 
     def test_an_emptied_log_has_no_sums(self):
         self.event()
-        self.env.cr.execute(
-            "TRUNCATE meta_capi_event, meta_capi_attempt, meta_capi_attempt_event_rel"
-        )
+        self.env.cr.execute("TRUNCATE meta_capi_event, meta_capi_attempt")
         self.assertEqual(self.rows(), [])
 
     def test_merging_leaves_one_row_of_each_kind_and_the_sums(self):

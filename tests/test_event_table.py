@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from datetime import datetime
 from unittest.mock import Mock, patch
 
 from psycopg2.errors import LockNotAvailable
@@ -456,6 +457,9 @@ class TestHistory(TableCase):
         )
         attempt.outcome = outcome
         self.env.flush_all()
+        if outcome:
+            carried_by = SQL("array_append(carried_by, %s)", attempt.id)
+            self.table.set_values(events.ids, carried_by=carried_by)
         return attempt.id
 
     def test_the_last_success_before_a_request_vouches_for_its_pixel(self):
@@ -877,3 +881,57 @@ class TestLocks(TransactionCase):
             self.assertFalse(second.take_probe(NOW + 3599))
         with self.store.outbox("1") as third:
             self.assertTrue(third.take_probe(NOW + 3600))
+
+
+@tagged("post_install", "-at_install")
+class TestCarried(TableCase):
+    """What tells which requests have carried an event."""
+
+    def setUp(self):
+        super().setUp()
+        self.events = self.event() + self.event() + self.event()
+        first, second, self.alone = self.events
+        self.settled = self.attempt(first + second, outcome="transient")
+        self.table.set_values((first + second).ids, carried_by=[self.settled.id])
+        self.undecided = self.attempt(second)
+
+    def attempt(self, events, outcome=None):
+        now = datetime(2026, 1, 2, 3, 4, 5)
+        attempt = self.env["meta.capi.attempt"]._begin(OTHER, events.ids, now)
+        attempt.outcome = outcome
+        attempt.flush_recordset()
+        return attempt
+
+    def test_an_event_tells_of_its_requests_the_last_one_first(self):
+        first, second, alone = self.events
+        self.assertEqual(first.attempt_ids, self.settled)
+        self.assertEqual(second.attempt_ids.ids, [self.undecided.id, self.settled.id])
+        self.assertFalse(alone.attempt_ids)
+
+    def test_a_request_tells_of_its_events_that_are_still_there(self):
+        first, second, _alone = self.events
+        self.assertEqual(self.settled.event_ids, first + second)
+        second.unlink()
+        self.settled.invalidate_recordset()
+        self.assertEqual(self.settled.event_ids, first)
+
+    def test_both_are_found_by_the_other(self):
+        first, second, alone = self.events
+        both = self.settled + self.undecided
+        for domain, found in (
+            ([("attempt_ids", "in", self.settled.ids)], first + second),
+            ([("attempt_ids", "=", self.undecided.id)], second),
+            ([("attempt_ids", "not in", self.undecided.ids)], first + alone),
+            ([("attempt_ids", "!=", self.undecided.id)], first + alone),
+            ([("attempt_ids", "=", False)], alone),
+            ([("attempt_ids", "!=", False)], first + second),
+            ([("attempt_ids.outcome", "=", "transient")], first + second),
+            ([("event_ids", "in", first.ids)], self.settled),
+            ([("event_ids", "not in", first.ids)], self.undecided),
+            ([("event_ids", "=", False)], both.browse()),
+            ([("event_ids.event_id", "=", second.event_id)], both),
+        ):
+            with self.subTest(domain=domain):
+                side = self.events if "attempt" in domain[0][0] else both
+                inside = [*domain, ("id", "in", side.ids)]
+                self.assertEqual(side.search(inside, order="id"), found)

@@ -167,12 +167,9 @@ class PostgresStore:
                     """
                     SELECT attempt.id, attempt.pixel_id,
                            extract(epoch FROM started_at)::bigint,
-                           array_agg(rel.event_id), outcome, arrived
+                           carried, outcome, arrived
                       FROM meta_capi_attempt attempt
-                      LEFT JOIN meta_capi_attempt_event_rel rel
-                        ON rel.attempt_id = attempt.id
                      WHERE attempt.pixel_id LIKE %s
-                     GROUP BY attempt.id
                      ORDER BY attempt.id
                     """,
                     PREFIX + "_",

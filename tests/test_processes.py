@@ -79,8 +79,8 @@ def deliver_and_die_before_the_request(env, pixel_id):
 def deliver_and_die_before_the_commit(env, pixel_id):
     settle = PixelOutbox.settle
 
-    def settle_and_die(outbox, changes, answer, now):
-        settle(outbox, changes, answer, now)
+    def settle_and_die(outbox, changes, answer, *rest):
+        settle(outbox, changes, answer, *rest)
         if answer:
             die()
 
@@ -232,8 +232,7 @@ class DeliveryCase(ProcessCase):
             """
             SELECT event.event_id, array_agg(attempt.outcome ORDER BY attempt.id)
               FROM meta_capi_event event
-              JOIN meta_capi_attempt_event_rel rel ON rel.event_id = event.id
-              JOIN meta_capi_attempt attempt ON attempt.id = rel.attempt_id
+              JOIN meta_capi_attempt attempt ON event.id = ANY(attempt.carried)
              GROUP BY event.event_id
             """
         )

@@ -307,7 +307,18 @@ class TestUpgradeOfWebsites(BaseCase):
 # rules for the cause, those that the rows below need.
 LOG_OF_3_0_0 = """
 DROP TABLE meta_capi_once;
+ALTER TABLE meta_capi_attempt DROP COLUMN carried;
+CREATE TABLE meta_capi_attempt_event_rel (
+    attempt_id int NOT NULL REFERENCES meta_capi_attempt ON DELETE CASCADE,
+    event_id int NOT NULL REFERENCES meta_capi_event ON DELETE CASCADE,
+    PRIMARY KEY (attempt_id, event_id)
+);
+INSERT INTO ir_model_relation (name, model, module)
+    SELECT 'meta_capi_attempt_event_rel', model.id, module.id
+      FROM ir_model model, ir_module_module module
+     WHERE model.model = 'meta.capi.event' AND module.name = 'ih_meta_conversions_api';
 ALTER TABLE meta_capi_event
+    DROP COLUMN carried_by,
     DROP COLUMN unknown_count, DROP COLUMN first_refusal_id,
     DROP COLUMN is_from_browser, DROP COLUMN is_copy, DROP COLUMN happens_once,
     DROP COLUMN cause, DROP COLUMN value, DROP COLUMN currency;
@@ -390,6 +401,12 @@ REFUSALS = {
     "cancelled_by_hand": "Cancelled by %s.",
 }
 DIGEST = "0123456789abcdef" * 4
+# Outcome and events of each request of that log.
+LINKS = {
+    1: ("transient", ["retrying"]),
+    2: ("accepted", ["retrying", "sent"]),
+    3: (None, ["held"]),
+}
 ROWS = {
     "pending": (None, {"state": "pending", "next_attempt_at": "2026-01-02 03:04:05"}),
     "retrying": (
@@ -500,6 +517,17 @@ class TestUpdate(BaseCase):
             f"{installation().series}.3.0.0",
             ADDON,
         )
+        for attempt_id, (outcome, carried) in LINKS.items():
+            cls.shop.rows(
+                "INSERT INTO meta_capi_attempt (id, started_at, pixel_id, outcome)"
+                " VALUES (%s, now(), '14', %s)",
+                *(attempt_id, outcome),
+            )
+            cls.shop.rows(
+                "INSERT INTO meta_capi_attempt_event_rel"
+                " SELECT %s, id FROM meta_capi_event WHERE event_id = ANY(%s)",
+                *(attempt_id, carried),
+            )
         for summary, automated in (("Ours", True), ("A person's", False)):
             cls.shop.rows(
                 """
@@ -566,6 +594,33 @@ class TestUpdate(BaseCase):
     def test_every_cause_is_a_key(self):
         causes = dict(self.shop.rows("SELECT event_id, cause FROM meta_capi_event"))
         self.assertEqual(causes, {key: cause for key, (cause, _) in self.rows.items()})
+
+    def test_requests_and_events_list_each_other_instead_of_pairs(self):
+        carried = self.shop.rows(
+            "SELECT id, array(SELECT event_id FROM meta_capi_event event"
+            "                  WHERE event.id = ANY(carried) ORDER BY event_id)"
+            "  FROM meta_capi_attempt ORDER BY id"
+        )
+        self.assertEqual(
+            dict(carried), {key: ids for key, (_outcome, ids) in LINKS.items()}
+        )
+        carried_by = self.shop.rows(
+            "SELECT event_id, carried_by FROM meta_capi_event"
+            " WHERE carried_by IS NOT NULL"
+        )
+        # What the third one has come to is not known.
+        self.assertEqual(dict(carried_by), {"retrying": [1, 2], "sent": [2]})
+        self.assertEqual(
+            self.shop.column(
+                "SELECT name FROM ir_model_relation"
+                " WHERE name = 'meta_capi_attempt_event_rel'"
+            ),
+            [],
+        )
+        self.assertEqual(
+            self.shop.column("SELECT to_regclass('meta_capi_attempt_event_rel')"),
+            [None],
+        )
 
     def test_no_column_is_made_by_postgresql_any_more(self):
         generated = self.shop.column(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 # The log.
-TABLES = ("meta_capi_event", "meta_capi_attempt", "meta_capi_attempt_event_rel")
+TABLES = ("meta_capi_event", "meta_capi_attempt")
 
 # Country, its state if it has any, city, postcode, and how people there write a phone
 # number: with the country's code or without.

@@ -219,17 +219,14 @@ def _make_log(env, schema, size, recent, pending, pixel_id):
     env.cr.execute(
         f"""
         INSERT INTO {schema}.meta_capi_attempt (
-            id, started_at, pixel_id, event_count, outcome, arrived, create_date
+            id, started_at, pixel_id, event_count, carried, outcome, arrived, create_date
         )
-        SELECT number, now() - interval '1 day', %s, 100, 'accepted', true, now()
+        SELECT number, now() - interval '1 day', %s, 100,
+               array(SELECT generate_series(100 * number, 100 * number + 99) + 100000000),
+               'accepted', true, now()
           FROM generate_series(0, %s / 100) number
         """,
         [pixel_id, size],
-    )
-    env.cr.execute(
-        f"INSERT INTO {schema}.meta_capi_attempt_event_rel (attempt_id, event_id)"
-        " SELECT number / 100, 100000000 + number FROM generate_series(1, %s) number",
-        [size],
     )
 
 

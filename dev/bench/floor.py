@@ -62,22 +62,18 @@ def drain(dsn, url, pixel_id, batch):
 
 def _settle(cursor, pixel_id, ids, response):
     cursor.execute(
-        "INSERT INTO meta_capi_attempt (started_at, pixel_id, event_count, outcome,"
-        " arrived, http_status, fbtrace_id, response, create_date)"
-        " VALUES (now(), %s, %s, 'accepted', true, 200, %s, %s, now()) RETURNING id",
-        (pixel_id, len(ids), response.json()["fbtrace_id"], response.text),
+        "INSERT INTO meta_capi_attempt (started_at, pixel_id, event_count, carried,"
+        " outcome, arrived, http_status, fbtrace_id, response, create_date)"
+        " VALUES (now(), %s, %s, %s, 'accepted', true, 200, %s, %s, now()) RETURNING id",
+        (pixel_id, len(ids), ids, response.json()["fbtrace_id"], response.text),
     )
     (attempt_id,) = cursor.fetchone()
     cursor.execute(
-        "INSERT INTO meta_capi_attempt_event_rel (attempt_id, event_id)"
-        " SELECT %s, unnest(%s)",
-        (attempt_id, ids),
-    )
-    cursor.execute(
         "UPDATE meta_capi_event SET state = 'sent', sent_at = now(), attempt_count = 1,"
         " next_attempt_at = NULL, http_status = 200, fbtrace_id = %s, response = %s,"
-        " write_date = now() WHERE id = ANY(%s)",
-        (response.json()["fbtrace_id"], response.text, ids),
+        " carried_by = array_append(carried_by, %s), write_date = now()"
+        " WHERE id = ANY(%s)",
+        (response.json()["fbtrace_id"], response.text, attempt_id, ids),
     )
 
 

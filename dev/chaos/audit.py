@@ -24,10 +24,9 @@ SELECT id, pixel_id, event_name, event_id, state, failure_reason,
 _MAY_COUNT = ("ambiguous", "early", "unknown", "transient")
 _MAY_COUNT_FOR_MANY = ("unknown", "transient")
 _STORY = """
-SELECT rel.event_id, attempt.id, attempt.outcome, attempt.event_count
-  FROM meta_capi_attempt_event_rel rel
-  JOIN meta_capi_attempt attempt ON attempt.id = rel.attempt_id
- ORDER BY attempt.id
+SELECT unnest(carried) AS event_id, id, outcome, event_count
+  FROM meta_capi_attempt
+ ORDER BY id
 """
 
 

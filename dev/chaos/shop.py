@@ -165,8 +165,7 @@ class Shop:
         # Rows of jobs are deleted, not truncated: a trigger tells the runner.
         self.execute(
             "DELETE FROM queue_job;"
-            "TRUNCATE meta_capi_event, meta_capi_attempt, meta_capi_attempt_event_rel,"
-            " meta_capi_pixel CASCADE;"
+            "TRUNCATE meta_capi_event, meta_capi_attempt, meta_capi_pixel CASCADE;"
             "DELETE FROM mail_activity WHERE res_model = 'meta.capi.pixel'"
         )
         self.until(lambda: not self.open_requests(), "no request is under way")

@@ -187,18 +187,18 @@ def fail(domain, count, reason, **values):
 
 def attempt(events, hours_ago, outcome, **values):
     """Put a request with these events into the log."""
-    ATTEMPTS.create(
+    attempt = ATTEMPTS._begin(
+        events[0].pixel_id, events.ids, NOW - timedelta(hours=hours_ago)
+    )
+    attempt.write(
         {
-            "started_at": NOW - timedelta(hours=hours_ago),
             "duration_ms": random.randint(180, 900),
-            "pixel_id": events[0].pixel_id,
-            "event_count": len(events),
-            "event_ids": [Command.set(events.ids)],
             "outcome": outcome,
             "http_status": 200,
             **values,
         }
     )
+    EventTable(env).set_values(events.ids, carried_by=[attempt.id])
 
 
 api = env["meta.conversions.api"]

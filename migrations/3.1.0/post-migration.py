@@ -1,6 +1,10 @@
-"""Tell by a key what was told by a sentence, mark what is ours, and count it all."""
+"""Tell by a key what was told by a sentence, mark what is ours, and count it all.
+
+And have requests and events list each other, instead of a row for each pair.
+"""
 
 from odoo import SUPERUSER_ID, api
+from odoo.tools.sql import table_exists
 from odoo.tools.translate import code_translations
 
 from odoo.addons.ih_meta_conversions_api.capi.graph_errors import classify
@@ -43,10 +47,13 @@ def migrate(cr, version):
     ]
     cr.execute("SELECT min(id), max(id) FROM meta_capi_event")
     first, last = cr.fetchone()
-    if first is None:
-        return
-    for start in range(first, last + 1, _SLICE):
+    has_links = table_exists(cr, "meta_capi_attempt_event_rel")
+    if has_links:
+        _list_events(cr)
+    for start in range(first or 0, (last or -1) + 1, _SLICE):
         _name_refusals(cr, patterns, start)
+        if has_links:
+            _list_attempts(cr, start)
         # The ids that are made of a record are digests; nobody else's are.
         cr.execute(
             """
@@ -57,6 +64,39 @@ def migrate(cr, version):
             (start, start + _SLICE),
         )
         cr.commit()  # pylint: disable=invalid-commit
+    cr.execute("DROP TABLE IF EXISTS meta_capi_attempt_event_rel")
+    cr.execute(
+        "DELETE FROM ir_model_relation WHERE name = 'meta_capi_attempt_event_rel'"
+    )
+
+
+def _list_events(cr):
+    """Have each request list its events."""
+    cr.execute(
+        """
+        UPDATE meta_capi_attempt SET carried = link.ids
+          FROM (SELECT attempt_id, array_agg(event_id) AS ids
+                  FROM meta_capi_attempt_event_rel GROUP BY attempt_id) link
+         WHERE id = attempt_id
+        """
+    )
+    cr.commit()  # pylint: disable=invalid-commit
+
+
+def _list_attempts(cr, start):
+    """Have each event list its requests, but for those whose outcome is not known."""
+    cr.execute(
+        """
+        UPDATE meta_capi_event event SET carried_by = link.ids
+          FROM (SELECT event_id, array_agg(attempt_id ORDER BY attempt_id) AS ids
+                  FROM meta_capi_attempt_event_rel
+                  JOIN meta_capi_attempt ON id = attempt_id AND outcome IS NOT NULL
+                 WHERE event_id >= %s AND event_id < %s
+                 GROUP BY event_id) link
+         WHERE event.id = event_id
+        """,
+        (start, start + _SLICE),
+    )
 
 
 def _name_troubles(env):

@@ -1,7 +1,7 @@
 """Make plain columns of those that PostgreSQL filled in by itself, without a rewrite.
 
-Take out what is gone. And build the indexes that are new, each of which keeps events from being recorded for as
-long as it takes: about two seconds for a million of them.
+Take out what is gone. And build the indexes that are new, each of which keeps events
+from being recorded for as long as it takes: about two seconds for a million of them.
 
 Committed at once: the locks of these statements would otherwise be held until the end
 of the update, and a shop that records events would wait for it.
@@ -9,6 +9,7 @@ of the update, and a shop that records events would wait for it.
 
 from odoo.tools import SQL
 
+from odoo.addons.ih_meta_conversions_api.models.outbox.carried import create_list
 from odoo.addons.ih_meta_conversions_api.models.outbox.event_summary import (
     create_summary,
 )
@@ -54,6 +55,8 @@ def migrate(cr, version):
             """
         )
         cr.execute("ALTER TABLE meta_capi_pixel DROP COLUMN IF EXISTS witness_wanted")
+    create_list(cr, "meta_capi_attempt", "carried")
+    create_list(cr, "meta_capi_event", "carried_by")
     _forget_model(cr, "meta.capi.cause")
     cr.commit()  # pylint: disable=invalid-commit
     cr.execute(

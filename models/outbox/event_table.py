@@ -21,6 +21,7 @@ from ...capi.states import (
     PENDING,
     TRANSITIONS,
 )
+from .carried import UNDECIDED, carriers
 
 _logger = logging.getLogger("meta.conversions.api")
 
@@ -108,13 +109,11 @@ class EventTable:
         self.cr.execute(
             SQL(
                 """
-                SELECT id FROM meta_capi_event event
+                SELECT id FROM meta_capi_event
                  WHERE id = %s
                    AND (failure_reason = %s OR (
-                        NOT %s AND state = %s AND is_from_browser AND NOT EXISTS (
-                            SELECT FROM meta_capi_attempt_event_rel rel
-                             WHERE rel.event_id = event.id
-                        )
+                        NOT %s AND state = %s AND is_from_browser
+                        AND carried_by IS NULL AND id NOT IN (%s)
                    ))
                    FOR NO KEY UPDATE SKIP LOCKED
                 """,
@@ -122,6 +121,7 @@ class EventTable:
                 INVALID,
                 by_browser,
                 PENDING,
+                UNDECIDED,
             )
         )
         return bool(self.cr.rowcount)
@@ -334,10 +334,10 @@ class EventTable:
                 SELECT id
                   FROM meta_capi_event event
                  WHERE id = ANY(%s) AND state = %s AND is_copy IS NOT TRUE
+                   AND id NOT IN (%s)
                    AND NOT EXISTS (
-                        SELECT FROM meta_capi_attempt_event_rel rel
-                          JOIN meta_capi_attempt attempt ON attempt.id = rel.attempt_id
-                         WHERE rel.event_id = event.id AND attempt.arrived)
+                        SELECT FROM meta_capi_attempt attempt
+                         WHERE attempt.id = ANY(carried_by) AND attempt.arrived)
                    AND NOT EXISTS (
                         SELECT FROM meta_capi_event other
                          WHERE other.pixel_id = %s
@@ -347,6 +347,7 @@ class EventTable:
                 """,
                 list(event_ids),
                 PENDING,
+                UNDECIDED,
                 pixel_id,
                 SQL("FOR NO KEY UPDATE SKIP LOCKED") if lock else SQL(),
             )
@@ -509,8 +510,8 @@ class EventTable:
                 """
                 DELETE FROM meta_capi_attempt attempt
                  WHERE started_at < %s
-                   AND NOT EXISTS (SELECT FROM meta_capi_attempt_event_rel rel
-                                    WHERE rel.attempt_id = attempt.id)
+                   AND NOT EXISTS (SELECT FROM meta_capi_event event
+                                    WHERE event.id = ANY(attempt.carried))
                 """,
                 before,
             )
@@ -531,10 +532,10 @@ class EventTable:
                 """
                 SELECT event_id, extract(epoch FROM min(arrived_at))::bigint
                   FROM (
-                    SELECT rel.event_id, attempt.started_at AS arrived_at
-                      FROM meta_capi_attempt_event_rel rel
-                      JOIN meta_capi_attempt attempt ON attempt.id = rel.attempt_id
-                     WHERE rel.event_id = ANY(%(ids)s) AND attempt.arrived
+                    SELECT carrier.event_id, attempt.started_at AS arrived_at
+                      FROM (%(carriers)s) carrier
+                      JOIN meta_capi_attempt attempt ON attempt.id = carrier.attempt_id
+                     WHERE attempt.arrived
                      UNION ALL
                     SELECT event.id, browser.purchase_sent_at
                       FROM meta_capi_event event
@@ -547,6 +548,7 @@ class EventTable:
                   ) copy
                  GROUP BY event_id
                 """,
+                carriers=carriers(event_ids),
                 ids=list(event_ids),
             )
         )

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .carried import attempts_by_event, create_list, events_by_attempt, searched
+
 
 class MetaCapiAttempt(models.Model):
     """One HTTP request to Meta, shared by the events it carried.
@@ -21,11 +23,9 @@ class MetaCapiAttempt(models.Model):
     event_count = fields.Integer("Events", readonly=True)
     event_ids = fields.Many2many(
         "meta.capi.event",
-        "meta_capi_attempt_event_rel",
-        "attempt_id",
-        "event_id",
         string="Carried Events",
-        readonly=True,
+        compute="_compute_event_ids",
+        search="_search_event_ids",
     )
     outcome = fields.Selection(
         [
@@ -55,31 +55,42 @@ class MetaCapiAttempt(models.Model):
     response = fields.Text("Meta Response", readonly=True)
 
     def init(self):
+        create_list(self.env.cr, self._table, "carried")
         self.env.cr.execute(
             "CREATE INDEX IF NOT EXISTS meta_capi_attempt_accepted"
             " ON meta_capi_attempt (pixel_id, id) WHERE outcome = 'accepted'"
         )
+        self.env.cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_attempt_undecided"
+            " ON meta_capi_attempt (id) WHERE outcome IS NULL"
+        )
+
+    def _compute_event_ids(self):
+        carried = events_by_attempt(self.env.cr, self.ids)
+        all_ids = {event_id for ids in carried.values() for event_id in ids}
+        # Those that the user may see, and that are still there.
+        events = self.env["meta.capi.event"].search([("id", "in", list(all_ids))])
+        for attempt in self:
+            ids = set(carried.get(attempt.id, ()))
+            attempt.event_ids = events.filtered(lambda event, ids=ids: event.id in ids)
+
+    @api.model
+    def _search_event_ids(self, operator, value):
+        return searched(self.env, "meta.capi.event", operator, value, attempts_by_event)
 
     @api.model
     def _begin(self, pixel_id, event_ids, now):
         """Return the row of a request that leaves at ``now``, a datetime."""
-        # By SQL: of a thousand events, the ORM would make a thousand rows of its own.
         self.env.cr.execute(
             SQL(
                 """
-                WITH attempt AS (
-                    INSERT INTO meta_capi_attempt (
-                        started_at, pixel_id, event_count, arrived,
-                        create_uid, create_date, write_uid, write_date
-                    ) VALUES (
-                        %(now)s, %(pixel_id)s, %(count)s, true,
-                        %(uid)s, %(now)s, %(uid)s, %(now)s
-                    ) RETURNING id
-                ), link AS (
-                    INSERT INTO meta_capi_attempt_event_rel (attempt_id, event_id)
-                    SELECT attempt.id, unnest(%(event_ids)s) FROM attempt
-                )
-                SELECT id FROM attempt
+                INSERT INTO meta_capi_attempt (
+                    started_at, pixel_id, event_count, carried, arrived,
+                    create_uid, create_date, write_uid, write_date
+                ) VALUES (
+                    %(now)s, %(pixel_id)s, %(count)s, %(event_ids)s, true,
+                    %(uid)s, %(now)s, %(uid)s, %(now)s
+                ) RETURNING id
                 """,
                 now=now,
                 pixel_id=pixel_id,

@@ -12,6 +12,7 @@ from ..common.amount import Amount
 from ..common.managers import Managers
 from ..common.standard_events import PURCHASE
 from ..settings import setting
+from .carried import attempts_by_event, create_list, events_by_attempt, searched
 from .cause_words import CAUSES, CauseWords
 from .event_actions import EventActions
 from .event_summary import create_summary, recount
@@ -144,11 +145,9 @@ class MetaCapiEvent(models.Model):
     response = fields.Text("Meta Response", readonly=True)
     attempt_ids = fields.Many2many(
         "meta.capi.attempt",
-        "meta_capi_attempt_event_rel",
-        "event_id",
-        "attempt_id",
         string="Delivery Attempts",
-        readonly=True,
+        compute="_compute_attempt_ids",
+        search="_search_attempt_ids",
     )
     document_name = fields.Char(
         "Document", compute="_compute_document_name", search="_search_document_name"
@@ -180,9 +179,24 @@ class MetaCapiEvent(models.Model):
     )
 
     def init(self):
+        create_list(self.env.cr, self._table, "carried_by")
         create_indexes(self.env.cr)
         if create_summary(self.env.cr):
             recount(self.env.cr)
+
+    def _compute_attempt_ids(self):
+        ids_by_event = attempts_by_event(self.env.cr, self.ids)
+        for event in self:
+            ids = ids_by_event.get(event.id, ())
+            event.attempt_ids = self.env["meta.capi.attempt"].browse(
+                sorted(ids, reverse=True)
+            )
+
+    @api.model
+    def _search_attempt_ids(self, operator, value):
+        return searched(
+            self.env, "meta.capi.attempt", operator, value, events_by_attempt
+        )
 
     def _compute_document_name(self):
         """Name the record the event is about, for those who may see the log."""

@@ -3,14 +3,13 @@
 Like those of ``event_table``: all times are whole seconds.
 """
 
-from dataclasses import replace
-
 from psycopg2.extras import Json
 
 from odoo.tools import SQL
 
 from ...capi.client import count_to_fill, encode, take_batch
 from ...capi.states import PENDING, SENT, Claimed, Doubt, History, Order, Pixel
+from .carried import UNDECIDED, carriers
 from .event_table import ANSWER, EventTable, is_value, to_datetime
 
 # The columns that make up the event as Meta receives it, but for the time and what
@@ -30,6 +29,12 @@ PAYLOAD = (
     "app_data",
     "messaging_channel",
     "attribution_data",
+)
+# Whether Meta may have a copy of an event, so that it is worth asking when it got it.
+_MAY_BE_A_COPY = SQL(
+    "carried_by IS NOT NULL OR browser_twin OR id IN (%s)"
+    " OR event_name = 'Purchase' AND res_id IS NOT NULL",
+    UNDECIDED,
 )
 _ORDERS = {
     Order.OLDEST: SQL("event_time, id"),
@@ -252,18 +257,9 @@ class PixelOutbox(EventTable):
                 break
         if not batch:
             return [], False
-        batch = self._with_first_copies(batch)
         # Behind a full request there is nearly always another: looking for it takes
         # longer than to claim nothing once.
         return batch, is_full or self._is_any_left(condition, batch)
-
-    def _with_first_copies(self, batch):
-        copies = self.first_copies([claimed.id for claimed in batch])
-        if not copies:
-            return batch
-        return [
-            replace(claimed, first_copy_at=copies.get(claimed.id)) for claimed in batch
-        ]
 
     def _is_any_left(self, condition, batch):
         self.cr.execute(
@@ -303,7 +299,7 @@ class PixelOutbox(EventTable):
         self.cr.execute(
             SQL(
                 """
-                SELECT id, test_event_code, isolation_part, first_refusal_id,
+                SELECT id, %s, test_event_code, isolation_part, first_refusal_id,
                        coalesce(attempt_count, 0), coalesce(unknown_count, 0),
                        extract(epoch FROM event_time)::bigint,
                        user_data::text, custom_data::text, %s
@@ -313,13 +309,22 @@ class PixelOutbox(EventTable):
                  LIMIT %s
                    FOR NO KEY UPDATE SKIP LOCKED
                 """,
+                _MAY_BE_A_COPY,
                 SQL(", ").join(map(SQL.identifier, PAYLOAD)),
                 condition,
                 _ORDERS[plan.order],
                 limit,
             )
         )
-        return [_to_claimed(*row) for row in self.cr.fetchall()]
+        rows = self.cr.fetchall()
+        suspects = [
+            event_id for event_id, may_be_a_copy, *_rest in rows if may_be_a_copy
+        ]
+        copies = self.first_copies(suspects) if suspects else {}
+        return [
+            _to_claimed(event_id, copies.get(event_id), *row)
+            for event_id, _may_be_a_copy, *row in rows
+        ]
 
     # ------------------------------------------------------------------- the request
 
@@ -351,20 +356,20 @@ class PixelOutbox(EventTable):
             SQL(
                 """
                 SELECT min(attempt.id)
-                  FROM meta_capi_attempt_event_rel rel
-                  JOIN meta_capi_attempt attempt ON attempt.id = rel.attempt_id
-                 WHERE rel.event_id = %s AND attempt.event_count = 1
+                  FROM (%s) carrier
+                  JOIN meta_capi_attempt attempt ON attempt.id = carrier.attempt_id
+                 WHERE attempt.event_count = 1
                    AND attempt.outcome = 'ambiguous'
                    AND attempt.id >= %s AND attempt.id < %s
                 """,
-                event.id,
+                carriers([event.id]),
                 event.first_refusal_id,
                 attempt_id,
             )
         )
         return History(accepted_id, accepted_at, self.cr.fetchone()[0])
 
-    def settle(self, changes, answer, now):
+    def settle(self, changes, answer, now, attempt_id=0):
         for change in changes:
             values = {
                 "failure_reason": change.failure_reason,
@@ -375,6 +380,8 @@ class PixelOutbox(EventTable):
                 # When it was tried last.
                 "write_date": to_datetime(now),
             }
+            if attempt_id:
+                values["carried_by"] = SQL("array_append(carried_by, %s)", attempt_id)
             if change.counts:
                 values["attempt_count"] = SQL("coalesce(attempt_count, 0) + 1")
             if change.is_unknown:
@@ -389,6 +396,7 @@ class PixelOutbox(EventTable):
 
 def _to_claimed(
     event_id,
+    first_copy_at,
     test_event_code,
     isolation_part,
     first_refusal_id,
@@ -408,6 +416,7 @@ def _to_claimed(
         unknown_count=unknown_count,
         isolation_part=isolation_part,
         first_refusal_id=first_refusal_id,
+        first_copy_at=first_copy_at,
         test_event_code=test_event_code,
         body=encode(
             {name: value for name, value in event.items() if value is not None},

@@ -304,7 +304,11 @@ class MemoryOutbox:
         attempt.outcome, attempt.arrived = answer.outcome, answer.arrived
 
     def settle(
-        self, changes: Iterable[Change], answer: Answer | None, now: int
+        self,
+        changes: Iterable[Change],
+        answer: Answer | None,
+        now: int,
+        attempt_id: int = 0,
     ) -> None:
         for change in changes:
             for event_id in change.ids:

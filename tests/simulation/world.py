@@ -202,8 +202,8 @@ class World:
             self._die("announce")
             return attempt_id
 
-        def settle_and_die(changes: Any, answer: Any, now: int) -> None:
-            settle(changes, answer, now)
+        def settle_and_die(changes: Any, answer: Any, *rest: Any) -> None:
+            settle(changes, answer, *rest)
             if answer:
                 self._die("settle")
 
