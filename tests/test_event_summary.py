@@ -24,12 +24,12 @@ NOONS = tuple(datetime(2026, *day, 12) for day in ((10, 26), (3, 30), (7, 1)))
 _DIFFERENCES = """
     WITH finished AS (
         SELECT date_trunc('hour', event_time) AS hour, pixel_id, website_id, company_id,
-               state, event_name, user_data_keys,
+               state, action_source, event_name, user_data_keys,
                CASE WHEN state = 'sent' THEN sent_at - event_time END AS delay
           FROM meta_capi_event
          WHERE state <> 'pending'
     ), log AS (
-        SELECT hour, pixel_id, website_id, company_id, state, event_name,
+        SELECT hour, pixel_id, website_id, company_id, state, action_source, event_name,
                user_data_keys, NULL::interval AS delay, 1 AS events
           FROM finished
          UNION ALL
@@ -38,14 +38,14 @@ _DIFFERENCES = """
     ), both_tables AS (
         SELECT * FROM log
          UNION ALL
-        SELECT hour, pixel_id, website_id, company_id, state, event_name,
+        SELECT hour, pixel_id, website_id, company_id, state, action_source, event_name,
                user_data_keys, delay, -events
           FROM meta_capi_event_count
     )
-    SELECT hour, pixel_id, website_id, company_id, state, event_name, user_data_keys,
-           delay, sum(events)
+    SELECT hour, pixel_id, website_id, company_id, state, action_source, event_name,
+           user_data_keys, delay, sum(events)
       FROM both_tables
-     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
     HAVING sum(events) <> 0
 """
 

@@ -24,7 +24,7 @@ class EventCounts:
 
     def __init__(self, env, domain=()):
         self.cr = env.cr
-        self.events = env["meta.capi.event"]
+        self.events = env["meta.capi.event"].browse()
         self.domain = list(domain)
         # Also asks whether the user may read any.
         self.events._search(self.domain)

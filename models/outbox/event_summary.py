@@ -16,7 +16,7 @@ from odoo.tools import SQL
 
 TABLE = "meta_capi_event_count"
 # What can be asked of the sums, besides the time.
-ASKED = ("pixel_id", "website_id", "company_id", "state")
+ASKED = ("pixel_id", "website_id", "company_id", "state", "action_source")
 _TOLD = (*ASKED, "event_name", "user_data_keys", "delay")
 _COLUMNS = ", ".join(("hour", *_TOLD))
 _DELAY = "CASE WHEN state = 'sent' THEN sent_at - event_time END"
@@ -98,6 +98,7 @@ def create_summary(cr):
             website_id int4,
             company_id int4,
             state varchar NOT NULL,
+            action_source varchar,
             event_name varchar,
             user_data_keys varchar,
             delay interval,

@@ -17,7 +17,7 @@ from .cause_words import CAUSES, CauseWords
 from .event_actions import EventActions
 from .event_summary import create_summary, recount
 from .event_table import EventTable
-from .indexes import create_indexes
+from .indexes import create_indexes, tune_vacuum
 
 # Events deleted by one run of the retention; the next run goes on.
 PURGE_LIMIT = 50_000
@@ -181,6 +181,7 @@ class MetaCapiEvent(models.Model):
     def init(self):
         create_list(self.env.cr, self._table, "carried_by")
         create_indexes(self.env.cr)
+        tune_vacuum(self.env.cr)
         if create_summary(self.env.cr):
             recount(self.env.cr)
 

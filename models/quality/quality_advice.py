@@ -4,6 +4,7 @@ from datetime import timedelta
 from odoo import _, fields
 
 from ...capi.advice import Kind, Place, advise
+from ..outbox.event_counts import EventCounts
 from ..outbox.key_words import KeyWords
 from ..outbox.meta_capi_pixel import EVENTS_MANAGER
 from ..settings import setting
@@ -54,22 +55,22 @@ class QualityAdvice:
         Of the same names and pixels, by the lists of keys, of which there are few however
         many events there are.
         """
-        since = fields.Datetime.now() - timedelta(days=_CURRENT_DAYS)
-        totals = defaultdict(int)
-        having = defaultdict(lambda: defaultdict(int))
-        for name, keys, count in self.env["meta.capi.event"]._read_group(
+        hour = fields.Datetime.now().replace(minute=0, second=0)
+        counts = EventCounts(
+            self.env,
             [
-                ("event_time", ">=", since),
                 ("state", "=", "sent"),
                 ("action_source", "=", "website"),
-                ("event_name", "in", current.mapped("event_name")),
                 ("pixel_id", "in", current.mapped("pixel_id")),
             ],
-            ["event_name", "user_data_keys"],
-            ["__count"],
+        )
+        totals = defaultdict(int)
+        having = defaultdict(lambda: defaultdict(int))
+        for name, _state, keys, count in counts.by_name(
+            hour - timedelta(days=_CURRENT_DAYS), hour + timedelta(hours=1)
         ):
             totals[name] += count
-            for key in (keys or "").split(","):
+            for key in keys.split(","):
                 having[name][key] += count
         return {
             name: {key: 100 * count / total for key, count in having[name].items()}
