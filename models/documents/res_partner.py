@@ -183,9 +183,10 @@ class ResPartner(models.Model):
         is_internal = any(not user.share for user in self.user_ids)
         if is_internal and config._get(setting.EXCLUDE_INTERNAL_USERS):
             return Refusal("internal_user", _("The customer is an internal user."))
+        excluded = config._excluded_tag_ids()
+        # Most shops exclude none, and need not read them.
         persons = (self | self.commercial_partner_id)._meta_capi_somebody()
-        tags = persons.category_id
-        tags = tags.filtered(lambda tag: tag.id in config._excluded_tag_ids())
+        tags = excluded and persons.category_id.filtered(lambda tag: tag.id in excluded)
         if tags:
             return Refusal(
                 "excluded_tag", _("The customer has the tag %s.", tags[0].name)

@@ -237,11 +237,16 @@ class SaleOrder(models.Model):
         )
 
     def _meta_capi_all_lines(self):
-        # By id: the order of the field itself would flush the order.
-        lines = self.env["sale.order.line"].search(
-            [("order_id", "=", self.id), ("display_type", "=", False)], order="id"
+        # Whoever confirms an order has read them. Else by id: the order of the field itself
+        # would flush the order.
+        lines = (
+            self.order_line
+            if "order_line" in self._cache
+            else self.env["sale.order.line"].search(
+                [("order_id", "=", self.id)], order="id"
+            )
         )
-        return lines.sorted("sequence")
+        return lines.filtered(lambda line: not line.display_type).sorted("sequence")
 
     def _meta_capi_items(self):
         """Return what was bought: of each line the product, the quantity, the amount."""
