@@ -642,7 +642,6 @@ class TestLeft(TableCase):
                 if change.state == PENDING:
                     outbox.settle([replace(change, ids=(event.id,))], answer, NOW)
                     self.assertEqual({name: event[name] for name in said}, said)
-                    self.assertEqual(event.response, "{}")
 
     def test_a_row_tells_who_changed_it_last_and_when(self):
         user = self.env.ref("base.user_admin")
@@ -914,6 +913,20 @@ class TestCarried(TableCase):
         second.unlink()
         self.settled.invalidate_recordset()
         self.assertEqual(self.settled.event_ids, first)
+
+    def test_an_event_tells_what_meta_said_last(self):
+        first, second, alone = self.events
+        said = {first: "1", second: "1", alone: False}
+        self.settled.response = "1"
+        self.undecided.response = "0"
+        self.assertEqual({event: event.response for event in self.events}, said)
+        self.assertEqual(self.events.search([("response", "=", "1")]), first + second)
+        self.undecided.outcome = "accepted"
+        self.undecided.flush_recordset()
+        self.table.set_values(
+            second.ids, carried_by=[self.settled.id, self.undecided.id]
+        )
+        self.assertEqual(second.response, "0")
 
     def test_both_are_found_by_the_other(self):
         first, second, alone = self.events

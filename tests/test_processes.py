@@ -296,7 +296,9 @@ class TestJobrunner(ServedCase):
         complete = self.count(
             """
             attempt_count = 1 AND sent_at IS NOT NULL AND http_status = 200
-            AND fbtrace_id <> '' AND response LIKE '%events_received%'
+            AND fbtrace_id <> '' AND (
+                SELECT response FROM meta_capi_attempt WHERE id = carried_by[1]
+            ) LIKE '%events_received%'
             """
         )
         self.assertEqual(complete, 2_500)

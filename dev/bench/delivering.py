@@ -43,12 +43,24 @@ def fill(registry, count, pixel_ids):
 
 def refill(registry):
     """Put the events of the table aside into the log, and nothing else."""
+    empty(registry)
+    add(registry, part=0, parts=1)
+
+
+def empty(registry):
+    """Have a log without events."""
     with transaction(registry) as env:
         _truncate(env)
+
+
+def add(registry, part, parts):
+    """Put one of some equal parts of the table aside into the log, and clean up."""
+    with transaction(registry) as env:
         columns = ", ".join(_columns(env, "bench_pending"))
         env.cr.execute(
             f"INSERT INTO meta_capi_event ({columns})"
-            f" SELECT {columns} FROM bench_pending"
+            f" SELECT {columns} FROM bench_pending WHERE id %% %s = %s",
+            [parts, part],
         )
         env.cr.execute("DELETE FROM queue_job")
     _vacuum(registry, "meta_capi_event")
@@ -130,23 +142,32 @@ def _memory(name):
 
 def disk(registry):
     """Return the bytes that the log takes, and those of what was sent."""
+    _vacuum(registry, "meta_capi_event")
     with transaction(registry) as env:
         env.cr.execute(
             "SELECT count(*) FILTER (WHERE state = 'sent'), min(pixel_id),"
             "       (SELECT sum(pg_total_relation_size(name::regclass))::bigint"
             "          FROM unnest(%s) name),"
+            "       pg_table_size('meta_capi_event'), pg_indexes_size('meta_capi_event'),"
             "       (array_agg(id ORDER BY id))[:1000]"
             "  FROM meta_capi_event",
             [list(bench_data.TABLES)],
         )
-        events, pixel_id, on_disk, ids = env.cr.fetchone()
+        events, pixel_id, on_disk, heap, indexes, ids = env.cr.fetchone()
         # What a claim would read, had they not been sent.
         env.cr.execute("UPDATE meta_capi_event SET state = 'pending'")
         outbox = env["meta.capi.pixel"]._outbox(pixel_id)
         claimed, _more = outbox.claim(Plan(len(ids)), int(time.time()), ids)
         size = sum(len(one.body) for one in claimed) / len(claimed)
         env.cr.rollback()
-    return {"on_disk": on_disk, "events": events, "body": size}
+    return {
+        "on_disk": on_disk,
+        "events": events,
+        "body": size,
+        "heap": heap / events,
+        "indexes": indexes / events,
+        "rest": (on_disk - heap - indexes) / events,
+    }
 
 
 # --------------------------------------------------------------------------- a large log

@@ -70,10 +70,10 @@ def _settle(cursor, pixel_id, ids, response):
     (attempt_id,) = cursor.fetchone()
     cursor.execute(
         "UPDATE meta_capi_event SET state = 'sent', sent_at = now(), attempt_count = 1,"
-        " next_attempt_at = NULL, http_status = 200, fbtrace_id = %s, response = %s,"
+        " next_attempt_at = NULL, http_status = 200, fbtrace_id = %s,"
         " carried_by = array_append(carried_by, %s), write_date = now()"
         " WHERE id = ANY(%s)",
-        (response.json()["fbtrace_id"], response.text, attempt_id, ids),
+        (response.json()["fbtrace_id"], attempt_id, ids),
     )
 
 

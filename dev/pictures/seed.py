@@ -108,9 +108,9 @@ for name, event_id, moment, website, value, keys in sorted(
         INSERT INTO meta_capi_event (event_name, event_id, event_time, create_date,
                action_source, pixel_id, website_id, company_id, state, attempt_count,
                sent_at, next_attempt_at, user_data, user_data_keys, custom_data,
-               event_source_url, response)
+               event_source_url)
         VALUES (%s, %s, %s, %s, 'website', %s, %s, %s, %s, 1, %s, %s, '{}', %s, %s::jsonb,
-                'https://shop.example.com/shop', '{"events_received": 1}')
+                'https://shop.example.com/shop')
         """,
         (
             *(name, event_id, moment, moment),
@@ -165,8 +165,7 @@ env.cr.execute(
     """
     UPDATE meta_capi_event
        SET state = 'sent', sent_at = event_time + interval '6 seconds' * (1 + random()), attempt_count = 1,
-           http_status = 200, next_attempt_at = NULL, response =
-           '{"events_received": 1, "messages": [], "fbtrace_id": "AbCdEfGhIjK"}'
+           http_status = 200, next_attempt_at = NULL
      WHERE res_model = 'sale.order' AND state = 'pending' AND pixel_id = %s
     """,
     (PIXEL,),
@@ -195,6 +194,7 @@ def attempt(events, hours_ago, outcome, **values):
             "duration_ms": random.randint(180, 900),
             "outcome": outcome,
             "http_status": 200,
+            "response": '{"events_received": 1, "messages": [], "fbtrace_id": "AbCdEf"}',
             **values,
         }
     )

@@ -57,6 +57,8 @@ def migrate(cr, version):
         cr.execute("ALTER TABLE meta_capi_pixel DROP COLUMN IF EXISTS witness_wanted")
     create_list(cr, "meta_capi_attempt", "carried")
     create_list(cr, "meta_capi_event", "carried_by")
+    # It is that of the last request.
+    cr.execute("ALTER TABLE meta_capi_event DROP COLUMN IF EXISTS response")
     _forget_model(cr, "meta.capi.cause")
     cr.commit()  # pylint: disable=invalid-commit
     cr.execute(

@@ -130,6 +130,7 @@ class EventCounts:
                 SELECT event_name, state, coalesce(user_data_keys, ''), sum(events)
                   FROM (%s) event
                  GROUP BY 1, 2, 3
+                HAVING sum(events) <> 0
                 """,
                 self._happened(
                     (since, until),

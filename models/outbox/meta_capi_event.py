@@ -142,7 +142,9 @@ class MetaCapiEvent(models.Model):
     error_code = fields.Integer(readonly=True)
     error_subcode = fields.Integer(readonly=True)
     error_message = fields.Text("Message", readonly=True)
-    response = fields.Text("Meta Response", readonly=True)
+    response = fields.Text(
+        "Meta Response", compute="_compute_response", search="_search_response"
+    )
     attempt_ids = fields.Many2many(
         "meta.capi.attempt",
         string="Delivery Attempts",
@@ -187,17 +189,28 @@ class MetaCapiEvent(models.Model):
 
     def _compute_attempt_ids(self):
         ids_by_event = attempts_by_event(self.env.cr, self.ids)
+        all_ids = {attempt_id for ids in ids_by_event.values() for attempt_id in ids}
+        attempts = self.env["meta.capi.attempt"].browse(all_ids)
         for event in self:
-            ids = ids_by_event.get(event.id, ())
-            event.attempt_ids = self.env["meta.capi.attempt"].browse(
-                sorted(ids, reverse=True)
-            )
+            ids = sorted(ids_by_event.get(event.id, ()), reverse=True)
+            event.attempt_ids = attempts.browse(ids).with_prefetch(attempts._ids)
 
     @api.model
     def _search_attempt_ids(self, operator, value):
         return searched(
             self.env, "meta.capi.attempt", operator, value, events_by_attempt
         )
+
+    @api.depends("attempt_ids")
+    def _compute_response(self):
+        """Give what Meta said last; it is kept once for all the events of a request."""
+        for event in self:
+            answered = event.attempt_ids.filtered("outcome")
+            event.response = answered[:1].response
+
+    @api.model
+    def _search_response(self, operator, value):
+        return [("attempt_ids.response", operator, value)]
 
     def _compute_document_name(self):
         """Name the record the event is about, for those who may see the log."""

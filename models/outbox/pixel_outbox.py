@@ -390,7 +390,6 @@ class PixelOutbox(EventTable):
                 values["sent_at"] = to_datetime(now)
             if answer:
                 values.update({name: getattr(answer, name) for name in ANSWER})
-                values["response"] = answer.body
             self.transition(change.ids, change.state, **values)
 
 

@@ -26,7 +26,6 @@ _STATE_COLUMNS = (
     "error_code",
     "error_subcode",
     "error_message",
-    "response",
     "isolation_part",
     "unknown_count",
     "first_refusal_id",
