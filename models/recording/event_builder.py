@@ -211,11 +211,7 @@ class EventBuilder:
         return Draft(event, {"pixel_id": pixel_id, **failed(message, "unprepared")})
 
     def _company_of(self, subject, website):
-        return (
-            subject.company
-            or (website and website.company_id)
-            or self.env["meta.capi.config"]._company()
-        )
+        return subject.company or self.env["meta.capi.config"]._company(website)
 
     def _settings_of(self, website):
         key = website.id if website else None

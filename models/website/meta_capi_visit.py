@@ -123,6 +123,8 @@ class MetaCapiVisit(models.AbstractModel):
     @api.model
     def _consent_of_bar(self):
         """Return what the visitor has told the website's cookies bar, if it has one."""
+        # Odoo reads one field, which would fetch all of the many that a website has.
+        self._website().sudo().fetch(["cookies_bar"])
         try:
             if request.env["ir.http"]._is_allowed_cookie("optional"):
                 return True
