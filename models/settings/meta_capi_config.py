@@ -23,7 +23,7 @@ class MetaCapiConfig(models.AbstractModel):
     _description = "Meta Conversions API configuration"
 
     @api.model
-    @ormcache("declared.key", "website and website.id")
+    @ormcache("declared.key", "website.id if website else None")
     def _get(self, declared, website=None):
         """Return the value in force: the website's own, else the common one.
 
@@ -77,7 +77,7 @@ class MetaCapiConfig(models.AbstractModel):
         return self.env.company.id
 
     @api.model
-    @ormcache("website and website.id")
+    @ormcache("website.id if website else None")
     def _extra_pixel_ids(self, website=None):
         """Return the pixels that get a copy of each event of ``website``, a tuple.
 
