@@ -428,6 +428,23 @@ class TestBridge(BridgeCase):
         self.assertEqual(len(self.events()), 1)
         self.assertFalse({"UPDATE", "DELETE"} & set(map(str.upper, statements)))
 
+    def test_what_a_website_has_is_not_read_for_each_event(self):
+        # What a process looks up once: the settings, and, where it did not read the
+        # website for them, the cookies bar.
+        for event_id in "ab":
+            self.collect(event_id=event_id)
+        statements = []
+        execute = type(self.env.cr).execute
+
+        def spy(cr, query, *args, **kwargs):
+            statements.append(str(getattr(query, "code", query)).replace('"', ""))
+            return execute(cr, query, *args, **kwargs)
+
+        with patch.object(type(self.env.cr), "execute", spy):
+            self.collect(event_id="c")
+        self.assertEqual(len(self.events()), 3)
+        self.assertEqual([s for s in statements if "FROM website " in s], [])
+
     # ------------------------------------------------------------------- how often
 
     def test_a_visitor_who_asks_too_often_is_refused(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -37,7 +38,7 @@ _PATIENCE = 900
 class Rig:
     """A database with the addon, and the means to measure it.
 
-    :param command: starts Odoo with its settings
+    :param command: starts Odoo with its settings, whose file is named last
     :param python: Odoo's own Python
     :param dsn: what psycopg2 connects with
     :param sql: runs a statement and returns its rows, of one column, as text
@@ -88,10 +89,26 @@ class Rig:
         self.sql("DELETE FROM queue_job")
         self.sql(f"TRUNCATE {', '.join(bench_data.TABLES)}")
         # Behind a proxy, so that each request can be another visitor's.
-        command = (*self.command, "--proxy-mode")
+        command = (*self._with_floor(), "--proxy-mode")
         log = self.folder / "server.log"
         with launched(command, self.database, log, os.environ) as server:
             yield server
+
+    def _with_floor(self) -> Sequence[str | Path]:
+        """Return what starts Odoo with the route of ``floor_route`` as well."""
+        addon = self.folder / "addons" / "meta_capi_bench"
+        addon.mkdir(parents=True, exist_ok=True)
+        route = Path(__file__).with_name("floor_route.py")
+        (addon / "__init__.py").write_text(route.read_text())
+        manifest = {"name": "Floor", "author": "make bench", "license": "LGPL-3"}
+        (addon / "__manifest__.py").write_text(repr(manifest))
+        *launcher, settings = self.command
+        text = Path(settings).read_text()
+        text = text.replace("addons_path = ", f"addons_path = {addon.parent},")
+        text = re.sub("(server_wide_modules = .*)", rf"\1,{addon.name}", text)
+        with_floor = self.folder / "odoo.conf"
+        with_floor.write_text(text)
+        return *launcher, with_floor
 
     def log_in(self, server: Server) -> OdooClient:
         client = OdooClient(server.url)

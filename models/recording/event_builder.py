@@ -93,10 +93,11 @@ class EventBuilder:
         self.env = env
         self._settings = {}
 
-    def build(self, arguments, by_visitor=False):
+    def build(self, arguments, at_hand=None):
         """Return the draft of these arguments of ``send_event``; None without a pixel.
 
-        :param by_visitor: it is what the visitor does whose request is at hand
+        :param at_hand: the snapshot of the request at hand, where it is what its visitor
+            does
         :raise InvalidEvent: if the arguments ask for it
         """
         problems = Problems()
@@ -106,7 +107,7 @@ class EventBuilder:
         raise_on_error = problems.read(
             "raise_on_error", bool, given.pop("raise_on_error", False)
         )
-        draft = self._build_safely(given, problems, by_visitor=by_visitor)
+        draft = self._build_safely(given, problems, at_hand=at_hand)
         if raise_on_error and not draft:
             raise InvalidEvent(_("No Meta pixel is configured."))
         if raise_on_error and draft.is_failed:
@@ -148,7 +149,7 @@ class EventBuilder:
             log_error("An event could not be prepared", error)
             return self._build_bare(given)
 
-    def _build(self, given, problems, action=None, needs_pixel=True, by_visitor=False):
+    def _build(self, given, problems, action=None, needs_pixel=True, at_hand=None):
         """Return the draft, or None without a pixel.
 
         :param action: a server action that may take from fields of its own choice what
@@ -169,7 +170,8 @@ class EventBuilder:
         company = self._company_of(subject, website)
         browser = subject.browser
         if visited:
-            browser = self._choose_browser(subject, by_visitor)
+            # What the visitor does now is done with the browser of now.
+            browser = at_hand or self._choose_browser(subject)
         refusal = self._refuse(arguments.origin, subject, browser, settings)
         parameters, own = self._complete(
             arguments.parameters, subject, browser, problems
@@ -211,11 +213,7 @@ class EventBuilder:
         return Draft(event, {"pixel_id": pixel_id, **failed(message, "unprepared")})
 
     def _company_of(self, subject, website):
-        return (
-            subject.company
-            or (website and website.company_id)
-            or self.env["meta.capi.config"]._company()
-        )
+        return subject.company or self.env["meta.capi.config"]._company(website)
 
     def _settings_of(self, website):
         key = website.id if website else None
@@ -233,17 +231,16 @@ class EventBuilder:
 
     # ------------------------------------------------------- the browser, the refusal
 
-    def _choose_browser(self, subject, by_visitor):
+    def _choose_browser(self, subject):
         """Return the customer's browser: the one kept with the origin, or the request's.
 
-        What the visitor does now is done with the browser of now. Else, the one kept is
-        the customer's for certain, and the request may be somebody else's, such as the
-        provider's that tells of a payment; what it can do is to give the consent that
-        was missing, or to take it back.
+        The one kept is the customer's for certain, and the request may be somebody
+        else's, such as the provider's that tells of a payment; what it can do is to give
+        the consent that was missing, or to take it back.
         """
         kept = subject.browser
         at_hand = self.env["meta.capi.visit"]._snapshot(subject.partner)
-        if by_visitor or not kept or at_hand.get("consent") is False:
+        if not kept or at_hand.get("consent") is False:
             return at_hand or kept
         if not kept.get("consent") and at_hand.get("consent"):
             return at_hand

@@ -133,9 +133,10 @@ class MetaConversionsApi(models.AbstractModel):
         visit = self.env["meta.capi.visit"]
         if not self.env["meta.capi.config"]._is_enabled():
             return events
-        if not visit._snapshot().get("consent"):
+        browser = visit._snapshot()
+        if not browser.get("consent"):
             return events
-        draft = EventBuilder(self.env).build(arguments, by_visitor=True)
+        draft = EventBuilder(self.env).build(arguments, at_hand=browser)
         if not draft:
             return events
         if page_limits and not draft.event.data_processing_options_country:

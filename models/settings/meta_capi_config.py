@@ -23,8 +23,11 @@ class MetaCapiConfig(models.AbstractModel):
     _description = "Meta Conversions API configuration"
 
     @api.model
+    @ormcache("declared.key", "website.id if website else None")
     def _get(self, declared, website=None):
         """Return the value in force: the website's own, else the common one.
+
+        A change of a parameter or a website clears the cache.
 
         :param declared: one of ``setting.py``, which says what it is read as
         """
@@ -57,8 +60,13 @@ class MetaCapiConfig(models.AbstractModel):
         )
 
     @api.model
-    def _company(self):
-        """Return the company at hand, without reading the user anew each time."""
+    def _company(self, website=None):
+        """Return the company of ``website`` (or of none), without reading it or the user
+        anew each time.
+        """
+        if website:
+            company_id = website._get_cached("company_id")
+            return self.env["res.company"].browse(company_id)
         if self.env.context.get("allowed_company_ids"):
             return self.env.company
         return self.env["res.company"].browse(self._company_id_of_user())
@@ -69,6 +77,7 @@ class MetaCapiConfig(models.AbstractModel):
         return self.env.company.id
 
     @api.model
+    @ormcache("website.id if website else None")
     def _extra_pixel_ids(self, website=None):
         """Return the pixels that get a copy of each event of ``website``, a tuple.
 

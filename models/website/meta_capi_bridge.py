@@ -138,7 +138,6 @@ class MetaCapiBridge(models.AbstractModel):
                 if cart
                 else read_page_data(payload.get("custom_data", {})),
                 "origin": cart,
-                "website": website,
             },
             page_limits=read_limits(payload),
         )

@@ -3,6 +3,7 @@ import time
 
 from odoo import api, models
 from odoo.http import request
+from odoo.tools import ormcache
 
 from ...capi import browser
 from ...capi.reading import start_of
@@ -123,6 +124,7 @@ class MetaCapiVisit(models.AbstractModel):
     @api.model
     def _consent_of_bar(self):
         """Return what the visitor has told the website's cookies bar, if it has one."""
+        self._recall_bar()
         try:
             if request.env["ir.http"]._is_allowed_cookie("optional"):
                 return True
@@ -134,6 +136,24 @@ class MetaCapiVisit(models.AbstractModel):
             return None
         # One of before Odoo 16 is no answer: the visitor is asked again.
         return False if isinstance(answer, dict) and "optional" in answer else None
+
+    @api.model
+    def _recall_bar(self):
+        """Let Odoo know without a statement whether the website has a cookies bar.
+
+        It reads that field of the record, which fetches a hundred columns; and we ask it
+        for each request of a visitor, also for a page that comes from a cache.
+        """
+        website = self._website()
+        if "cookies_bar" not in website._cache:
+            has_bar = self._has_bar(website.id)
+            website._update_cache({"cookies_bar": has_bar}, validate=False)
+
+    @api.model
+    @ormcache("website_id")
+    def _has_bar(self, website_id):
+        # A change of a website clears the cache.
+        return self.env["website"].sudo().browse(website_id).cookies_bar
 
     @api.model
     def _is_prefetch(self):
