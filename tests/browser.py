@@ -24,10 +24,11 @@ AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/140.0.0.0 Safari/537.36"
 )
-# Ends after the first frame, or soon where there is none.
+# Ends after the first two frames, or soon where there are none.
 PAINTED = """
     new Promise(done => {
-        requestAnimationFrame(() => setTimeout(() => setTimeout(done)));
+        const soon = () => setTimeout(() => setTimeout(done));
+        requestAnimationFrame(() => requestAnimationFrame(soon));
         setTimeout(done, 1100);
     })
 """

@@ -618,8 +618,8 @@
     function beginSoon() {
         install();
         const soon = () => setTimeout(begin);
-        requestAnimationFrame(soon);
-        // There may be no frame.
+        // The first frame is on the screen with the second; there may be none.
+        requestAnimationFrame(() => requestAnimationFrame(soon));
         setTimeout(soon, PATIENCE);
     }
 
