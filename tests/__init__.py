@@ -19,6 +19,7 @@ from . import test_capi_event
 from . import test_capi_layers
 from . import test_capi_money
 from . import test_capi_normalize
+from . import test_capi_page_trace
 from . import test_capi_privacy
 from . import test_capi_properties
 from . import test_capi_quality

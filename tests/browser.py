@@ -24,6 +24,14 @@ AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/140.0.0.0 Safari/537.36"
 )
+# Ends after the first two frames, or soon where there are none.
+PAINTED = """
+    new Promise(done => {
+        const soon = () => setTimeout(() => setTimeout(done));
+        requestAnimationFrame(() => requestAnimationFrame(soon));
+        setTimeout(done, 1100);
+    })
+"""
 # Seconds a page may take unless a test says otherwise; the first one compiles its
 # templates.
 TIMEOUT = 30
@@ -157,6 +165,8 @@ class Browser:
     def _wait_for_page(self):
         if not self._loaded.wait(self.timeout):
             raise TimeoutError("The page does not load")
+        # What our script leaves until the page is painted.
+        self.send("Runtime.evaluate", expression=PAINTED, awaitPromise=True)
         self.settle()
 
     def settle(self):
@@ -282,7 +292,15 @@ class Browser:
                 # Until it is paused again at its answer: of the end of some requests
                 # the network's own events do not tell.
                 self._wait_for(requestId, url)
-            answer = ("Fetch.continueRequest", {"interceptResponse": self.waits})
+            parameters = {"interceptResponse": self.waits}
+            headers = request["headers"]
+            if headers.get("User-Agent") != AGENT:
+                # What is sent at a page's end is no more told to be a person's.
+                headers = {**headers, "User-Agent": AGENT}.items()
+                parameters["headers"] = [
+                    {"name": name, "value": value} for name, value in headers
+                ]
+            answer = ("Fetch.continueRequest", parameters)
         command, params = answer
         self._command(command, requestId=requestId, **params)
 

@@ -722,7 +722,7 @@ class TestBridgeParts(BaseCase):
         script = (
             Path(__file__).parent.parent / "static/src/js/meta_capi.js"
         ).read_bytes()
-        self.assertLess(len(gzip.compress(script)), 6 * 1024)
+        self.assertLess(len(gzip.compress(script)), 6500)
 
     def test_what_is_no_url_is_of_no_host(self):
         for url in (None, "", "null", "http://[", "//shop.example", "http://x:y/"):

@@ -451,19 +451,29 @@ class TestBridgePixel(BrowserCase):
         self.assertFalse(self.browser.errors)
 
     def test_the_script_is_the_first_and_nothing_of_ours_is_inline(self):
-        self.open("/")
-        scripts = self.run_js(
-            """
-            return [...document.scripts].map(
-                script => [script.getAttribute('src'), script.text, script.async])
-            """
-        )
-        source, text, is_async = scripts[0]
-        self.assertIn("/static/src/js/meta_capi.js?v=", source)
-        self.assertEqual((text, is_async), ("", False))
-        self.assertFalse(
-            [text for _src, text, _async in scripts if "meta_capi" in text]
-        )
+        # A page waits for it where something calls it at once.
+        for mode, consent, waits in (
+            ("page", "odoo", True),
+            ("load", "odoo", True),
+            ("server", "external", True),
+            ("server", "odoo", False),
+            ("server", "none", False),
+        ):
+            with self.subTest(mode=mode, consent=consent):
+                self.set_mode(mode)
+                self.parameters.set_param("meta_capi.consent_source", consent)
+                self.open("/")
+                scripts = self.run_js(
+                    """
+                    return [...document.scripts].map(
+                        script => [script.getAttribute('src'), script.text, script.async])
+                    """
+                )
+                ours = [n for n, tag in enumerate(scripts) if "meta_capi" in str(tag)]
+                self.assertEqual(ours, [0])
+                source, text, is_async = scripts[0]
+                self.assertIn("/static/src/js/meta_capi.js?v=", source)
+                self.assertEqual((text, is_async), ("", not waits))
 
     def test_the_pages_are_as_ever_while_switched_off(self):
         self.set_snippet()
@@ -584,3 +594,42 @@ class TestBridgeFunnel(BrowserCase):
         self.parameters.set_param("meta_capi.bridge_events", "ViewContent")
         self.open(self.product.website_url)
         self.assertAgree("ViewContent")
+
+
+@tagged("post_install", "-at_install", "browser")
+class TestFirstPaint(BrowserCase):
+    """What our script leaves until a page is painted, which may never be."""
+
+    UNPAINTED = """
+        window.requestAnimationFrame = () => 0;
+        const wait = window.setTimeout;
+        window.setTimeout = (action, time) => time === 1000 ? 0 : wait(action, time);
+    """
+
+    def setUp(self):
+        super().setUp()
+        script = self.browser.evaluate_first(self.UNPAINTED)
+        self.addCleanup(
+            self.browser.send,
+            "Page.removeScriptToEvaluateOnNewDocument",
+            identifier=script,
+        )
+
+    def test_a_page_that_is_left_before_it_is_painted_has_told_all(self):
+        for mode, is_known in (("server", True), ("server", False), ("page", False)):
+            with self.subTest(mode, is_known=is_known):
+                self.events().unlink()
+                self.browser.reset()
+                self.set_visitor()
+                self.set_mode(mode)
+                if mode == "page":
+                    self.set_snippet()
+                self.open(self.product.website_url)
+                if not is_known:
+                    # As of a visitor who has said yes on this page.
+                    self.browser.remove_cookie("_fbp")
+                self.assertNotIn("/meta_capi/collect", dict(self.browser.requests))
+                self.browser.leave()
+                self.env.invalidate_all()
+                self.assertIn("/meta_capi/collect", dict(self.browser.requests))
+                self.assertEqual(self.names(self.server()), ["PageView", "ViewContent"])

@@ -198,6 +198,13 @@ def _make_customer(env, number):
     )
 
 
+def publish_product(registry, number):
+    """Make a product that visitors can look at; return the path of its page."""
+    with transaction(registry) as env:
+        values = {"name": f"Product {number}", "list_price": 50, "is_published": True}
+        return env["product.template"].create(values).website_url
+
+
 def confirm(registry, order_id, automation="automation_purchase"):
     """Return the seconds of confirming an order with one automation in force."""
     with transaction(registry) as env:

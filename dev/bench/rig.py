@@ -117,7 +117,7 @@ class Rig:
 
     def floor(self, batch: int) -> tuple[int, float]:
         """Deliver by hand; return the events, and the seconds."""
-        return self._run(
+        return self._run_and_count(
             self.python,
             "dev.bench.floor",
             dsn=dict(self.dsn),
@@ -128,7 +128,7 @@ class Rig:
 
     def sdk(self, count: int) -> tuple[int, float]:
         """Send by Meta's own library; return the events, and the seconds."""
-        return self._run(
+        return self._run_and_count(
             sdk_python(),
             "dev.bench.sdk",
             url=self.sink.url,
@@ -137,8 +137,15 @@ class Rig:
             batch=1000,
         )
 
+    def _run_and_count(
+        self, python: str | Path, module: str, **arguments: Any
+    ) -> tuple[int, float]:
+        events, seconds = self.run(python, module, **arguments)
+        return events, seconds
+
     @staticmethod
-    def _run(python: str | Path, module: str, **arguments: Any) -> tuple[int, float]:
+    def run(python: str | Path, module: str, **arguments: Any) -> Any:
+        """Run a module of ours by another Python; return what it prints as JSON."""
         done = subprocess.run(
             (python, "-m", module, json.dumps(arguments)),
             cwd=ROOT,
@@ -148,8 +155,7 @@ class Rig:
         )
         if done.returncode:
             raise Problem(f"{module} failed: {done.stderr[-2000:]}")
-        events, seconds = json.loads(done.stdout)
-        return events, seconds
+        return json.loads(done.stdout)
 
 
 class Worker:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..console import Problem, say, until
 from .figures import Figure, Size, figure_of, median_ms, numbers
+from .painting import paint
 from .rig import PIXEL, PIXELS, Rig, Worker, sdk_python
 from .served import served
 
@@ -314,6 +315,7 @@ MEASUREMENTS: dict[tuple[int, ...], Measurement] = {
     (10,): memory,
     (12,): disk,
     (9, 11): served,
+    (16,): paint,
 }
 # What needs a database with more apps.
 MEASUREMENTS_OF_APPS: dict[tuple[int, ...], Measurement] = {(13,): sell}

@@ -33,12 +33,17 @@ class MetaCapiPage(models.AbstractModel):
             return {}
         config = self.env["meta.capi.config"]
         mode, limits = bridge._mode_and_limits()
+        consent = config._get(setting.CONSENT_SOURCE, website)
+        # Calls of a Pixel, or of a consent tool, can follow the tag at once, and must not
+        # come before the script. Where there are none, the page does not wait for it.
+        is_called = mode != "server" or consent == "external"
         return {
             "src": f"/{SCRIPT}?v={_script_version()}",
+            "async": None if is_called else "async",
             "data-pixel": config._pixel_id(website),
             "data-mode": mode,
             "data-events": ",".join(config._get(setting.BRIDGE_EVENTS, website)),
-            "data-consent": config._get(setting.CONSENT_SOURCE, website),
+            "data-consent": consent,
             "data-bar": "1" if website.cookies_bar else None,
             "data-ldu": limits,
             "data-collect": "/meta_capi/collect",

@@ -44,6 +44,7 @@
     const ANSWER = "meta_capi_consent";
     const ANSWERS = {1: true, 0: false, "-": null, undefined: !isExternal || null};
     const said = {};
+    let isPainted = false;
     let isRefused = false;
     let held = [];
     const waiting = [];
@@ -53,10 +54,13 @@
     }
 
     function barAnswer() {
+        if (!config.bar) {
+            return;
+        }
         let bar = null;
         guarded(() => (bar = JSON.parse(decodeURIComponent(cookie("website_cookies_bar")))));
         bar = bar && typeof bar.optional === "boolean" ? bar.optional : null;
-        return config.bar && !(isExternal && bar !== false) ? bar : undefined;
+        return isExternal && bar !== false ? undefined : bar;
     }
 
     function consent() {
@@ -67,7 +71,8 @@
 
     /* An earlier page's answer holds unless a tool of this one takes it back. */
     function isAccepted() {
-        return consent() === true && !(isExternal && document.readyState === "loading");
+        const isEarly = isExternal && document.readyState === "loading";
+        return isPainted && consent() === true && !isEarly;
     }
 
     function keepAnswer() {
@@ -81,15 +86,17 @@
     function review() {
         keepAnswer();
         const wasRefused = isRefused;
-        isRefused = consent() === false;
-        if (isAccepted()) {
+        const now = consent();
+        const isYes = now && isAccepted();
+        isRefused = now === false;
+        if (isYes) {
             guarded(startPixel);
             held.splice(0).forEach(send);
             guarded(report);
-        } else if (consent() !== true) {
+        } else if (now !== true) {
             guarded(stopPixel);
         }
-        if (isAccepted() || isRefused) {
+        if (isYes || isRefused) {
             waiting.splice(0).forEach((go) => go());
         }
         if (isRefused && !wasRefused) {
@@ -234,7 +241,7 @@
         if (data && typeof data === "object" && !Array.isArray(data)) {
             guarded(function () {
                 const full = JSON.stringify({...payload, custom_data: data});
-                body = new Blob([full]).size > MAX_SIZE ? body : full;
+                body = new TextEncoder().encode(full).length > MAX_SIZE ? body : full;
             });
         }
         if (id.length > MAX_ID_LENGTH) {
@@ -321,12 +328,12 @@
         report();
     }
 
-    guarded(function () {
+    function watchEntries() {
         const observer = new PerformanceObserver((list) => guarded(() => readEntries(list)));
         for (const type of ["navigation", "resource"]) {
             observer.observe({type, buffered: true});
         }
-    });
+    }
 
     // The options of calls that went through here.
     const ours = new WeakSet();
@@ -595,19 +602,38 @@
         }
     }
 
+    /* Do what can wait for the first paint. */
+    function begin() {
+        if (!isPainted) {
+            isPainted = true;
+            guarded(watchEntries);
+            guarded(review);
+            if (config.mode !== "page") {
+                guarded(() => emit("PageView"));
+                guarded(emitPage);
+            }
+        }
+    }
+
+    function beginSoon() {
+        install();
+        const soon = () => setTimeout(begin);
+        // The first frame is on the screen with the second; there may be none.
+        requestAnimationFrame(() => requestAnimationFrame(soon));
+        setTimeout(soon, PATIENCE);
+    }
+
     if (isLoader) {
         guarded(makeStub);
+        guarded(review);
     }
-    guarded(review);
-    const isMaker = config.mode !== "page";
-    if (isMaker) {
-        guarded(() => emit("PageView"));
-    }
-    on(document, "DOMContentLoaded", function () {
-        install();
-        review();
-        if (isMaker) {
-            emitPage();
-        }
+    on(window, "pagehide", function () {
+        // No time to ask.
+        cookies = cookies || true;
+        begin();
     });
+    on(document, "DOMContentLoaded", beginSoon);
+    if (document.readyState !== "loading") {
+        beginSoon();
+    }
 })();
