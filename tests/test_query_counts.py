@@ -1,3 +1,4 @@
+import re
 import time
 from contextlib import contextmanager
 from unittest.mock import patch
@@ -76,6 +77,37 @@ class TestQueryCounts(MetaCapiCase):
         with self.statements() as found:
             self.api.send_event(**arguments)
         self.assertGreater(len(found), 4)
+
+    def test_a_purchase_asks_nothing_that_whoever_confirms_its_order_knows(self):
+        self.env.ref("ih_meta_conversions_api.automation_purchase").active = True
+        record = type(self.api)._record_for_action
+        span = []
+
+        def note(api, action, records):
+            span.append(len(found))
+            result = record(api, action, records)
+            span.append(len(found))
+            return result
+
+        first, order = self.order(), self.order()
+        first.action_confirm()
+        self.deliver()
+        self.let_a_job_wait()
+        with (
+            patch.object(type(self.api), "_record_for_action", note),
+            self.statements() as found,
+        ):
+            order.action_confirm()
+        start, end = span
+        tables = [
+            re.search(r'(?:FROM|INTO|UPDATE) "?(\w+)', getattr(one, "code", one))
+            for one in found[start:end]
+        ]
+        asked = [table[1] for table in tables if table]
+        self.assertIn("meta_capi_event", asked)
+        self.assertEqual(len(asked), len(set(asked)), asked)
+        self.assertNotIn("sale_order_line", asked)
+        self.assertNotIn("res_partner_res_partner_category_rel", asked)
 
     def test_a_request_takes_as_many_statements_whatever_it_carries(self):
         counts = []
