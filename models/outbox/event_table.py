@@ -65,7 +65,8 @@ class EventTable:
         """Insert rows; return the new ids by key.
 
         A key that exists is passed over, and so is what has happened once to a record
-        and whose row was purged.
+        and whose row was purged. ``OFFSET 0`` has PostgreSQL look for each row by the
+        index: it takes the JSON for 100 rows, and would read the whole table for them.
 
         :param rows_json: the rows as one JSON text: as parameters, thousands of rows
             take longer than all the rest
@@ -82,6 +83,7 @@ class EventTable:
                     SELECT FROM meta_capi_once once
                      WHERE once.event_name = event.event_name
                        AND once.event_id = event.event_id
+                    OFFSET 0
                  )
                     ON CONFLICT (pixel_id, event_name, event_id) DO NOTHING
                 RETURNING id, pixel_id, event_name, event_id
