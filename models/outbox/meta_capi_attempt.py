@@ -59,6 +59,11 @@ class MetaCapiAttempt(models.Model):
             "CREATE INDEX IF NOT EXISTS meta_capi_attempt_accepted"
             " ON meta_capi_attempt (pixel_id, id) WHERE outcome = 'accepted'"
         )
+        # The retention.
+        self.env.cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_attempt_started"
+            " ON meta_capi_attempt (started_at)"
+        )
 
     @api.model
     def _begin(self, pixel_id, event_ids, now):
