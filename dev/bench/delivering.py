@@ -175,11 +175,13 @@ def disk(registry):
 def make_log(registry, schema, size, recent, pending, pixel_id, order_id):
     """Make a log in a schema of its own.
 
-    A small one and a large one differ in what is older than a week, up to 90 days. As in
-    any log of that age, what is older than the retention of personal data has none, and
-    as many Purchases as it has are remembered that have left it.
+    A small one and a large one differ in what is older than two weeks, up to 90 days: the
+    overview compares a week with the one before. As in any log of that age, what is older
+    than the retention of personal data has none, and as many Purchases as it has are
+    remembered that have left it.
 
-    :param size: how many finished events there are; the last ``recent`` are of this week
+    :param size: how many finished events there are; the last ``recent`` of them are of
+        these two weeks
     :param order_id: of an order that one of those is about
     """
     with transaction(registry) as env:
@@ -226,8 +228,8 @@ def _fill_log(env, schema, size, recent, pending, pixel_id, order_id):
     age = (
         "(CASE WHEN number > %(size)s THEN interval '1 minute'"
         "  WHEN number > %(size)s - %(recent)s"
-        "  THEN interval '6 days' * (%(size)s - number) / %(recent)s"
-        "  ELSE interval '8 days' + interval '82 days' * (%(size)s - number) / %(size)s"
+        "  THEN interval '13 days' * (%(size)s - number) / %(recent)s"
+        "  ELSE interval '15 days' + interval '75 days' * (%(size)s - number) / %(size)s"
         " END)"
     )
     values = {
