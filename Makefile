@@ -40,7 +40,7 @@ simulate:  ## Histories of delivery in virtual time, 100,000 or more (SEED=n, CO
 chaos:  ## Faults, kills and restarts on real processes, minutes (SEED=n, ONLY="1 4")
 	@$(DEV) chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
-bench:  ## What recording and delivering cost, half an hour (SMOKE=1: a minute, ROWS="1 2")
+bench:  ## What recording and delivering cost, three quarters of an hour (SMOKE=1: a minute, SIZE=huge, ROWS="1 2")
 	@$(DEV) bench --size $(or $(SIZE),$(if $(SMOKE),smoke,full)) $(if $(ROWS),--rows $(ROWS))
 
 lint:  ## What CI checks before the tests

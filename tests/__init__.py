@@ -8,6 +8,7 @@ from . import test_bridge_browser
 from . import test_browser_data
 from . import test_capi_advice
 from . import test_capi_answer
+from . import test_capi_benchmarks
 from . import test_capi_browser
 from . import test_capi_causes
 from . import test_capi_client

@@ -1,4 +1,5 @@
 import contextlib
+import itertools
 import time
 from datetime import datetime, timedelta
 from unittest.mock import patch
@@ -10,7 +11,7 @@ from odoo.tools import SQL, mute_logger
 
 from ..capi.client import GraphClient
 from ..dev import sandbox
-from ..models.outbox import meta_capi_delivery, meta_capi_event
+from ..models.outbox import meta_capi_delivery, meta_capi_event, retention
 from ..models.outbox.event_actions import EventActions
 from ..models.outbox.event_table import EventTable
 from .common import MetaCapiCase, set_values, stop_pixel
@@ -1061,6 +1062,70 @@ class TestRetention(DeliveryCase):
         self.assertFalse(sent.exists())
         self.assertFalse(attempt.exists())
         self.assertTrue(pending.exists())
+
+    def test_an_old_log_is_done_slice_by_slice_with_rests_in_between(self):
+        jobs = type(self.job)
+        cursors, rests = [], []
+        opened = jobs._delivery_cursor
+
+        def noted(job):
+            cursors.append(job)
+            return opened(job)
+
+        # From one look at the clock to the next.
+        clock = itertools.accumulate(itertools.repeat(2.0))
+        self.old_log(5)
+        with (
+            patch.object(retention, "SLICE", 2),
+            patch.object(retention, "_SECONDS", 1000),
+            patch.object(retention.time, "monotonic", lambda: next(clock)),
+            patch.object(retention.time, "sleep", rests.append),
+            patch.object(jobs, "_delivery_cursor", noted),
+        ):
+            self.events._gc_user_data()
+            self.assertFalse(any(self.events.mapped("user_data")))
+            self.assertEqual(len(cursors), 3)
+            self.assertEqual(rests, [6.0] * 2)
+            self.events._gc_finished()
+        self.assertFalse(self.events.exists())
+        self.assertFalse(self.attempts.exists())
+        self.assertFalse(self.asked_again())
+
+    def test_what_takes_long_is_left_to_a_further_run_which_is_asked_for(self):
+        self.old_log(5)
+        with (
+            patch.object(retention, "SLICE", 2),
+            patch.object(retention, "_SECONDS", -1),
+        ):
+            for gc, left in (
+                *((self.events._gc_user_data, n) for n in (3, 1, 0)),
+                # The events first, and then their requests.
+                *((self.events._gc_finished, n) for n in (3 + 5, 1 + 5, 3, 1, 0)),
+            ):
+                with self.subTest(gc=gc.__name__, left=left):
+                    self.asked_again().unlink()
+                    gc()
+                    self.env.invalidate_all()
+                    kept = [*self.events.exists(), *self.attempts.exists()]
+                    if gc.__name__ == "_gc_user_data":
+                        kept = self.events.filtered("user_data")
+                    self.assertEqual(len(kept), left)
+                    self.assertEqual(bool(self.asked_again()), left > 0)
+
+    def old_log(self, count):
+        """Have events, each sent by a request of its own, that are past all retention."""
+        self.events = self.record_many(count)
+        for event in self.events:
+            self.delivery._deliver_batch(self.pixel_id, event.ids)
+        self.attempts = self.events.attempt_ids
+        self.assertEqual(len(self.attempts), count)
+        self.shift("create_date", 91 * DAY)
+        self.shift("started_at", 91 * DAY, table="meta_capi_attempt")
+        self.asked_again().unlink()
+
+    def asked_again(self):
+        cron = self.env.ref("base.autovacuum_job")
+        return self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
 
     def test_a_negative_number_of_days_keeps_all(self):
         self.parameters.set_param("meta_capi.retention_days", "-1")

@@ -95,7 +95,9 @@ class TestSummary(SummaryCase):
             lambda: set_values(sent, event_time=moment - timedelta(days=80)),
             lambda: set_values(sent, user_data_keys="em", event_name="Other"),
             sent.unlink,
-            lambda: self.table.purge(fields.Datetime.now() + timedelta(days=1), 1),
+            lambda: self.table.purge(
+                1, before=fields.Datetime.now() + timedelta(days=1)
+            ),
         )
         self.check()
         for number, change in enumerate(changes):

@@ -220,7 +220,7 @@ class TestRetentionSlices(TableCase):
 
     def test_personal_data_is_deleted_slice_by_slice(self):
         for left in (1, 0):
-            self.table.forget_old(self.before, 2)
+            self.table.forget_old(2, before=self.before)
             with_data = [event for event in self.events if event.user_data]
             self.assertEqual(len(with_data), left)
 
@@ -236,7 +236,7 @@ class TestRetentionSlices(TableCase):
         }
         set_values(event, **personal)
         self.assertTrue(all(event[name] for name in personal))
-        self.table.forget_old(self.before, 10)
+        self.table.forget_old(10, before=self.before)
         self.assertFalse(any(event[name] for name in personal))
 
     def test_the_oldest_are_purged_first(self):
@@ -246,8 +246,29 @@ class TestRetentionSlices(TableCase):
             "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"
         )
         for left in ([young, old], [young], []):
-            self.table.purge(self.before, 1)
+            self.table.purge(1, before=self.before)
             self.assertEqual([e for e in self.events if e.exists()], left)
+
+    def test_a_slice_tells_where_the_next_one_begins(self):
+        ages = (500, 400, 300)
+        for age in ages:
+            started_at = to_datetime(NOW - age * DAY)
+            values = {"pixel_id": self.pixel_id, "started_at": started_at}
+            self.env["meta.capi.attempt"].create(values)
+        self.env.flush_all()
+        for way in (
+            self.table.forget_old,
+            self.table.purge,
+            self.table.purge_requests,
+        ):
+            with self.subTest(way=way.__name__):
+                since = way(2, before=self.before)
+                self.assertEqual(since, to_datetime(NOW - ages[1] * DAY))
+                # Nothing but what is left is looked at.
+                after = to_datetime(NOW - 299 * DAY)
+                self.assertIsNone(way(1, after, before=self.before))
+                self.assertIsNotNone(way(1, since, before=self.before))
+                self.assertIsNone(way(1, since, before=self.before))
 
     def test_the_log_remembers_nothing_but_what_happens_once(self):
         once = {"happens_once": True, "event_id": "once"}
@@ -256,7 +277,7 @@ class TestRetentionSlices(TableCase):
         # A copy may be older than what tells copies from the others.
         events |= self.event(**once, pixel_id=OTHER)
         set_values(events, state=SENT, create_date=to_datetime(NOW - 900 * DAY))
-        self.table.purge(self.before, 10)
+        self.table.purge(10, before=self.before)
         remembered = self.env["meta.capi.once"].search([])
         self.assertEqual(remembered.mapped("event_id"), ["once"])
 
@@ -270,7 +291,8 @@ class TestRetentionSlices(TableCase):
         old = begin(self.pixel_id, [event.id, other.id], long_ago)
         # They are read from what is kept in memory, if that is not put away.
         self.assertTrue(event.state and old.event_count)
-        self.table.purge(self.before, 10)
+        self.table.purge(10, before=self.before)
+        self.table.purge_requests(10, before=self.before)
         self.assertTrue(self.is_gone(event, "state"))
         self.assertTrue(self.is_gone(old, "event_count"))
         self.assertEqual((shared + recent + old).exists(), shared + recent)
@@ -721,6 +743,36 @@ class TestLocks(TransactionCase):
                     with self.table() as third:
                         self.assertEqual(third.lock([self.free], PENDING), [])
                     second.cr.rollback()
+
+    def test_the_retention_leaves_what_somebody_holds_to_its_next_run(self):
+        ids, before = [self.held, self.free], to_datetime(NOW + DAY)
+        for way, left in (
+            (EventTable.forget_old, {self.free: (FAILED, None)}),
+            (EventTable.purge, {}),
+        ):
+            with self.subTest(way=way.__name__):
+                with self.table() as table:
+                    table.set_values(
+                        ids, state=FAILED, user_data=json.dumps({"em": "kept"})
+                    )
+                with self.table() as first:
+                    first.lock([self.held], FAILED)
+                    with self.table() as second:
+                        self.hurry(second)
+                        way(second, 10, before=before)
+                    # It is tried again, and then is none of the finished ones.
+                    first.retry([self.held], NOW)
+                with self.table() as table:
+                    way(table, 10, before=before)
+                    table.cr.execute(
+                        SQL(
+                            "SELECT id, state, user_data ->> 'em' FROM meta_capi_event"
+                            " WHERE id = ANY(%s)",
+                            ids,
+                        )
+                    )
+                    found = {row[0]: row[1:] for row in table.cr.fetchall()}
+                self.assertEqual(found, {self.held: (PENDING, "kept"), **left})
 
     def test_to_merge_documents_waits_for_nothing_that_is_being_sent(self):
         merged = self.env.ref("base.partner_admin")

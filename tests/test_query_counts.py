@@ -64,6 +64,23 @@ class TestQueryCounts(MetaCapiCase):
             self.api.send_event(**bench_data.purchase(1))
         self.assertEqual(len(found), 4, list(map(self.kind, found)))
 
+    def test_recording_reads_no_more_the_more_has_left_the_log(self):
+        self.env.cr.execute(
+            "INSERT INTO meta_capi_once (event_name, event_id)"
+            " SELECT 'Purchase', number::text FROM generate_series(1, 5000) number"
+        )
+        before = self.rows_read("meta_capi_once")
+        self.record_purchases(3)
+        self.assertLess(self.rows_read("meta_capi_once") - before, 10)
+
+    def rows_read(self, table):
+        """Return how many rows this transaction has read of a table one by one."""
+        self.env.cr.execute(
+            "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = %s",
+            [table],
+        )
+        return self.env.cr.fetchone()[0]
+
     def test_a_thousand_events_take_as_many_statements_as_one(self):
         self.let_a_job_wait()
         with self.statements() as found:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..layout import ROOT
-from .figures import Figure
+from .figures import HUGE, Figure
 
 RESULTS = Path(__file__).with_name("benchmarks.json")
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -91,12 +91,18 @@ def _number(value: float) -> str:
 def keep(series: str, run: dict[str, Any]) -> None:
     """Add a run to the results that are kept, and write the pages anew.
 
-    A run of some rows replaces those alone; the others keep their own date.
+    A run of some rows replaces those alone; the others keep their own date and size. What
+    was measured with the largest log stays until it is measured so again.
     """
     runs = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     before = runs.get(series, {"rows": []})
-    rows = {row["row"]: {"date": before["date"], **row} for row in before["rows"]}
-    rows |= {row["row"]: row for row in run["rows"]}
+    own = {name: before[name] for name in ("date", "size") if name in before}
+    rows = {row["row"]: own | row for row in before["rows"]}
+    for row in run["rows"]:
+        kept = rows.get(row["row"], row)
+        is_larger = kept.get("size") == HUGE.name != run["size"]
+        if not is_larger or kept["what"] == row["what"]:
+            rows[row["row"]] = row
     run["rows"] = sorted(rows.values(), key=lambda row: _order(row["row"]))
     runs[series] = run
     RESULTS.write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n")
@@ -132,14 +138,16 @@ def _template(name: str) -> str:
 
 def _older(run: Mapping[str, Any]) -> list[str]:
     """Tell which rows were not measured when the others were."""
-    rows: dict[str, list[str]] = {}
+    rows: dict[tuple[str, str], list[str]] = {}
+    this = run["date"], run["size"]
     for row in run["rows"]:
-        day = row.get("date", run["date"])
-        if day != run["date"]:
-            rows.setdefault(day, []).append(row["row"])
+        then = row.get("date", run["date"]), row.get("size", run["size"])
+        if then != this:
+            rows.setdefault(then, []).append(row["row"])
     return [
-        f"- Measured on {day}, by the same means: rows {', '.join(rows[day])}."
-        for day in sorted(rows)
+        f"- Measured on {day}, size *{size}*, by the same means: rows"
+        f" {', '.join(rows[day, size])}."
+        for day, size in sorted(rows)
     ]
 
 

@@ -30,8 +30,8 @@ from . import data as bench_data
 
 PIXEL = "1000000000000001"
 PIXELS = tuple(str(int(PIXEL) + number) for number in range(4))
-# Seconds after which a measurement is not going to end.
-_PATIENCE = 900
+# Seconds after which a measurement is not going to end. The largest log takes half of it.
+_PATIENCE = 2400
 
 
 @dataclass

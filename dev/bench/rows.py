@@ -222,23 +222,29 @@ def _copy_to(worker: Worker, pixel_ids: Sequence[str]) -> None:
 def large_log(rig: Rig, size: Size) -> list[Figure]:
     figures = []
     with rig.worker() as worker:
-        worker.call(
-            "make_logs",
-            sizes=[size.small_log, size.large_log],
-            pending=2 * size.small_log,
-            pixel_id=PIXEL,
-        )
+        (order_id,) = worker.call("make_orders", first=numbers(1), count=1)
+        for schema, count in zip(
+            ("bench_small", "bench_large"),
+            (size.small_log, size.large_log),
+            strict=True,
+        ):
+            worker.call(
+                "make_log",
+                schema=schema,
+                size=count,
+                recent=size.small_log,
+                pending=2 * size.small_log,
+                pixel_id=PIXEL,
+                order_id=order_id,
+            )
         calls = max(size.calls // 10, 1)
-        for letter, step in zip("abcdefgh", worker.call("steps"), strict=False):
+        for letter, step in zip("abcdefghjk", worker.call("steps"), strict=True):
             figure = figure_of(f"8{letter}", size, step=step)
+            common = {"step": step, "pixel_id": PIXEL, "order_id": order_id}
 
-            def use(schema: str, step: str = step) -> float:
+            def use(schema: str, common: dict[str, Any] = common) -> float:
                 seconds: float = worker.call(
-                    "use_log",
-                    schema=schema,
-                    step=step,
-                    number=numbers(1),
-                    pixel_id=PIXEL,
+                    "use_log", schema=schema, number=numbers(1), **common
                 )
                 return seconds
 
@@ -250,19 +256,18 @@ def large_log(rig: Rig, size: Size) -> list[Figure]:
                 ]
                 large, small = map(list, zip(*seconds, strict=True))
                 figure.pairs.append((median_ms(large), median_ms(small)))
-            figure.notes["plans"] = _plans(worker, step)
+            figure.notes["plans"] = _plans(worker, common)
             figures.append(figure)
+            if letter == "d":  # the same by its ratio
+                figures.append(figure_of("8i", size, step=step))
+                figures[-1].pairs = figure.pairs
     return figures
 
 
-def _plans(worker: Worker, step: str) -> list[tuple[float, str]]:
+def _plans(worker: Worker, common: dict[str, Any]) -> list[tuple[float, str]]:
     try:
         plans: list[tuple[float, str]] = worker.call(
-            "explain_log",
-            schema="bench_large",
-            step=step,
-            number=numbers(1),
-            pixel_id=PIXEL,
+            "explain_log", schema="bench_large", number=numbers(1), **common
         )
     except Problem as problem:
         say(f"    no plans: {str(problem).splitlines()[-1]}")
@@ -271,14 +276,77 @@ def _plans(worker: Worker, step: str) -> list[tuple[float, str]]:
 
 
 def memory(rig: Rig, size: Size) -> list[Figure]:
-    figure = figure_of("10", size)
-    with rig.worker() as worker:
-        worker.call("fill", count=size.in_memory, pixel_ids=[PIXEL])
-        worker.call("refill")
-    with rig.worker() as worker:
-        found = worker.call("drain_in_memory", pixel_ids=[PIXEL])
-    figure.pairs.append((found["peak"] - found["at_rest"], found["at_rest"]))
-    return [figure]
+    at_once = figure_of("10", size)
+    for_long = figure_of("10b", size)
+    for figure, count in ((at_once, size.in_memory), (for_long, size.delivered)):
+        with rig.worker() as worker:
+            worker.call("fill", count=count, pixel_ids=[PIXEL])
+            worker.call("refill")
+        with rig.worker() as worker:
+            if figure is at_once:
+                found = worker.call("drain_in_memory", pixel_ids=[PIXEL])
+                figure.pairs.append(
+                    (found["peak"] - found["at_rest"], found["at_rest"])
+                )
+            else:
+                found = worker.call(
+                    "drain_for_long", pixel_id=PIXEL, first=count // 100
+                )
+                figure.pairs.append((found["late"] - found["early"], found["early"]))
+    return [at_once, for_long]
+
+
+def retention(rig: Rig, size: Size) -> list[Figure]:
+    """Clean up what is old, and record meanwhile: a part of the log in each round."""
+    figures = [figure_of(f"15{letter}", size) for letter in "abcd"]
+    flag = rig.folder / "cleaning"
+    with rig.worker() as cleaner, rig.worker() as recorder:
+        cleaner.call(
+            "make_old_log", count=size.old_log, parts=size.rounds, pixel_id=PIXEL
+        )
+        for (longest, meanwhile), kind in (
+            (figures[2:], "personal data"),
+            (figures[:2], "events"),
+        ):
+            transactions: list[float] = []
+
+            def record_alone() -> float:
+                return median_ms(
+                    recorder.call(
+                        "record_while",
+                        first=numbers(4 * size.calls),
+                        at_least=4 * size.calls,
+                    )
+                )
+
+            def record_meanwhile(
+                kind: str = kind, transactions: list[float] = transactions
+            ) -> float:
+                flag.touch()
+                recorder.start(
+                    "record_while", first=numbers(100_000), at_least=1, flag=str(flag)
+                )
+                transactions += cleaner.call("clean_up", kind=kind)
+                flag.unlink()
+                return median_ms(recorder.result())
+
+            for number in range(size.rounds):
+                cleaner.call("let_grow_old", kind=kind, part=number, parts=size.rounds)
+                recorder.call("record_while", first=numbers(5), at_least=5)
+                # By turns in the other order, so that neither is always the second.
+                if number % 2:
+                    busy, alone = record_meanwhile(), record_alone()
+                else:
+                    alone, busy = record_alone(), record_meanwhile()
+                meanwhile.pairs.append((busy, alone))
+            longest.pairs.append((max(transactions), statistics.median(transactions)))
+            longest.notes["remark"] = (
+                f"{len(transactions)} transactions, half of them below"
+                f" {statistics.median(transactions):.2f} s, {sum(transactions):.0f} s in"
+                " all"
+            )
+        cleaner.call("check_clean", remembered=size.old_log // 4)
+    return figures
 
 
 # A log cleans up more often than it grows by a tenth.
@@ -314,6 +382,7 @@ MEASUREMENTS: dict[tuple[int, ...], Measurement] = {
     (8,): large_log,
     (10,): memory,
     (12,): disk,
+    (15,): retention,
     (9, 11): served,
     (16,): paint,
 }

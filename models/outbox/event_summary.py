@@ -142,7 +142,8 @@ def create_summary(cr):
 def recount(cr):
     """Add to the sums what the log has and they lack; keeps nobody from writing events.
 
-    As one statement, which sees both at one moment.
+    As one statement, which sees both at one moment. What is of one hour is written side
+    by side, or whoever adds up a week would read pages of all the others.
     """
     cr.execute(
         SQL(
@@ -155,6 +156,7 @@ def recount(cr):
           ) difference
          GROUP BY {_COLUMNS}
         HAVING sum(events) <> 0
+         ORDER BY hour
         """
         )
     )
@@ -180,6 +182,7 @@ def merge_summary(cr):
           FROM loose
          GROUP BY {_COLUMNS}
         HAVING sum(events) <> 0
+         ORDER BY hour
         """
         )
     )

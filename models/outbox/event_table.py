@@ -66,7 +66,8 @@ class EventTable:
         """Insert rows; return the new ids by key.
 
         A key that exists is passed over, and so is what has happened once to a record
-        and whose row was purged.
+        and whose row was purged. ``OFFSET 0`` has PostgreSQL look for each row by the
+        index: it takes the JSON for 100 rows, and would read the whole table for them.
 
         :param rows_json: the rows as one JSON text: as parameters, thousands of rows
             take longer than all the rest
@@ -83,6 +84,7 @@ class EventTable:
                     SELECT FROM meta_capi_once once
                      WHERE once.event_name = event.event_name
                        AND once.event_id = event.event_id
+                    OFFSET 0
                  )
                     ON CONFLICT (pixel_id, event_name, event_id) DO NOTHING
                 RETURNING id, pixel_id, event_name, event_id
@@ -463,61 +465,114 @@ class EventTable:
 
     # --------------------------------------------------------------------- retention
 
-    def forget_old(self, before, limit):
-        """Delete the personal data of finished events recorded before a time."""
+    def forget_old(self, limit, since=datetime.min, *, before):
+        """Delete the personal data of the oldest finished events.
+
+        What somebody else holds is left to the next run.
+
+        :param limit: how many at the most
+        :param since: those recorded earlier are passed over
+        :param before: they were recorded before it
+        :return: as of when those are recorded that are left, None if there are none
+        """
         self.cr.execute(
             SQL(
-                "SELECT id FROM meta_capi_event WHERE state <> 'pending'"
-                " AND create_date < %s AND user_data <> '{}'::jsonb LIMIT %s",
+                """
+                SELECT id, create_date FROM meta_capi_event
+                 WHERE state <> 'pending' AND user_data <> '{}'::jsonb
+                   AND create_date >= %s AND create_date < %s
+                 ORDER BY create_date
+                 LIMIT %s
+                   FOR NO KEY UPDATE SKIP LOCKED
+                """,
+                since,
                 before,
                 limit,
             )
         )
-        old = [event_id for (event_id,) in self.cr.fetchall()]
-        self.set_values(old, **FORGOTTEN_COLUMNS)
+        old = self.cr.fetchall()
+        self.set_values([event_id for event_id, _date in old], **FORGOTTEN_COLUMNS)
+        return old[-1][1] if len(old) == limit else None
 
-    def purge(self, before, limit):
-        """Delete finished events recorded before a time, and requests left without any.
+    def purge(self, limit, since=datetime.min, *, before):
+        """Delete the oldest finished events.
 
-        What happens once to a record is remembered.
+        What happens once to a record is remembered by the same statement. What somebody
+        else holds is left to the next run.
+
+        :param limit: how many at the most
+        :param since: those recorded earlier are passed over. Whoever goes on from there
+            does not pass again by what is deleted, and is still in the index.
+        :param before: they were recorded before it
+        :return: as of when those are recorded that are left, None if there are none
+        """
+        self.cr.execute(
+            SQL(
+                """
+                WITH old AS MATERIALIZED (
+                    SELECT id FROM meta_capi_event
+                     WHERE state <> 'pending'
+                       AND create_date >= %(since)s AND create_date < %(before)s
+                     ORDER BY create_date
+                     LIMIT %(limit)s
+                       FOR UPDATE SKIP LOCKED
+                ), purged AS (
+                    DELETE FROM meta_capi_event WHERE id IN (SELECT id FROM old)
+                    RETURNING event_name, event_id, happens_once, state, failure_reason,
+                              create_date
+                ), remembered AS (
+                    INSERT INTO meta_capi_once (event_name, event_id)
+                    SELECT event_name, event_id
+                      FROM purged
+                     WHERE happens_once AND state <> 'cancelled'
+                       AND failure_reason IS DISTINCT FROM 'invalid'
+                        ON CONFLICT DO NOTHING
+                )
+                SELECT count(*), max(create_date) FROM purged
+                """,
+                since=since,
+                before=before,
+                limit=limit,
+            )
+        )
+        count, last = self.cr.fetchone()
+        self.env["meta.capi.event"].invalidate_model(flush=False)
+        return last if count == limit else None
+
+    def purge_requests(self, limit, since=datetime.min, *, before):
+        """Delete the oldest requests that are left without events.
+
+        :param limit: how many at the most
+        :param since: those that began earlier are passed over
+        :param before: they began before it
+        :return: as of when those began that are left, None if there are none
         """
         self.cr.execute(
             SQL(
                 """
                 WITH purged AS (
-                    DELETE FROM meta_capi_event
+                    DELETE FROM meta_capi_attempt
                      WHERE id IN (
-                        SELECT id FROM meta_capi_event
-                         WHERE state <> 'pending' AND create_date < %(before)s
-                         ORDER BY create_date
-                         LIMIT %(limit)s
+                        SELECT id FROM meta_capi_attempt attempt
+                         WHERE started_at >= %s AND started_at < %s
+                           AND NOT EXISTS (
+                                SELECT FROM meta_capi_event event
+                                 WHERE event.id = ANY(attempt.carried))
+                         ORDER BY started_at
+                         LIMIT %s
                      )
-                    RETURNING event_name, event_id, happens_once, state, failure_reason
+                    RETURNING started_at
                 )
-                INSERT INTO meta_capi_once (event_name, event_id)
-                SELECT event_name, event_id
-                  FROM purged
-                 WHERE happens_once AND state <> 'cancelled'
-                   AND failure_reason IS DISTINCT FROM 'invalid'
-                    ON CONFLICT DO NOTHING
+                SELECT count(*), max(started_at) FROM purged
                 """,
-                before=before,
-                limit=limit,
-            )
-        )
-        self.cr.execute(
-            SQL(
-                """
-                DELETE FROM meta_capi_attempt attempt
-                 WHERE started_at < %s
-                   AND NOT EXISTS (SELECT FROM meta_capi_event event
-                                    WHERE event.id = ANY(attempt.carried))
-                """,
+                since,
                 before,
+                limit,
             )
         )
-        self.env["meta.capi.event"].invalidate_model(flush=False)
+        count, last = self.cr.fetchone()
         self.env["meta.capi.attempt"].invalidate_model(flush=False)
+        return last if count == limit else None
 
     # ------------------------------------------------------------------------ copies
 

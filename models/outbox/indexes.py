@@ -8,6 +8,8 @@ INDEXES = {
     "failed": "(id) WHERE state = 'failed'",
     # The retention.
     "finished": "(create_date) WHERE state <> 'pending'",
+    # That of personal data, which most of a log is without.
+    "personal": "(create_date) WHERE state <> 'pending' AND user_data <> '{}'::jsonb",
     # The visits that came by an ad, in the overview.
     "click": "(event_time) WHERE click_browser IS NOT NULL",
     # Consent withdrawn: what is still to be sent, or could be, of one browser.

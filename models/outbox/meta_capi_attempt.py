@@ -64,6 +64,11 @@ class MetaCapiAttempt(models.Model):
             "CREATE INDEX IF NOT EXISTS meta_capi_attempt_undecided"
             " ON meta_capi_attempt (id) WHERE outcome IS NULL"
         )
+        # The retention.
+        self.env.cr.execute(
+            "CREATE INDEX IF NOT EXISTS meta_capi_attempt_started"
+            " ON meta_capi_attempt (started_at)"
+        )
 
     def _compute_event_ids(self):
         carried = events_by_attempt(self.env.cr, self.ids)

@@ -1,5 +1,6 @@
 import json
 from datetime import timedelta, timezone
+from functools import partial
 
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
@@ -18,9 +19,8 @@ from .event_actions import EventActions
 from .event_summary import create_summary, recount
 from .event_table import EventTable
 from .indexes import create_indexes, tune_vacuum
+from .retention import clean_up
 
-# Events deleted by one run of the retention; the next run goes on.
-PURGE_LIMIT = 50_000
 MAX_EVENTS_AT_A_CLICK = 5_000
 # Minutes after which an event that is due and was never tried tells that nothing runs.
 _NEVER_TRIED_MINUTES = 15
@@ -481,7 +481,7 @@ class MetaCapiEvent(models.Model):
         if days < 0:
             return
         before = fields.Datetime.now() - timedelta(days=days)
-        EventTable(self.env).forget_old(before, PURGE_LIMIT)
+        clean_up(self.env, partial(EventTable.forget_old, before=before))
 
     @api.autovacuum
     def _gc_finished(self):
@@ -490,4 +490,8 @@ class MetaCapiEvent(models.Model):
         if days < 0:
             return
         before = fields.Datetime.now() - timedelta(days=days)
-        EventTable(self.env).purge(before, PURGE_LIMIT)
+        clean_up(
+            self.env,
+            partial(EventTable.purge, before=before),
+            partial(EventTable.purge_requests, before=before),
+        )
