@@ -11,7 +11,7 @@ from odoo.tests import TransactionCase, tagged
 from ..capi.states import CANCELLED, FAILED, PENDING, SENT
 from ..dev.bench import data as bench_data
 from ..models.admin.periods import PERIODS, make_period
-from ..models.outbox import event_summary
+from ..models.outbox import event_summary, meta_capi_event
 from ..models.outbox.event_counts import EventCounts
 from ..models.outbox.event_table import EventTable, to_datetime
 from .common import MetaCapiCase, set_values
@@ -168,6 +168,15 @@ class TestSummary(SummaryCase):
         self.assertTrue(event_summary.create_summary(self.env.cr))
         self.event()
         self.check()
+
+    def test_what_an_update_could_not_count_the_next_one_counts(self):
+        self.event()
+        self.env.cr.execute("DELETE FROM meta_capi_event_count")
+        self.env.cr.execute("COMMENT ON TABLE meta_capi_event_count IS NULL")
+        with patch.object(meta_capi_event, "commit_if_shared"):
+            self.env["meta.capi.event"].init()
+        self.check()
+        self.assertFalse(event_summary.create_summary(self.env.cr))
 
     def test_it_leaves_nothing_behind(self):
         event_summary.drop_summary(self.env.cr)

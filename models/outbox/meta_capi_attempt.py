@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..common.schema import create_indexes
+
 
 class MetaCapiAttempt(models.Model):
     """One HTTP request to Meta, shared by the events it carried.
@@ -55,10 +57,8 @@ class MetaCapiAttempt(models.Model):
     response = fields.Text("Meta Response", readonly=True)
 
     def init(self):
-        self.env.cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_attempt_accepted"
-            " ON meta_capi_attempt (pixel_id, id) WHERE outcome = 'accepted'"
-        )
+        accepted = "(pixel_id, id) WHERE outcome = 'accepted'"
+        create_indexes(self.env.cr, self._table, {"accepted": accepted})
 
     @api.model
     def _begin(self, pixel_id, event_ids, now):

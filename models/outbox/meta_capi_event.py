@@ -10,6 +10,7 @@ from ...capi.schedule import closes_at
 from ..common.age import age_of
 from ..common.amount import Amount
 from ..common.managers import Managers
+from ..common.schema import commit_if_shared
 from ..common.standard_events import PURCHASE
 from ..settings import setting
 from .cause_words import CAUSES, CauseWords
@@ -180,9 +181,13 @@ class MetaCapiEvent(models.Model):
     )
 
     def init(self):
-        create_indexes(self.env.cr)
-        if create_summary(self.env.cr):
-            recount(self.env.cr)
+        cr = self.env.cr
+        create_indexes(cr)
+        if create_summary(cr):
+            # Nobody waits while what the log has is counted; our snapshot would also be
+            # older than what others wrote before the triggers were there.
+            commit_if_shared(cr, self._table)
+            recount(cr)
 
     def _compute_document_name(self):
         """Name the record the event is about, for those who may see the log."""
