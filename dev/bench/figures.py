@@ -32,6 +32,7 @@ class Size:
     in_memory: int
     requests: int
     pages: int
+    updates: int
 
 
 # By size, as they are named below.
@@ -48,6 +49,7 @@ _AMOUNTS = {
     "in_memory": (100_000, 30_000, 100),
     "requests": (40, 40, 4),
     "pages": (15, 15, 2),
+    "updates": (3, 2, 1),
 }
 FULL, MEDIUM, SMOKE = (
     Size(name, **dict(zip(_AMOUNTS, amounts, strict=True)))

@@ -7,7 +7,7 @@ itself, as a request or a job would, and returns what it measured as plain data.
 # mypy: ignore-errors
 from traceback import format_exc
 
-from . import delivering, recording
+from . import delivering, recording, updating
 from .recording import transaction
 
 _ADDON = "ih_meta_conversions_api"
@@ -53,7 +53,7 @@ def answer(registry, connection):
 
 def _find(name):
     """Return the function that measures what is asked for."""
-    found = {**vars(recording), **vars(delivering), **globals()}
+    found = {**vars(recording), **vars(delivering), **vars(updating), **globals()}
     return found[name]
 
 
