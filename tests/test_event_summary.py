@@ -21,7 +21,7 @@ from .test_outbox import PREFIX, PostgresStore
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns")
 # When the clocks go back and forth in Berlin, and a day on which they do not.
 NOONS = tuple(datetime(2026, *day, 12) for day in ((10, 26), (3, 30), (7, 1)))
-_DIFFERENCES = """
+DIFFERENCES = """
     WITH finished AS (
         SELECT date_trunc('hour', event_time) AS hour, pixel_id, website_id, company_id,
                state, event_name, user_data_keys,
@@ -73,7 +73,7 @@ class SummaryCase(MetaCapiCase):
         return self.env.cr.fetchall()
 
     def check(self):
-        self.assertEqual(self.rows(_DIFFERENCES), [])
+        self.assertEqual(self.rows(DIFFERENCES), [])
 
 
 @tagged("post_install", "-at_install")
@@ -154,7 +154,7 @@ class TestSummary(SummaryCase):
     def test_a_recount_adds_what_lacks_and_takes_what_is_too_much(self):
         self.event()
         self.env.cr.execute("UPDATE meta_capi_event_count SET state = 'cancelled'")
-        self.assertTrue(self.rows(_DIFFERENCES))
+        self.assertTrue(self.rows(DIFFERENCES))
         for _time in range(2):
             event_summary.recount(self.env.cr)
             self.check()

@@ -7,6 +7,7 @@ from odoo.tools.translate import code_translations
 
 from ..models.settings import setting
 from .processes import ADDON, Database, Processes, installation, run_odoo, shop
+from .test_event_summary import DIFFERENCES
 
 # What counts of the module that this one replaces: its name, its version, its fields
 # and its override; with two orders, of which one was confirmed under it.
@@ -307,6 +308,10 @@ class TestUpgradeOfWebsites(BaseCase):
 # rules for the cause, those that the rows below need.
 LOG_OF_3_0_0 = """
 DROP TABLE meta_capi_once;
+DROP TABLE meta_capi_event_count;
+DROP FUNCTION meta_capi_event_count() CASCADE;
+DROP INDEX meta_capi_event_period, meta_capi_event_failures, meta_capi_event_purchase,
+    meta_capi_event__partner_id_index;
 ALTER TABLE meta_capi_event
     DROP COLUMN unknown_count, DROP COLUMN first_refusal_id,
     DROP COLUMN is_from_browser, DROP COLUMN is_copy, DROP COLUMN happens_once,
@@ -566,6 +571,21 @@ class TestUpdate(BaseCase):
     def test_every_cause_is_a_key(self):
         causes = dict(self.shop.rows("SELECT event_id, cause FROM meta_capi_event"))
         self.assertEqual(causes, {key: cause for key, (cause, _) in self.rows.items()})
+
+    def test_every_index_of_a_new_database_is_there(self):
+        new = shop("update_new")
+        self.addCleanup(new.drop)
+        indexes = (
+            "SELECT indexrelid::regclass::text, indisvalid FROM pg_index"
+            " WHERE indrelid::regclass::text LIKE 'meta\\_capi\\_%' ORDER BY 1"
+        )
+        self.assertEqual(self.shop.rows(indexes), new.rows(indexes))
+
+    def test_the_sums_have_what_the_log_had(self):
+        self.assertEqual(self.shop.rows(DIFFERENCES), [])
+        self.assertTrue(
+            self.shop.value("SELECT sum(events) FROM meta_capi_event_count")
+        )
 
     def test_no_column_is_made_by_postgresql_any_more(self):
         generated = self.shop.column(
