@@ -302,14 +302,16 @@ def update(rig: Rig, size: Size) -> list[Figure]:
         again = worker.call("reload")
     for figure in (same, earlier):
         notes = figure.notes
+        held = [s for locks in notes.pop("locks") for s in locks.values()]
+        waited, took = max(notes.pop("record")), max(notes.pop("confirm"))
         notes["remark"] = (
             f"in all rounds {notes.pop('events'):,} events were recorded one by one, of"
-            f" which one waited for {max(notes.pop('record')):.2f} s, and"
-            f" {notes.pop('orders'):,} orders confirmed, of which one took"
-            f" {max(notes.pop('confirm')):.2f} s; {notes.pop('again')} of these were begun"
-            f" anew; an update took {statistics.median(notes.pop('seconds')):.0f} s, and"
-            f" each worker loads its models once more after it, as after any update by"
-            f" Odoo, {again:.1f} s"
+            f" which one waited for {waited:.2f} s, and {notes.pop('orders'):,} orders"
+            f" confirmed, of which one took {took:.2f} s; {notes.pop('again')} of these"
+            f" were begun anew; no lock against writing to a table was seen for longer"
+            f" than {max(held, default=0):.2f} s; an update took"
+            f" {statistics.median(notes.pop('seconds')):.0f} s, and each worker loads its"
+            f" models once more after it, as after any update by Odoo, {again:.1f} s"
         )
     return [same, rewritten, earlier]
 

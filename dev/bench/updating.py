@@ -121,7 +121,7 @@ def _repeat(registry, flag, function, values, pause=0):
 
 
 def watch_locks(registry, flag):
-    """Return the seconds that locks against writing were held, by table and kind."""
+    """Return the seconds that locks against writing were seen, by kind and table."""
     seconds = defaultdict(float)
     last = time.perf_counter()
     with registry.cursor() as cr:
@@ -132,7 +132,8 @@ def watch_locks(registry, flag):
                 """
                 SELECT DISTINCT relname, mode FROM pg_locks
                   JOIN pg_class ON pg_class.oid = relation
-                 WHERE granted AND relkind = 'r' AND mode = ANY(%s)
+                 WHERE granted AND locktype = 'relation' AND relkind = 'r'
+                   AND mode = ANY(%s)
                    AND database = (SELECT oid FROM pg_database
                                     WHERE datname = current_database())
                    AND pid <> pg_backend_pid()
