@@ -1,17 +1,20 @@
 """What an update does to tables that a shop writes to meanwhile."""
 
+import ast
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from unittest.mock import patch
 
 from psycopg2.errors import UniqueViolation
 
 from odoo import sql_db
 from odoo.tests import TransactionCase, tagged
-from odoo.tools import mute_logger
+from odoo.tools import convert_file, mute_logger
 
 from ..models.common import schema
 from ..models.documents import base as base_model
+from ..models.outbox import meta_capi_event
 
 ADDON = "ih_meta_conversions_api"
 TABLE = "meta_capi_test_schema"
@@ -52,6 +55,16 @@ class TestNothingLacks(TransactionCase):
                 # A model without a table: there is nothing to be made.
                 self.env["base"].with_context(module=module)._auto_init()
                 self.assertEqual(commit.call_count, expected)
+
+
+@tagged("post_install", "-at_install")
+class TestFiles(TransactionCase):
+    def test_the_first_file_of_an_update_lets_go_of_the_tables(self):
+        manifest = Path(__file__).parents[1].joinpath("__manifest__.py").read_text()
+        first = ast.literal_eval(manifest)["data"][0]
+        with patch.object(meta_capi_event, "commit_if_shared") as commit:
+            convert_file(self.env, ADDON, first, {}, "update")
+        commit.assert_called_once_with(self.env.cr, "meta_capi_event")
 
 
 @tagged("post_install", "-at_install")
@@ -114,6 +127,13 @@ class TestIndexes(TransactionCase):
             cr.execute(f"DELETE FROM {TABLE}")
         self.create(is_unique=True)
         self.assertEqual(self.indexes(), [(f"{TABLE}_name", True, True)])
+
+    def test_what_others_see_is_committed(self):
+        with self.cursor() as cr:
+            self.assertTrue(schema.commit_if_shared(cr, TABLE))
+            cr.execute(f"ALTER TABLE {TABLE} ADD COLUMN other int4")
+            self.assertTrue(schema.commit_if_shared(cr, TABLE))
+            self.write("while the update goes on")
 
     def test_at_the_installation_nothing_is_committed(self):
         self.drop()

@@ -57,6 +57,10 @@ def make_earlier(registry):
         )
         for (index,) in cr.fetchall():
             cr.execute(f"DROP INDEX {index}")
+        # As if the field were new.
+        cr.execute(
+            "ALTER TABLE meta_capi_event DROP CONSTRAINT meta_capi_event_partner_id_fkey"
+        )
         for column in _NEW_COLUMNS:
             cr.execute(f"ALTER TABLE meta_capi_event DROP COLUMN {column}")
         cr.execute(

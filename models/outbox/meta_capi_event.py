@@ -189,6 +189,14 @@ class MetaCapiEvent(models.Model):
             commit_if_shared(cr, self._table)
             recount(cr)
 
+    @api.model
+    def _let_go_of_tables(self):
+        """Let others write to what an update has locked, before it goes on to its files.
+
+        Odoo has made by then what new fields want: indexes, references to other tables.
+        """
+        commit_if_shared(self.env.cr, self._table)
+
     def _compute_document_name(self):
         """Name the record the event is about, for those who may see the log."""
         for model, events in self.grouped("res_model").items():
