@@ -115,7 +115,7 @@ def _kill_the_elected(
         survivor = replace(front, _server=balancer.server_of(other))
         port = _port(elected)
         front.until(
-            lambda: balancer.running[port] and front.open_requests() > 1,
+            lambda: balancer.at_work[port] and front.open_requests() > 1,
             "both wait for Meta",
         )
         _end(elected.server)
@@ -207,7 +207,7 @@ class Balancer(socketserver.ThreadingTCPServer):
         """The ports of the servers."""
         self.jobs: Counter[int] = Counter()
         """How many jobs each of them was asked to run."""
-        self.running: Counter[int] = Counter()
+        self.at_work: Counter[int] = Counter()
         """How many of these somebody waits for, a second at most."""
         self._turn = 0
 
@@ -247,7 +247,7 @@ class _Connection(socketserver.BaseRequestHandler):
                 first = self.request.recv(_PART)
                 is_job = first.startswith(b"GET /queue_job/runjob")
                 self.server.jobs[port] += is_job
-                self.server.running[port] += is_job
+                self.server.at_work[port] += is_job
                 try:
                     host.sendall(first)
                     back = threading.Thread(target=_pass_on, args=(host, self.request))
@@ -255,7 +255,7 @@ class _Connection(socketserver.BaseRequestHandler):
                     _pass_on(self.request, host)
                     back.join()
                 finally:
-                    self.server.running[port] -= is_job
+                    self.server.at_work[port] -= is_job
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
