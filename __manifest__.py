@@ -9,6 +9,7 @@
     "external_dependencies": {"python": ["requests", "tenacity", "phonenumbers"]},
     "images": ["static/description/images/overview.png"],
     "data": [
+        "data/update.xml",
         "security/meta_capi_groups.xml",
         "security/ir.model.access.csv",
         "security/meta_capi_event_security.xml",

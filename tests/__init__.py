@@ -73,6 +73,7 @@ from . import test_recipes
 from . import test_rpc
 from . import test_sale_order
 from . import test_scenarios
+from . import test_schema
 from . import test_secrecy
 from . import test_segmentation
 from . import test_send_event

@@ -11,7 +11,7 @@ from odoo.tests import TransactionCase, tagged
 from ..capi.states import CANCELLED, FAILED, PENDING, SENT
 from ..dev.bench import data as bench_data
 from ..models.admin.periods import PERIODS, make_period
-from ..models.outbox import event_summary
+from ..models.outbox import event_summary, meta_capi_event
 from ..models.outbox.event_counts import EventCounts
 from ..models.outbox.event_table import EventTable, to_datetime
 from .common import MetaCapiCase, set_values
@@ -21,7 +21,7 @@ from .test_outbox import PREFIX, PostgresStore
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns")
 # When the clocks go back and forth in Berlin, and a day on which they do not.
 NOONS = tuple(datetime(2026, *day, 12) for day in ((10, 26), (3, 30), (7, 1)))
-_DIFFERENCES = """
+DIFFERENCES = """
     WITH finished AS (
         SELECT date_trunc('hour', event_time) AS hour, pixel_id, website_id, company_id,
                state, action_source, event_name, user_data_keys,
@@ -73,7 +73,7 @@ class SummaryCase(MetaCapiCase):
         return self.env.cr.fetchall()
 
     def check(self):
-        self.assertEqual(self.rows(_DIFFERENCES), [])
+        self.assertEqual(self.rows(DIFFERENCES), [])
 
 
 @tagged("post_install", "-at_install")
@@ -154,7 +154,7 @@ class TestSummary(SummaryCase):
     def test_a_recount_adds_what_lacks_and_takes_what_is_too_much(self):
         self.event()
         self.env.cr.execute("UPDATE meta_capi_event_count SET state = 'cancelled'")
-        self.assertTrue(self.rows(_DIFFERENCES))
+        self.assertTrue(self.rows(DIFFERENCES))
         for _time in range(2):
             event_summary.recount(self.env.cr)
             self.check()
@@ -168,6 +168,15 @@ class TestSummary(SummaryCase):
         self.assertTrue(event_summary.create_summary(self.env.cr))
         self.event()
         self.check()
+
+    def test_what_an_update_could_not_count_the_next_one_counts(self):
+        self.event()
+        self.env.cr.execute("DELETE FROM meta_capi_event_count")
+        self.env.cr.execute("COMMENT ON TABLE meta_capi_event_count IS NULL")
+        with patch.object(meta_capi_event, "commit_if_shared"):
+            self.env["meta.capi.event"].init()
+        self.check()
+        self.assertFalse(event_summary.create_summary(self.env.cr))
 
     def test_it_leaves_nothing_behind(self):
         event_summary.drop_summary(self.env.cr)

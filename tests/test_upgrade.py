@@ -7,6 +7,7 @@ from odoo.tools.translate import code_translations
 
 from ..models.settings import setting
 from .processes import ADDON, Database, Processes, installation, run_odoo, shop
+from .test_event_summary import DIFFERENCES
 
 # What counts of the module that this one replaces: its name, its version, its fields
 # and its override; with two orders, of which one was confirmed under it.
@@ -317,6 +318,10 @@ INSERT INTO ir_model_relation (name, model, module)
     SELECT 'meta_capi_attempt_event_rel', model.id, module.id
       FROM ir_model model, ir_module_module module
      WHERE model.model = 'meta.capi.event' AND module.name = 'ih_meta_conversions_api';
+DROP TABLE meta_capi_event_count;
+DROP FUNCTION meta_capi_event_count() CASCADE;
+DROP INDEX meta_capi_event_period, meta_capi_event_failures, meta_capi_event_purchase,
+    meta_capi_event__partner_id_index;
 ALTER TABLE meta_capi_event
     DROP COLUMN carried_by,
     DROP COLUMN unknown_count, DROP COLUMN first_refusal_id,
@@ -620,6 +625,21 @@ class TestUpdate(BaseCase):
         self.assertEqual(
             self.shop.column("SELECT to_regclass('meta_capi_attempt_event_rel')"),
             [None],
+        )
+
+    def test_every_index_of_a_new_database_is_there(self):
+        new = shop("update_new")
+        self.addCleanup(new.drop)
+        indexes = (
+            "SELECT indexrelid::regclass::text, indisvalid FROM pg_index"
+            " WHERE indrelid::regclass::text LIKE 'meta\\_capi\\_%' ORDER BY 1"
+        )
+        self.assertEqual(self.shop.rows(indexes), new.rows(indexes))
+
+    def test_the_sums_have_what_the_log_had(self):
+        self.assertEqual(self.shop.rows(DIFFERENCES), [])
+        self.assertTrue(
+            self.shop.value("SELECT sum(events) FROM meta_capi_event_count")
         )
 
     def test_no_column_is_made_by_postgresql_any_more(self):

@@ -162,7 +162,7 @@ def _memory(name):
 
 def disk(registry):
     """Return the bytes that the log takes, and those of what was sent."""
-    _vacuum(registry, "meta_capi_event")
+    vacuum(registry, "meta_capi_event")
     with transaction(registry) as env:
         env.cr.execute(
             "SELECT count(*) FILTER (WHERE state = 'sent'), min(pixel_id),"

@@ -34,6 +34,7 @@ class Size:
     old_log: int
     requests: int
     pages: int
+    updates: int
 
 
 # By size, as they are named below.
@@ -52,6 +53,7 @@ _AMOUNTS = {
     "old_log": (1_000_000, 160_000, 200),
     "requests": (40, 40, 4),
     "pages": (15, 15, 2),
+    "updates": (3, 2, 1),
 }
 FULL, MEDIUM, SMOKE = (
     Size(name, **dict(zip(_AMOUNTS, amounts, strict=True)))

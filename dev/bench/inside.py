@@ -7,7 +7,7 @@ itself, as a request or a job would, and returns what it measured as plain data.
 # mypy: ignore-errors
 from traceback import format_exc
 
-from . import delivering, recording, retaining
+from . import delivering, recording, retaining, updating
 from .recording import transaction
 
 _ADDON = "ih_meta_conversions_api"
@@ -57,6 +57,7 @@ def _find(name):
         **vars(recording),
         **vars(delivering),
         **vars(retaining),
+        **vars(updating),
         **globals(),
     }
     return found[name]

@@ -22,9 +22,10 @@ from typing import Any
 
 from .. import tools
 from ..console import Problem
-from ..layout import REQUIREMENTS, ROOT
+from ..layout import ADDON, REQUIREMENTS, ROOT
 from ..odoo.client import OdooClient
 from ..odoo.forking import Forkable
+from ..odoo.log import Log
 from ..odoo.server import Server, launched
 from . import data as bench_data
 
@@ -109,6 +110,16 @@ class Rig:
         with_floor = self.folder / "odoo.conf"
         with_floor.write_text(text)
         return *launcher, with_floor
+
+    def update(self) -> float:
+        """Have Odoo update the addon; return the seconds it took."""
+        log = Log(self.folder / "update.log", quiet=True)
+        start = time.monotonic()
+        options = ("-u", ADDON, "--stop-after-init", "--no-http")
+        code = log.run((*self.command, "-d", self.database, *options), dict(os.environ))
+        if code:
+            raise Problem(f"Odoo could not update the addon: see {log.path}.")
+        return time.monotonic() - start
 
     def log_in(self, server: Server) -> OdooClient:
         client = OdooClient(server.url)

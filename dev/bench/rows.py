@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from ..console import Problem, say, until
@@ -371,6 +372,73 @@ def disk(rig: Rig, size: Size) -> list[Figure]:
     return [figure]
 
 
+def update(rig: Rig, size: Size) -> list[Figure]:
+    """Update the addon with a full log, while events are recorded and orders confirmed."""
+    same, rewritten, earlier = (figure_of(f"14{letter}", size) for letter in "abc")
+    with ExitStack() as stack:
+        worker, *others = (stack.enter_context(rig.worker()) for _n in range(4))
+        worker.call("fill_log", count=size.large_log, pixel_id=PIXEL)
+        for _round in range(size.updates):
+            for figure in (same, earlier):
+                if figure is earlier:
+                    worker.call("make_earlier")
+                before = worker.call("files")
+                _update_once(rig, figure, worker, others)
+                after = worker.call("files")
+                changed = [
+                    n for n, file in before.items() if file not in (None, after[n])
+                ]
+                rewritten.pairs.append((float(len(changed)), 1))
+        again = worker.call("reload")
+    for figure in (same, earlier):
+        notes = figure.notes
+        held = [s for locks in notes.pop("locks") for s in locks.values()]
+        waited, took = max(notes.pop("record")), max(notes.pop("confirm"))
+        notes["remark"] = (
+            f"in all rounds {notes.pop('events'):,} events were recorded one by one, of"
+            f" which one waited for {waited:.2f} s, and {notes.pop('orders'):,} orders"
+            f" confirmed, of which one took {took:.2f} s; {notes.pop('again')} of these"
+            f" were begun anew; no lock against writing to a table was seen for longer"
+            f" than {max(held, default=0):.2f} s; an update took"
+            f" {statistics.median(notes.pop('seconds')):.0f} s, and each worker loads its"
+            f" models once more after it, as after any update by Odoo, {again:.1f} s"
+        )
+    return [same, rewritten, earlier]
+
+
+def _update_once(
+    rig: Rig, figure: Figure, worker: Worker, others: Sequence[Worker]
+) -> None:
+    """Run an update, and add to the figure what those who recorded meanwhile waited."""
+    orders = worker.call("make_orders", first=numbers(100), count=100)
+    flag = rig.folder / "updating"
+    flag.touch()
+    recorder, confirmer, watcher = others
+    recorder.start("record_while", flag=str(flag), first=numbers(100_000))
+    confirmer.start("confirm_while", flag=str(flag), order_ids=orders)
+    watcher.start("watch_locks", flag=str(flag))
+    try:
+        seconds = rig.update()
+    finally:
+        flag.unlink()
+    events, confirmed = recorder.result(), confirmer.result()
+    waits = [max(wait for wait, _again in done) for done in (events, confirmed)]
+    figure.pairs.append((max(waits), 1))
+    notes = figure.notes
+    for name, count in (
+        ("events", len(events)),
+        ("orders", len(confirmed)),
+        ("again", sum(again for _wait, again in (*events, *confirmed))),
+    ):
+        notes[name] = notes.get(name, 0) + count
+    for name, found in (
+        *zip(("record", "confirm"), waits, strict=True),
+        ("seconds", seconds),
+        ("locks", watcher.result()),
+    ):
+        notes.setdefault(name, []).append(found)
+
+
 Measurement = Callable[[Rig, Size], list[Figure]]
 # What is run together, by the numbers of its rows.
 MEASUREMENTS: dict[tuple[int, ...], Measurement] = {
@@ -382,6 +450,7 @@ MEASUREMENTS: dict[tuple[int, ...], Measurement] = {
     (8,): large_log,
     (10,): memory,
     (12,): disk,
+    (14,): update,
     (15,): retention,
     (9, 11): served,
     (16,): paint,

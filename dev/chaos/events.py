@@ -17,6 +17,10 @@ class Events:
         self._recorder = shop.recorder()
         self._made = 0
 
+    def move(self, shop: Shop) -> None:
+        """Have events recorded by another server from now on."""
+        self._recorder = shop.recorder()
+
     def make(self, count: int) -> list[dict[str, Any]]:
         """Return the arguments of ``send_events`` for new events."""
         numbers = range(self._made, self._made + count)

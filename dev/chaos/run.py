@@ -22,7 +22,7 @@ from ..odoo.environment import Environment
 from ..odoo.postgres import Cluster
 from ..sandbox import GraphSandbox, short_events_received
 from ..testing.tally import Tally
-from . import answers, jobs, outages, stops, storm
+from . import answers, hosts, jobs, outages, stops, storm
 from .shop import Shop
 
 _TIME_IS_SHIFTED = (
@@ -151,6 +151,8 @@ def _chapters(cluster: Cluster) -> list[Chapter]:
         Chapter(14, "A clock that is ahead", stops.clock_ahead),
         Chapter(15, "A store's event that may have arrived", stops.store_event),
         Chapter(16, "No types of activities", stops.no_activity_type),
+        # The last one with a runner: it ends the server.
+        Chapter(18, "Two servers, one of them killed", hosts.two_hosts),
         Chapter(17, "A sweep where Meta hangs", stops.long_sweep, False),
         Chapter(6, "No jobrunner", jobs.no_runner, has_runner=False),
         Chapter(6, "Jobs of the dead, no jobrunner", jobs.orphaned_jobs, False),

@@ -67,6 +67,8 @@ class Shop:
     log: Path
     pixels: list[Pixel] = field(default_factory=list)
     managers: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What Odoo is started with, besides our own."""
     _server: Server | None = None
     _action: int = 0
 
@@ -75,7 +77,8 @@ class Shop:
     @contextmanager
     def serving(self, *options: str) -> Iterator[Shop]:
         """Have Odoo run: two workers, one for crons, and the queue's runner."""
-        env = {**os.environ, "ODOO_QUEUE_JOB_CHANNELS": CHANNELS}
+        channels = {"ODOO_QUEUE_JOB_CHANNELS": CHANNELS}
+        env = {**os.environ, **channels, **self.environment}
         command = (*self.command, *options)
         with launched(command, self.database, self.log, env) as server:
             self._server = server
@@ -287,8 +290,10 @@ class Shop:
         )
         return found[0] if found else {"state": None, "wait": None}
 
-    def until_sent(self, what: str, condition: str = "true") -> None:
-        self.until(lambda: not self.pending(condition), what)
+    def until_sent(
+        self, what: str, condition: str = "true", seconds: float = PATIENCE
+    ) -> None:
+        self.until(lambda: not self.pending(condition), what, seconds)
 
     def until_jobs_are_due(self) -> None:
         is_ahead = "eta >= now() AT TIME ZONE 'UTC'"

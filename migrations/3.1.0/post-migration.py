@@ -1,4 +1,4 @@
-"""Tell by a key what was told by a sentence, mark what is ours, and count it all.
+"""Tell by a key what was told by a sentence, and mark what is ours.
 
 And have requests and events list each other, instead of a row for each pair.
 """
@@ -8,7 +8,6 @@ from odoo.tools.sql import table_exists
 from odoo.tools.translate import code_translations
 
 from odoo.addons.ih_meta_conversions_api.capi.graph_errors import classify
-from odoo.addons.ih_meta_conversions_api.models.outbox.event_summary import recount
 
 _MODULE = "ih_meta_conversions_api"
 # Rows that are locked at once: each slice is committed, so that no shop waits for all.
@@ -35,10 +34,6 @@ def migrate(cr, version):
     env = api.Environment(cr, SUPERUSER_ID, {})
     _name_troubles(env)
     _mark_notices_of_stops(env)
-    # Our snapshot may be older than what others wrote before the triggers were there. No
-    # lock is held meanwhile.
-    cr.commit()  # pylint: disable=invalid-commit
-    recount(cr)
     cr.commit()  # pylint: disable=invalid-commit
     patterns = [
         (cause, pattern)

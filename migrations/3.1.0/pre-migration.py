@@ -1,7 +1,6 @@
 """Make plain columns of those that PostgreSQL filled in by itself, without a rewrite.
 
-Take out what is gone. And build the indexes that are new, each of which keeps events
-from being recorded for as long as it takes: about two seconds for a million of them.
+And take out what is gone.
 
 Committed at once: the locks of these statements would otherwise be held until the end
 of the update, and a shop that records events would wait for it.
@@ -10,13 +9,6 @@ of the update, and a shop that records events would wait for it.
 from odoo.tools import SQL
 
 from odoo.addons.ih_meta_conversions_api.models.outbox.carried import create_list
-from odoo.addons.ih_meta_conversions_api.models.outbox.event_summary import (
-    create_summary,
-)
-from odoo.addons.ih_meta_conversions_api.models.outbox.indexes import (
-    COUNTED_COLUMNS,
-    COUNTING_INDEXES,
-)
 
 # Until PostgreSQL 12 a generated column cannot be made plain where it stands.
 _DROP_EXPRESSION_SINCE = 130000
@@ -61,22 +53,6 @@ def migrate(cr, version):
     cr.execute("ALTER TABLE meta_capi_event DROP COLUMN IF EXISTS response")
     _forget_model(cr, "meta.capi.cause")
     cr.commit()  # pylint: disable=invalid-commit
-    cr.execute(
-        """
-        SELECT count(*) FROM pg_attribute
-         WHERE attrelid = to_regclass('meta_capi_event') AND NOT attisdropped
-           AND attname = ANY(%s)
-        """,
-        [list(COUNTED_COLUMNS)],
-    )
-    # Where one of them is new, too, they are built once the columns are there.
-    if cr.fetchone()[0] == len(COUNTED_COLUMNS):
-        for statement in COUNTING_INDEXES:
-            cr.execute(statement)
-            cr.commit()  # pylint: disable=invalid-commit
-        # What the log has is counted once the update is done.
-        create_summary(cr)
-        cr.commit()  # pylint: disable=invalid-commit
 
 
 def _forget_model(cr, model):

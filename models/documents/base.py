@@ -4,6 +4,7 @@ from ...capi.money import allocate, unit_price, whole_number
 from ...capi.names import split_name
 from ..apps.app_model import join_apps
 from ..common.refusal import Refusal
+from ..common.schema import commit_schema
 from ..common.standard_events import CHECKOUT, EVENT_BY_CREATION, SALES
 from ..settings import setting
 
@@ -11,6 +12,7 @@ from ..settings import setting
 # which currency: CRM's opportunities.
 _AMOUNT_FIELDS = (("expected_revenue", "company_currency"),)
 _NUMBERS = ("float", "integer", "monetary")
+_ADDON = "ih_meta_conversions_api"
 # Countries whose states Meta wants as codes; elsewhere as names.
 _STATE_CODE_COUNTRIES = ("US", "CA")
 
@@ -22,6 +24,16 @@ class Base(models.AbstractModel):
     """
 
     _inherit = "base"
+
+    def _auto_init(self):
+        """Lock no table for longer than an update of this addon needs for it.
+
+        Odoo goes through all models, since this one is extended, and some of its own
+        lock a table that orders write to; it commits after the last view, seconds later.
+        """
+        if self.env.context.get("module") == _ADDON and not self.pool._is_install:
+            commit_schema(self.env.cr)
+        return super()._auto_init()
 
     def _register_hook(self):
         """Let what we know of apps join their models, before anybody patches those."""

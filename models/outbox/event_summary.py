@@ -14,12 +14,16 @@ What is pending is in neither: it is little, and it does not stay.
 
 from odoo.tools import SQL
 
+from ..common.schema import create_indexes
+
 TABLE = "meta_capi_event_count"
 # What can be asked of the sums, besides the time.
 ASKED = ("pixel_id", "website_id", "company_id", "state", "action_source")
 _TOLD = (*ASKED, "event_name", "user_data_keys", "delay")
 _COLUMNS = ", ".join(("hour", *_TOLD))
 _DELAY = "CASE WHEN state = 'sent' THEN sent_at - event_time END"
+# What stands on the table once it has all that the log had before the triggers.
+_COUNTED = "Counted"
 # Rows that nobody has merged yet cost whoever adds up; merging costs, too.
 _MERGED_FROM = 5_000
 
@@ -87,7 +91,8 @@ def create_summary(cr):
 
     Recording waits for this transaction if there were no triggers.
 
-    :return: whether there were none, so that what the log has is still to be counted
+    :return: whether what the log has is still to be counted: there were none, or an
+        update ended before it was
     """
     cr.execute(
         SQL(
@@ -108,25 +113,25 @@ def create_summary(cr):
         """
         )
     )
-    for name, condition in {
-        "delays": "event_name IS NULL",
-        "names": "event_name IS NOT NULL",
-        "loose": "NOT is_merged",
-    }.items():
-        cr.execute(
-            SQL(
-                f"CREATE INDEX IF NOT EXISTS {TABLE}_{name} ON {TABLE} (hour)"
-                f" WHERE {condition}"
-            )
-        )
+    create_indexes(
+        cr,
+        TABLE,
+        {
+            "delays": "(hour) WHERE event_name IS NULL",
+            "names": "(hour) WHERE event_name IS NOT NULL",
+            "loose": "(hour) WHERE NOT is_merged",
+        },
+    )
     cr.execute(SQL(_FUNCTION))
     cr.execute(
-        "SELECT count(*) FROM pg_trigger"
+        "SELECT count(*), obj_description(%s::regclass, 'pg_class') FROM pg_trigger"
         " WHERE tgrelid = 'meta_capi_event'::regclass AND tgname LIKE %s",
-        [f"{TABLE}_%"],
+        [TABLE, f"{TABLE}_%"],
     )
-    if cr.fetchone()[0] == len(_TRIGGERS):
-        return False
+    triggers, remark = cr.fetchone()
+    if triggers == len(_TRIGGERS):
+        return remark != _COUNTED
+    cr.execute(SQL(f"COMMENT ON TABLE {TABLE} IS NULL"))
     for operation, tables in _TRIGGERS.items():
         name = f"{TABLE}_{operation.lower()}"
         cr.execute(SQL(f"DROP TRIGGER IF EXISTS {name} ON meta_capi_event"))
@@ -160,6 +165,7 @@ def recount(cr):
         """
         )
     )
+    cr.execute(SQL(f"COMMENT ON TABLE {TABLE} IS '{_COUNTED}'"))
 
 
 def merge_summary(cr):

@@ -1,4 +1,4 @@
-from odoo.tools import SQL
+from ..common.schema import create_indexes as create_missing
 
 # Of the table of events; the ORM knows no index that is partial or has more columns.
 INDEXES = {
@@ -20,30 +20,18 @@ INDEXES = {
     },
     # The events of a document.
     "origin": "(res_model, res_id) WHERE res_id IS NOT NULL",
-}
-# What the log counts, graphs and shows first, so that it reads an index alone and not the
-# hashes of a whole period. What a graph is made of besides would make each event larger.
-COUNTED_COLUMNS = (
-    "event_name",
-    "state",
-    "website_id",
-    "company_id",
-    "pixel_id",
-    "cause",
-)
-COUNTING_INDEXES = (
-    "CREATE INDEX IF NOT EXISTS meta_capi_event_period ON meta_capi_event (event_time)"
-    " INCLUDE (event_name, state, website_id, company_id)",
-    "CREATE INDEX IF NOT EXISTS meta_capi_event_failures"
-    " ON meta_capi_event (create_date) INCLUDE (event_time, cause, website_id,"
-    " company_id, pixel_id) WHERE state = 'failed'",
+    # What the log counts, graphs and shows first, so that it reads an index alone and not
+    # the hashes of a whole period. What a graph is made of besides would make each event
+    # larger.
+    "period": "(event_time) INCLUDE (event_name, state, website_id, company_id)",
+    "failures": "(create_date) INCLUDE (event_time, cause, website_id, company_id,"
+    " pixel_id) WHERE state = 'failed'",
     # Whether a Purchase was ever sent.
-    "CREATE INDEX IF NOT EXISTS meta_capi_event_purchase"
-    " ON meta_capi_event (website_id, pixel_id)"
+    "purchase": "(website_id, pixel_id)"
     " WHERE event_name = 'Purchase' AND state = 'sent'",
-    # What the first of these has replaced.
-    "DROP INDEX IF EXISTS meta_capi_event_time",
-)
+    # Of the field, and as Odoo calls it, which would make it while nobody may write.
+    "_partner_id_index": "(partner_id) WHERE partner_id IS NOT NULL",
+}
 
 
 def tune_vacuum(cr):
@@ -65,17 +53,12 @@ def tune_vacuum(cr):
 def create_indexes(cr):
     """Create what is missing of the indexes of ``meta_capi_event``."""
     # Idempotence: one row for what Meta would count once.
-    cr.execute(
-        "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_event_unique"
-        " ON meta_capi_event (pixel_id, event_name, event_id)"
+    create_missing(
+        cr,
+        "meta_capi_event",
+        {"unique": "(pixel_id, event_name, event_id)"},
+        is_unique=True,
     )
-    for name, definition in INDEXES.items():
-        cr.execute(
-            SQL(
-                "CREATE INDEX IF NOT EXISTS %s ON meta_capi_event %s",
-                SQL.identifier(f"meta_capi_event_{name}"),
-                SQL(definition.replace("%", "%%")),
-            )
-        )
-    for statement in COUNTING_INDEXES:
-        cr.execute(statement)
+    create_missing(cr, "meta_capi_event", INDEXES)
+    # What that of the period has replaced.
+    cr.execute("DROP INDEX IF EXISTS meta_capi_event_time")

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..common.schema import create_indexes
 from .carried import attempts_by_event, create_list, events_by_attempt, searched
 
 
@@ -56,19 +57,13 @@ class MetaCapiAttempt(models.Model):
 
     def init(self):
         create_list(self.env.cr, self._table, "carried")
-        self.env.cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_attempt_accepted"
-            " ON meta_capi_attempt (pixel_id, id) WHERE outcome = 'accepted'"
-        )
-        self.env.cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_attempt_undecided"
-            " ON meta_capi_attempt (id) WHERE outcome IS NULL"
-        )
-        # The retention.
-        self.env.cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_attempt_started"
-            " ON meta_capi_attempt (started_at)"
-        )
+        indexes = {
+            "accepted": "(pixel_id, id) WHERE outcome = 'accepted'",
+            "undecided": "(id) WHERE outcome IS NULL",
+            # The retention.
+            "started": "(started_at)",
+        }
+        create_indexes(self.env.cr, self._table, indexes)
 
     def _compute_event_ids(self):
         carried = events_by_attempt(self.env.cr, self.ids)

@@ -11,6 +11,7 @@ from ...capi.schedule import closes_at
 from ..common.age import age_of
 from ..common.amount import Amount
 from ..common.managers import Managers
+from ..common.schema import commit_if_shared
 from ..common.standard_events import PURCHASE
 from ..settings import setting
 from .carried import attempts_by_event, create_list, events_by_attempt, searched
@@ -181,11 +182,23 @@ class MetaCapiEvent(models.Model):
     )
 
     def init(self):
-        create_list(self.env.cr, self._table, "carried_by")
-        create_indexes(self.env.cr)
-        tune_vacuum(self.env.cr)
-        if create_summary(self.env.cr):
-            recount(self.env.cr)
+        cr = self.env.cr
+        create_list(cr, self._table, "carried_by")
+        create_indexes(cr)
+        tune_vacuum(cr)
+        if create_summary(cr):
+            # Nobody waits while what the log has is counted; our snapshot would also be
+            # older than what others wrote before the triggers were there.
+            commit_if_shared(cr, self._table)
+            recount(cr)
+
+    @api.model
+    def _let_go_of_tables(self):
+        """Let others write to what an update has locked, before it goes on to its files.
+
+        Odoo has made by then what new fields want: indexes, references to other tables.
+        """
+        commit_if_shared(self.env.cr, self._table)
 
     def _compute_attempt_ids(self):
         ids_by_event = attempts_by_event(self.env.cr, self.ids)

@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from ..common.schema import create_indexes
+
 
 class MetaCapiOnce(models.Model):
     """What has happened once to a record and left the log: it is not sent again.
@@ -16,7 +18,5 @@ class MetaCapiOnce(models.Model):
     event_id = fields.Char("Event ID", readonly=True, required=True)
 
     def init(self):
-        self.env.cr.execute(
-            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_once_unique"
-            " ON meta_capi_once (event_name, event_id)"
-        )
+        unique = {"unique": "(event_name, event_id)"}
+        create_indexes(self.env.cr, self._table, unique, is_unique=True)

@@ -8,6 +8,7 @@ from ...capi.states import Pixel, Wake
 from ..common.border import border
 from ..common.managers import Managers
 from ..common.notification import notification
+from ..common.schema import create_indexes
 from .cause_words import CAUSES, CauseWords
 from .event_table import EventTable
 from .pixel_outbox import PixelOutbox
@@ -143,10 +144,8 @@ class MetaCapiPixel(models.Model):
     last_success_at = fields.Datetime("Last Success", compute="_compute_last_attempt")
 
     def init(self):
-        self.env.cr.execute(
-            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_pixel_unique"
-            " ON meta_capi_pixel (pixel_id)"
-        )
+        unique = {"unique": "(pixel_id)"}
+        create_indexes(self.env.cr, self._table, unique, is_unique=True)
 
     def _compute_pending_count(self):
         counts = dict(

@@ -1,5 +1,6 @@
 from odoo import fields, models
 
+from ..common.schema import create_indexes
 from ..outbox.cause_words import CAUSES
 from .words import VERDICTS
 
@@ -26,16 +27,11 @@ class MetaCapiBackfillLine(models.Model):
     is_done = fields.Boolean(readonly=True, help="It is recorded, or never will be.")
 
     def init(self):
-        self.env.cr.execute(
-            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_backfill_line_unique"
-            " ON meta_capi_backfill_line (backfill_id, res_model, res_id)"
-        )
+        unique = {"unique": "(backfill_id, res_model, res_id)"}
+        create_indexes(self.env.cr, self._table, unique, is_unique=True)
         # What is to be looked at next, however much has been.
-        self.env.cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_backfill_line_uncounted"
-            " ON meta_capi_backfill_line (backfill_id, id) WHERE verdict IS NULL"
-        )
-        self.env.cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_backfill_line_undone"
-            " ON meta_capi_backfill_line (backfill_id, id) WHERE is_done IS NOT TRUE"
-        )
+        waiting = {
+            "uncounted": "(backfill_id, id) WHERE verdict IS NULL",
+            "undone": "(backfill_id, id) WHERE is_done IS NOT TRUE",
+        }
+        create_indexes(self.env.cr, self._table, waiting)

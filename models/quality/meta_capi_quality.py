@@ -7,6 +7,7 @@ from odoo.tools import SQL
 
 from ...capi.quality import Diagnostic, EventQuality, KeyFeedback
 from ..common.optional_float import OptionalFloat
+from ..common.schema import create_indexes
 from .quality_advice import QualityAdvice
 from .quality_page import QualityPage
 
@@ -108,10 +109,8 @@ class MetaCapiQuality(models.Model):
     )
 
     def init(self):
-        self.env.cr.execute(
-            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_quality_unique"
-            " ON meta_capi_quality (pixel_id, event_name, date)"
-        )
+        unique = {"unique": "(pixel_id, event_name, date)"}
+        create_indexes(self.env.cr, self._table, unique, is_unique=True)
 
     @api.depends("event_name", "date")
     def _compute_display_name(self):

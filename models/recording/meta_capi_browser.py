@@ -6,6 +6,7 @@ from odoo.tools.sql import column_exists
 
 from ...capi import const
 from ..common.refusal import Refusal
+from ..common.schema import create_indexes
 from ..outbox.event_table import EventTable
 from ..settings import setting
 
@@ -73,25 +74,16 @@ class MetaCapiBrowser(models.Model):
         return result
 
     def init(self):
-        cr = self.env.cr
-        cr.execute(
-            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_browser_unique"
-            " ON meta_capi_browser (res_model, res_id)"
-        )
-        # Consent withdrawn: what was kept of this browser.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_browser_fbp"
-            " ON meta_capi_browser (fbp) WHERE fbp IS NOT NULL"
-        )
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_browser_fbc"
-            " ON meta_capi_browser (fbc) WHERE fbc IS NOT NULL"
-        )
-        # The retention.
-        cr.execute(
-            "CREATE INDEX IF NOT EXISTS meta_capi_browser_write_date"
-            " ON meta_capi_browser (write_date)"
-        )
+        unique = {"unique": "(res_model, res_id)"}
+        create_indexes(self.env.cr, self._table, unique, is_unique=True)
+        indexes = {
+            # Consent withdrawn: what was kept of this browser.
+            "fbp": "(fbp) WHERE fbp IS NOT NULL",
+            "fbc": "(fbc) WHERE fbc IS NOT NULL",
+            # The retention.
+            "write_date": "(write_date)",
+        }
+        create_indexes(self.env.cr, self._table, indexes)
 
     @api.model
     def _snapshot_of(self, record):

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import ormcache
 
+from ..common.schema import create_indexes
+
 
 class MetaCapiStore(models.Model):
     """Whether a point of sale tells Meta of its sales, and what Meta calls it.
@@ -29,10 +31,8 @@ class MetaCapiStore(models.Model):
     )
 
     def init(self):
-        self.env.cr.execute(
-            "CREATE UNIQUE INDEX IF NOT EXISTS meta_capi_store_unique"
-            " ON meta_capi_store (pos_config_id)"
-        )
+        unique = {"unique": "(pos_config_id)"}
+        create_indexes(self.env.cr, self._table, unique, is_unique=True)
 
     @api.depends("pos_config_id")
     def _compute_name(self):
