@@ -33,7 +33,8 @@ DIFFERENCES = """
                user_data_keys, NULL::interval AS delay, 1 AS events
           FROM finished
          UNION ALL
-        SELECT hour, pixel_id, website_id, company_id, state, NULL, NULL, delay, 1
+        SELECT hour, pixel_id, website_id, company_id, state, action_source, NULL, NULL, delay,
+               1
           FROM finished
     ), both_tables AS (
         SELECT * FROM log
