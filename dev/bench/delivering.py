@@ -215,7 +215,7 @@ def make_log(registry, schema, size, recent, pending, pixel_id, order_id):
                 f"CREATE TABLE {schema}.{table}"
                 f" (LIKE public.{table} INCLUDING ALL EXCLUDING INDEXES)"
             )
-        _fill_log(env, schema, size, recent, pending, pixel_id, order_id)
+        insert_log(env, schema, size, recent, pending, pixel_id, order_id)
         env.cr.execute("SET LOCAL maintenance_work_mem = '1GB'")
         env.cr.execute("SET LOCAL work_mem = '256MB'")
         for table in (*bench_data.TABLES, _REMEMBERED):
@@ -244,7 +244,8 @@ def _copy_indexes(env, table, schema):
         )
 
 
-def _fill_log(env, schema, size, recent, pending, pixel_id, order_id):
+def insert_log(env, schema, size, recent, pending, pixel_id, order_id):
+    """Insert the events of a log, their requests, and what has left it; see above."""
     # The first are the oldest.
     age = (
         "(CASE WHEN number > %(size)s THEN interval '1 minute'"

@@ -97,7 +97,7 @@ def check_clean(registry, remembered):
         raise AssertionError(f"The retention has left {found}.")
 
 
-def record_while(registry, first, at_least, flag=""):
+def record_beside(registry, first, at_least, flag=""):
     """Record events, so many and on while a file exists; return the seconds of each."""
     seconds = []
     while len(seconds) < at_least or os.path.exists(flag):

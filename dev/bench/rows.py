@@ -314,7 +314,7 @@ def retention(rig: Rig, size: Size) -> list[Figure]:
             def record_alone() -> float:
                 return median_ms(
                     recorder.call(
-                        "record_while",
+                        "record_beside",
                         first=numbers(4 * size.calls),
                         at_least=4 * size.calls,
                     )
@@ -325,7 +325,7 @@ def retention(rig: Rig, size: Size) -> list[Figure]:
             ) -> float:
                 flag.touch()
                 recorder.start(
-                    "record_while", first=numbers(100_000), at_least=1, flag=str(flag)
+                    "record_beside", first=numbers(100_000), at_least=1, flag=str(flag)
                 )
                 transactions += cleaner.call("clean_up", kind=kind)
                 flag.unlink()
@@ -333,7 +333,7 @@ def retention(rig: Rig, size: Size) -> list[Figure]:
 
             for number in range(size.rounds):
                 cleaner.call("let_grow_old", kind=kind, part=number, parts=size.rounds)
-                recorder.call("record_while", first=numbers(5), at_least=5)
+                recorder.call("record_beside", first=numbers(5), at_least=5)
                 # By turns in the other order, so that neither is always the second.
                 if number % 2:
                     busy, alone = record_meanwhile(), record_alone()

@@ -11,13 +11,13 @@ from odoo import SUPERUSER_ID, api, release
 
 from ...models.outbox import event_summary
 from . import data as bench_data
-from .delivering import _make_log, _record_sample, _vacuum
+from .delivering import insert_log, record_sample, vacuum
 from .recording import transaction
 
 _ADDON = "ih_meta_conversions_api"
 TABLES = (*bench_data.TABLES, event_summary.TABLE)
 # Columns of the log that 3.0.0 did not have, and that recording does not write.
-_NEW_COLUMNS = ("unknown_count", "first_refusal_id")
+_NEW_COLUMNS = ("unknown_count", "first_refusal_id", "carried_by")
 # Seconds between two confirmations, and between two looks at the locks.
 _CONFIRM_EVERY = 0.5
 _LOOK_EVERY = 0.05
@@ -33,14 +33,14 @@ _BLOCKING = (
 def fill_log(registry, count, pixel_id):
     """Have so many finished events in the log, and nothing else."""
     with transaction(registry) as env:
-        _record_sample(env)
-        _make_log(env, "public", count, min(1000, count), 0, pixel_id)
+        record_sample(env)
+        insert_log(env, "public", count, min(1000, count), 0, pixel_id, None)
         env.cr.execute("DELETE FROM queue_job")
         # What is recorded from now on has the ids that come next.
         env.cr.execute(
             "SELECT setval('meta_capi_event_id_seq', max(id)) FROM meta_capi_event"
         )
-    _vacuum(registry, *TABLES)
+    vacuum(registry, *TABLES)
 
 
 def make_earlier(registry):
@@ -61,6 +61,24 @@ def make_earlier(registry):
         cr.execute(
             "ALTER TABLE meta_capi_event DROP CONSTRAINT meta_capi_event_partner_id_fkey"
         )
+        # A row for each event of a request.
+        cr.execute(
+            """
+            CREATE TABLE meta_capi_attempt_event_rel (
+                attempt_id int NOT NULL REFERENCES meta_capi_attempt ON DELETE CASCADE,
+                event_id int NOT NULL REFERENCES meta_capi_event ON DELETE CASCADE,
+                PRIMARY KEY (attempt_id, event_id)
+            )
+            """
+        )
+        cr.execute(
+            "INSERT INTO meta_capi_attempt_event_rel"
+            " SELECT attempt.id, event.id FROM meta_capi_attempt attempt"
+            "   JOIN meta_capi_event event ON event.id = ANY(carried)"
+        )
+        cr.execute("CREATE INDEX ON meta_capi_attempt_event_rel (event_id, attempt_id)")
+        cr.execute("ALTER TABLE meta_capi_attempt DROP COLUMN carried")
+        cr.execute("ALTER TABLE meta_capi_event ADD COLUMN response text")
         for column in _NEW_COLUMNS:
             cr.execute(f"ALTER TABLE meta_capi_event DROP COLUMN {column}")
         cr.execute(

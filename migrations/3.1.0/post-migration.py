@@ -72,7 +72,7 @@ def _list_events(cr):
         UPDATE meta_capi_attempt SET carried = link.ids
           FROM (SELECT attempt_id, array_agg(event_id) AS ids
                   FROM meta_capi_attempt_event_rel GROUP BY attempt_id) link
-         WHERE id = attempt_id
+         WHERE id = link.attempt_id
         """
     )
     cr.commit()  # pylint: disable=invalid-commit
@@ -88,7 +88,7 @@ def _list_attempts(cr, start):
                   JOIN meta_capi_attempt ON id = attempt_id AND outcome IS NOT NULL
                  WHERE event_id >= %s AND event_id < %s
                  GROUP BY event_id) link
-         WHERE event.id = event_id
+         WHERE event.id = link.event_id
         """,
         (start, start + _SLICE),
     )
