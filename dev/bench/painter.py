@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import resource
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -83,6 +84,9 @@ def _answer(session: CDPSession, paused: dict[str, Any], is_whole: bool) -> None
 
 
 def main(order: dict[str, Any]) -> None:
+    # Chromium sets aside more than Odoo lets its processes have, if one of those is asking.
+    _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     found = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
