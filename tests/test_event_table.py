@@ -991,6 +991,8 @@ class TestCarried(TableCase):
             ([("attempt_ids", "=", False)], alone),
             ([("attempt_ids", "!=", False)], first + second),
             ([("attempt_ids.outcome", "=", "transient")], first + second),
+            ([("event_ids", "ilike", first.event_name)], both),
+            ([("event_ids", "not ilike", first.event_name)], both.browse()),
             ([("event_ids", "in", first.ids)], self.settled),
             ([("event_ids", "not in", first.ids)], self.undecided),
             ([("event_ids", "=", False)], both.browse()),

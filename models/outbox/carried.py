@@ -69,13 +69,16 @@ def searched(env, model, operator, value, others_of):
     :param others_of: returns by its id what a record is listed with, of the ids given
     """
     records = env[model]
-    is_excluded = operator in ("!=", "not in", "not any")
-    values = [value] if isinstance(value, int) else list(value)
+    is_excluded = operator == "!=" or operator.startswith("not ")
     if operator.endswith("any"):
         found = records.search(value)
-    elif values == [False]:  # those that are listed with none
-        is_excluded, found = not is_excluded, records.search([])
+    elif isinstance(value, str):  # as they are called
+        positive = "=" if operator == "!=" else operator.removeprefix("not ")
+        found = records.search([(records._rec_name, positive, value)])
     else:
+        values = [value] if isinstance(value, int) else list(value)
+        if values == [False]:  # those that are listed with none
+            is_excluded, values = not is_excluded, records.search([]).ids
         found = records.search([("id", "in", values)])
     others = {other for ids in others_of(env.cr, found.ids).values() for other in ids}
     return [("id", "not in" if is_excluded else "in", sorted(others))]
