@@ -7,6 +7,7 @@ of the update, and a shop that records events would wait for it.
 """
 
 from odoo.tools import SQL
+from odoo.tools.sql import table_exists
 
 from odoo.addons.ih_meta_conversions_api.models.outbox.carried import create_list
 
@@ -47,10 +48,11 @@ def migrate(cr, version):
             """
         )
         cr.execute("ALTER TABLE meta_capi_pixel DROP COLUMN IF EXISTS witness_wanted")
-    create_list(cr, "meta_capi_attempt", "carried")
-    create_list(cr, "meta_capi_event", "carried_by")
-    # It is that of the last request.
-    cr.execute("ALTER TABLE meta_capi_event DROP COLUMN IF EXISTS response")
+    if table_exists(cr, "meta_capi_attempt"):
+        create_list(cr, "meta_capi_attempt", "carried")
+        create_list(cr, "meta_capi_event", "carried_by")
+        # It is that of the last request.
+        cr.execute("ALTER TABLE meta_capi_event DROP COLUMN IF EXISTS response")
     _forget_model(cr, "meta.capi.cause")
     cr.commit()  # pylint: disable=invalid-commit
 
