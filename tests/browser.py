@@ -69,7 +69,7 @@ class Browser:
         )
         self.send("Network.enable")
         # Of itself it says that nobody looks at it, and is a robot.
-        self.send("Network.setUserAgentOverride", userAgent=AGENT)
+        self.pretend(AGENT)
         self.send("Log.enable")
         self.send("Runtime.addBinding", name="pixelReport")
         self.send("Fetch.enable")
@@ -102,6 +102,11 @@ class Browser:
         return self.chrome._websocket_request(
             method, params=params, timeout=self.timeout
         )
+
+    def pretend(self, agent):
+        """Be this User-Agent from now on."""
+        self.agent = agent
+        self.send("Network.setUserAgentOverride", userAgent=agent)
 
     def stop(self):
         self.chrome.stop()
@@ -294,9 +299,9 @@ class Browser:
                 self._wait_for(requestId, url)
             parameters = {"interceptResponse": self.waits}
             headers = request["headers"]
-            if headers.get("User-Agent") != AGENT:
-                # What is sent at a page's end is no more told to be a person's.
-                headers = {**headers, "User-Agent": AGENT}.items()
+            if headers.get("User-Agent") != self.agent:
+                # What is sent at a page's end tells of the browser itself again.
+                headers = {**headers, "User-Agent": self.agent}.items()
                 parameters["headers"] = [
                     {"name": name, "value": value} for name, value in headers
                 ]

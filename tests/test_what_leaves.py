@@ -81,12 +81,12 @@ class TestWhatLeaves(VisitorCase):
 
     @contextmanager
     def agent(self, text):
-        own = self.run_js("return navigator.userAgent")
-        self.browser.send("Network.setUserAgentOverride", userAgent=text)
+        own = self.browser.agent
+        self.browser.pretend(text)
         try:
             yield
         finally:
-            self.browser.send("Network.setUserAgentOverride", userAgent=own)
+            self.browser.pretend(own)
 
     # ------------------------------------------------------------------ the situations
 
