@@ -323,7 +323,7 @@ DROP FUNCTION meta_capi_event_count() CASCADE;
 DROP INDEX meta_capi_event_period, meta_capi_event_failures, meta_capi_event_purchase,
     meta_capi_event__partner_id_index;
 ALTER TABLE meta_capi_event
-    DROP COLUMN carried_by,
+    DROP COLUMN carried_by, ADD COLUMN response text,
     DROP COLUMN unknown_count, DROP COLUMN first_refusal_id,
     DROP COLUMN is_from_browser, DROP COLUMN is_copy, DROP COLUMN happens_once,
     DROP COLUMN cause, DROP COLUMN value, DROP COLUMN currency;
@@ -625,6 +625,13 @@ class TestUpdate(BaseCase):
         self.assertEqual(
             self.shop.column("SELECT to_regclass('meta_capi_attempt_event_rel')"),
             [None],
+        )
+        self.assertEqual(
+            self.shop.column(
+                "SELECT attname FROM pg_attribute WHERE attname = 'response'"
+                " AND attrelid = 'meta_capi_event'::regclass"
+            ),
+            [],
         )
 
     def test_every_index_of_a_new_database_is_there(self):

@@ -45,10 +45,11 @@ def migrate(cr, version):
     has_links = table_exists(cr, "meta_capi_attempt_event_rel")
     if has_links:
         _list_events(cr)
+        cr.commit()  # pylint: disable=invalid-commit
     for start in range(first or 0, (last or -1) + 1, _SLICE):
         _name_refusals(cr, patterns, start)
         if has_links:
-            _list_attempts(cr, start)
+            _list_attempts(cr, range(start, start + _SLICE))
         # The ids that are made of a record are digests; nobody else's are.
         cr.execute(
             """
@@ -59,26 +60,44 @@ def migrate(cr, version):
             (start, start + _SLICE),
         )
         cr.commit()  # pylint: disable=invalid-commit
-    cr.execute("DROP TABLE IF EXISTS meta_capi_attempt_event_rel")
+    if has_links:
+        _end_links(cr)
+
+
+def _end_links(cr):
+    """Have nobody send with the old code any more, which announces in this table."""
+    cr.execute("LOCK TABLE meta_capi_attempt_event_rel")
+    # Those that were announced since the others were listed.
+    attempt_ids = _list_events(cr)
+    cr.execute(
+        "SELECT event_id FROM meta_capi_attempt_event_rel WHERE attempt_id = ANY(%s)",
+        [attempt_ids],
+    )
+    _list_attempts(cr, [event_id for (event_id,) in cr.fetchall()])
+    cr.execute("DROP TABLE meta_capi_attempt_event_rel")
     cr.execute(
         "DELETE FROM ir_model_relation WHERE name = 'meta_capi_attempt_event_rel'"
     )
+    # It is that of the last request.
+    cr.execute("ALTER TABLE meta_capi_event DROP COLUMN IF EXISTS response")
+    cr.commit()  # pylint: disable=invalid-commit
 
 
 def _list_events(cr):
-    """Have each request list its events."""
+    """Have each request list its events; return the requests that did not."""
     cr.execute(
         """
         UPDATE meta_capi_attempt SET carried = link.ids
           FROM (SELECT attempt_id, array_agg(event_id) AS ids
                   FROM meta_capi_attempt_event_rel GROUP BY attempt_id) link
-         WHERE id = link.attempt_id
+         WHERE id = link.attempt_id AND carried IS NULL
+        RETURNING id
         """
     )
-    cr.commit()  # pylint: disable=invalid-commit
+    return [attempt_id for (attempt_id,) in cr.fetchall()]
 
 
-def _list_attempts(cr, start):
+def _list_attempts(cr, event_ids):
     """Have each event list its requests, but for those whose outcome is not known."""
     cr.execute(
         """
@@ -86,11 +105,11 @@ def _list_attempts(cr, start):
           FROM (SELECT event_id, array_agg(attempt_id ORDER BY attempt_id) AS ids
                   FROM meta_capi_attempt_event_rel
                   JOIN meta_capi_attempt ON id = attempt_id AND outcome IS NOT NULL
-                 WHERE event_id >= %s AND event_id < %s
+                 WHERE event_id = ANY(%s)
                  GROUP BY event_id) link
          WHERE event.id = link.event_id
         """,
-        (start, start + _SLICE),
+        [list(event_ids)],
     )
 
 

@@ -51,8 +51,6 @@ def migrate(cr, version):
     if table_exists(cr, "meta_capi_attempt"):
         create_list(cr, "meta_capi_attempt", "carried")
         create_list(cr, "meta_capi_event", "carried_by")
-        # It is that of the last request.
-        cr.execute("ALTER TABLE meta_capi_event DROP COLUMN IF EXISTS response")
     _forget_model(cr, "meta.capi.cause")
     cr.commit()  # pylint: disable=invalid-commit
 
