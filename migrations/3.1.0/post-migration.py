@@ -45,8 +45,9 @@ def migrate(cr, version):
     has_links = table_exists(cr, "meta_capi_attempt_event_rel")
     if has_links:
         _list_events(cr)
-        cr.commit()  # pylint: disable=invalid-commit
+    cr.commit()  # pylint: disable=invalid-commit
     for start in range(first or 0, (last or -1) + 1, _SLICE):
+        _let_others_write(cr)
         _name_refusals(cr, patterns, start)
         if has_links:
             _list_attempts(cr, range(start, start + _SLICE))
@@ -66,6 +67,7 @@ def migrate(cr, version):
 
 def _end_links(cr):
     """Have nobody send with the old code any more, which announces in this table."""
+    _let_others_write(cr)
     cr.execute("LOCK TABLE meta_capi_attempt_event_rel")
     # Those that were announced since the others were listed.
     attempt_ids = _list_events(cr)
@@ -78,9 +80,12 @@ def _end_links(cr):
     cr.execute(
         "DELETE FROM ir_model_relation WHERE name = 'meta_capi_attempt_event_rel'"
     )
-    # It is that of the last request.
-    cr.execute("ALTER TABLE meta_capi_event DROP COLUMN IF EXISTS response")
     cr.commit()  # pylint: disable=invalid-commit
+
+
+def _let_others_write(cr):
+    """Have this transaction, just begun, not fail on rows that a delivery has written."""
+    cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
 
 def _list_events(cr):
@@ -98,13 +103,15 @@ def _list_events(cr):
 
 
 def _list_attempts(cr, event_ids):
-    """Have each event list its requests, but for those whose outcome is not known."""
+    """Have each event list its requests, beside those that it lists already."""
     cr.execute(
         """
-        UPDATE meta_capi_event event SET carried_by = link.ids
-          FROM (SELECT event_id, array_agg(attempt_id ORDER BY attempt_id) AS ids
+        UPDATE meta_capi_event event
+           SET carried_by = ARRAY(
+                SELECT unnest(coalesce(carried_by, '{}') || link.ids)
+                 GROUP BY 1 ORDER BY 1)
+          FROM (SELECT event_id, array_agg(attempt_id) AS ids
                   FROM meta_capi_attempt_event_rel
-                  JOIN meta_capi_attempt ON id = attempt_id AND outcome IS NOT NULL
                  WHERE event_id = ANY(%s)
                  GROUP BY event_id) link
          WHERE event.id = link.event_id

@@ -30,7 +30,7 @@ def carriers(event_ids):
         SELECT id AS event_id, unnest(carried_by) AS attempt_id
           FROM meta_capi_event
          WHERE id = ANY(%s)
-         UNION ALL
+         UNION
         SELECT event_id, id
           FROM meta_capi_attempt, unnest(carried) AS event_id
          WHERE outcome IS NULL AND event_id = ANY(%s)

@@ -58,6 +58,8 @@ class Website(models.Model):
             renewed = self.filtered(lambda website: website.sudo()[_TOKEN] != token)
         with self._meta_capi_following(vals):
             result = super().write(cleaned)
+        # Whoever has asked the settings since Odoo forgot them has learned the former ones.
+        self.env.cr.postcommit.add(self.env.registry.clear_cache)
         for website in renewed:
             self.env["meta.capi.token"]._begin(website, vals.get(_TOKEN_END, False))
         return result

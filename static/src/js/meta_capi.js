@@ -632,6 +632,10 @@
         cookies = cookies || true;
         begin();
     });
+    on(window, "pageshow", function () {
+        // A page that comes back has the time.
+        cookies = cookies === true ? null : cookies;
+    });
     on(document, "DOMContentLoaded", beginSoon);
     if (document.readyState !== "loading") {
         beginSoon();
