@@ -43,6 +43,19 @@ class TestConsent(VisitCase):
         self.assertEqual(self.kept(order)["fbc"], self.cookies["_fbc"])
         self.assertEqual(self.purchase(order).state, "pending")
 
+    def test_what_an_employee_does_with_a_customer_s_cart_is_no_browser_of_the_customer(
+        self,
+    ):
+        employee = self.env.ref("base.user_admin")
+        self.assertNotEqual(self.customer, employee.partner_id)
+        order = self.order()
+        with self.visit(employee):
+            event = self.api._record_from_browser(
+                {"event_name": "AddToCart", "event_id": "1", "origin": order}
+            )
+        self.assertNotIn("fbp", event.user_data)
+        self.assertNotIn("client_user_agent", event.user_data)
+
     # ------------------------------------------------------------------- withdrawal
 
     def test_withdrawn_consent_cancels_what_waits_and_forgets_the_browser(self):

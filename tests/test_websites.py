@@ -1,6 +1,7 @@
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import product
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
@@ -425,6 +426,22 @@ class TestWebsites(WebsitesCase):
             self.assertFalse(self.record(website=self.other))
         self.assertEqual(len(log.output), 1)
         self.assertIn("Second", log.output[0])
+
+
+@tagged("post_install", "-at_install")
+class TestForgotten(WebsitesCase):
+    """That no process keeps a setting that is no more."""
+
+    def test_who_asks_before_the_commit_learns_the_new_value_after_it(self):
+        config = self.env["meta.capi.config"]
+        former = config._text(setting.PIXEL_ID, self.website)
+        self.website.meta_capi_pixel_id = "5555555"
+        self.env.registry.clear_cache()
+        # Another thread, which does not see this transaction.
+        with patch.object(type(config), "_text", return_value=former):
+            self.assertNotEqual(config._pixel_id(self.website), "5555555")
+        self.env.cr.postcommit.run()
+        self.assertEqual(config._pixel_id(self.website), "5555555")
 
 
 @tagged("post_install", "-at_install")

@@ -16,6 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, sync_playwright
 
+from .. import chromium
 from . import trace
 
 # Milliseconds for the first page, while Odoo builds its assets.
@@ -89,14 +90,7 @@ def main(order: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     found = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=order["chromium"],
-            args=[
-                "--no-sandbox",
-                # Nothing but this machine is there.
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            ],
-        )
+        browser = chromium.launch(playwright, order["chromium"])
         visitors = Visitors(browser, order)
         for is_whole in (True, False):  # the first one has Odoo build its assets
             visitors.look(is_whole)

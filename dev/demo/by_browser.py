@@ -14,6 +14,8 @@ from typing import Any
 
 from playwright.sync_api import Error, Page, Request, TimeoutError, sync_playwright
 
+from .. import chromium
+
 _ADDED = re.compile(r"/shop/cart/(add|update_json)")
 # Milliseconds anything may take, and the first page, while Odoo builds its assets.
 _PATIENCE = 30_000
@@ -89,14 +91,7 @@ def main(order: dict[str, Any]) -> None:
             foreign.append(request.url)
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=order["chromium"],
-            args=[
-                "--no-sandbox",
-                # Nothing but this machine is there.
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            ],
-        )
+        browser = chromium.launch(playwright, order["chromium"])
         context = browser.new_context(
             user_agent=order["agent"],
             extra_http_headers=order["headers"],

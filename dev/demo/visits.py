@@ -11,11 +11,11 @@ from typing import IO, Any
 
 from .. import tools
 from ..console import Problem, say
+from ..layout import ROOT
 from ..odoo import debian
 from .by_http import visit
 from .shop import Shop
 
-_BY_BROWSER = Path(__file__).with_name("by_browser.py")
 AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/140.0.0.0 Safari/537.36"
@@ -71,7 +71,11 @@ class Chromium:
     def visit(self, order: dict[str, Any]) -> Iterator[str]:
         """Go the way, and yield the page's address after each step."""
         with subprocess.Popen(
-            (self.python, _BY_BROWSER, json.dumps({**order, "chromium": self.path})),
+            (
+                *(self.python, "-m", "dev.demo.by_browser"),
+                json.dumps({**order, "chromium": self.path}),
+            ),
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -180,13 +180,15 @@ class ResPartner(models.Model):
         if not self._meta_capi_somebody():
             return None
         config = self.env["meta.capi.config"]
-        is_internal = any(not user.share for user in self.user_ids)
-        if is_internal and config._get(setting.EXCLUDE_INTERNAL_USERS):
+        if config._get(setting.EXCLUDE_INTERNAL_USERS) and any(
+            not user.share for user in self.user_ids
+        ):
             return Refusal("internal_user", _("The customer is an internal user."))
         excluded = config._excluded_tag_ids()
-        # Most shops exclude none, and need not read them.
+        if not excluded:  # as in most shops, which need not read them
+            return None
         persons = (self | self.commercial_partner_id)._meta_capi_somebody()
-        tags = excluded and persons.category_id.filtered(lambda tag: tag.id in excluded)
+        tags = persons.category_id.filtered(lambda tag: tag.id in excluded)
         if tags:
             return Refusal(
                 "excluded_tag", _("The customer has the tag %s.", tags[0].name)

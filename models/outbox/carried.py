@@ -3,7 +3,7 @@
 A request lists its events in ``meta_capi_attempt.carried``, which is committed before it
 leaves: that stands, whatever happens to the process. An event lists the requests that
 told what becomes of it in ``meta_capi_event.carried_by``, and is written then anyway. A
-request without an outcome is under way, or its process has died: no event lists it yet.
+request without an outcome is under way, or its process has died: no event need list it.
 
 Rows of pairs would cost a delivery as much as all that it learns: PostgreSQL checks two
 keys of each, and locks the event for it while another transaction holds it.

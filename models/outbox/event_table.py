@@ -35,6 +35,12 @@ _JSON = (
 )
 # What one answer of Meta leaves on an event.
 ANSWER = ("http_status", "fbtrace_id", "error_code", "error_subcode", "error_message")
+# Whether ``first_copies`` may find any of an event: whatever is added there is added here.
+MAY_BE_COPIED = SQL(
+    "carried_by IS NOT NULL OR browser_twin OR id IN (%s)"
+    " OR event_name = 'Purchase' AND res_id IS NOT NULL",
+    UNDECIDED,
+)
 # What is written on an event whose person is to be forgotten.
 FORGOTTEN_COLUMNS = {
     "user_data": Json({}),

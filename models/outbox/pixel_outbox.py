@@ -9,8 +9,8 @@ from odoo.tools import SQL
 
 from ...capi.client import count_to_fill, encode, take_batch
 from ...capi.states import PENDING, SENT, Claimed, Doubt, History, Order, Pixel
-from .carried import UNDECIDED, carriers
-from .event_table import ANSWER, EventTable, is_value, to_datetime
+from .carried import carriers
+from .event_table import ANSWER, MAY_BE_COPIED, EventTable, is_value, to_datetime
 
 # The columns that make up the event as Meta receives it, but for the time and what
 # PostgreSQL gives as JSON already.
@@ -29,12 +29,6 @@ PAYLOAD = (
     "app_data",
     "messaging_channel",
     "attribution_data",
-)
-# Whether Meta may have a copy of an event, so that it is worth asking when it got it.
-_MAY_BE_A_COPY = SQL(
-    "carried_by IS NOT NULL OR browser_twin OR id IN (%s)"
-    " OR event_name = 'Purchase' AND res_id IS NOT NULL",
-    UNDECIDED,
 )
 _ORDERS = {
     Order.OLDEST: SQL("event_time, id"),
@@ -309,7 +303,7 @@ class PixelOutbox(EventTable):
                  LIMIT %s
                    FOR NO KEY UPDATE SKIP LOCKED
                 """,
-                _MAY_BE_A_COPY,
+                MAY_BE_COPIED,
                 SQL(", ").join(map(SQL.identifier, PAYLOAD)),
                 condition,
                 _ORDERS[plan.order],
@@ -318,12 +312,12 @@ class PixelOutbox(EventTable):
         )
         rows = self.cr.fetchall()
         suspects = [
-            event_id for event_id, may_be_a_copy, *_rest in rows if may_be_a_copy
+            event_id for event_id, may_be_copied, *_rest in rows if may_be_copied
         ]
         copies = self.first_copies(suspects) if suspects else {}
         return [
             _to_claimed(event_id, copies.get(event_id), *row)
-            for event_id, _may_be_a_copy, *row in rows
+            for event_id, _may_be_copied, *row in rows
         ]
 
     # ------------------------------------------------------------------- the request

@@ -170,8 +170,7 @@ class EventBuilder:
         company = self._company_of(subject, website)
         browser = subject.browser
         if visited:
-            # What the visitor does now is done with the browser of now.
-            browser = at_hand or self._choose_browser(subject)
+            browser = self._choose_browser(subject, at_hand)
         refusal = self._refuse(arguments.origin, subject, browser, settings)
         parameters, own = self._complete(
             arguments.parameters, subject, browser, problems
@@ -231,15 +230,19 @@ class EventBuilder:
 
     # ------------------------------------------------------- the browser, the refusal
 
-    def _choose_browser(self, subject):
+    def _choose_browser(self, subject, at_hand):
         """Return the customer's browser: the one kept with the origin, or the request's.
 
-        The one kept is the customer's for certain, and the request may be somebody
-        else's, such as the provider's that tells of a payment; what it can do is to give
-        the consent that was missing, or to take it back.
+        What the visitor does now is done with the browser of now. Else, the one kept is
+        the customer's for certain, and the request may be somebody else's, such as the
+        provider's that tells of a payment; what it can do is to give the consent that
+        was missing, or to take it back.
         """
         kept = subject.browser
-        at_hand = self.env["meta.capi.visit"]._snapshot(subject.partner)
+        visit = self.env["meta.capi.visit"]
+        if at_hand:
+            return kept if visit._is_on_behalf_of(subject.partner) else at_hand
+        at_hand = visit._snapshot(subject.partner)
         if not kept or at_hand.get("consent") is False:
             return at_hand or kept
         if not kept.get("consent") and at_hand.get("consent"):

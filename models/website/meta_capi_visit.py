@@ -65,6 +65,16 @@ class MetaCapiVisit(models.AbstractModel):
         return is_person(request.httprequest.user_agent.string)
 
     @api.model
+    def _is_on_behalf_of(self, partner):
+        """Tell whether somebody of the back office does what is another's, ``partner``'s.
+
+        :param partner: None: the visitor's own
+        """
+        user = request.env.user
+        is_own = partner is None or partner == user.partner_id
+        return not is_own and user._is_internal()
+
+    @api.model
     def _snapshot(self, partner=None):
         """Return what the visitor's request tells.
 
@@ -76,8 +86,7 @@ class MetaCapiVisit(models.AbstractModel):
         """
         if not self._is_website_tracking():
             return {}
-        user = request.env.user
-        if partner is not None and user._is_internal() and partner != user.partner_id:
+        if self._is_on_behalf_of(partner):
             return {}
         if not self._is_person() or self._is_prefetch():
             return {}
