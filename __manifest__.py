@@ -1,7 +1,7 @@
 {
     "name": "Meta Conversions API Integration",
     "summary": "Send conversions to Meta server-side: queued, retried, audited",
-    "version": "3.1.0",
+    "version": "3.2.0",
     "category": "Website/Website",
     "author": "ih",
     "license": "LGPL-3",

@@ -170,7 +170,7 @@ class TestUpgrade(BaseCase):
         version = self.on.value(
             "SELECT latest_version FROM ir_module_module WHERE name = %s", ADDON
         )
-        self.assertEqual(version, f"{installation().series}.3.1.0")
+        self.assertEqual(version, f"{installation().series}.3.2.0")
 
     def test_the_parameters_are_kept(self):
         self.assertEqual(self.parameters["meta_capi.access_token"], "EAAGpredecessor")
@@ -304,10 +304,8 @@ class TestUpgradeOfWebsites(BaseCase):
         self.assertEqual(database.column("SELECT active FROM meta_capi_pixel"), [True])
 
 
-# What the log of 3.0.0 was like: PostgreSQL made these columns of the others. Of its
-# rules for the cause, those that the rows below need.
-LOG_OF_3_0_0 = """
-DROP TABLE meta_capi_once;
+# The requests of each event were a table until 3.1.0.
+PAIRS = """
 ALTER TABLE meta_capi_attempt DROP COLUMN carried;
 CREATE TABLE meta_capi_attempt_event_rel (
     attempt_id int NOT NULL REFERENCES meta_capi_attempt ON DELETE CASCADE,
@@ -318,12 +316,17 @@ INSERT INTO ir_model_relation (name, model, module)
     SELECT 'meta_capi_attempt_event_rel', model.id, module.id
       FROM ir_model model, ir_module_module module
      WHERE model.model = 'meta.capi.event' AND module.name = 'ih_meta_conversions_api';
+ALTER TABLE meta_capi_event DROP COLUMN carried_by, ADD COLUMN response text;
+"""
+# What the log of 3.0.0 was like: PostgreSQL made these columns of the others. Of its
+# rules for the cause, those that the rows below need.
+LOG_OF_3_0_0 = """
+DROP TABLE meta_capi_once;
 DROP TABLE meta_capi_event_count;
 DROP FUNCTION meta_capi_event_count() CASCADE;
 DROP INDEX meta_capi_event_period, meta_capi_event_failures, meta_capi_event_purchase,
     meta_capi_event__partner_id_index;
 ALTER TABLE meta_capi_event
-    DROP COLUMN carried_by, ADD COLUMN response text,
     DROP COLUMN unknown_count, DROP COLUMN first_refusal_id,
     DROP COLUMN is_from_browser, DROP COLUMN is_copy, DROP COLUMN happens_once,
     DROP COLUMN cause, DROP COLUMN value, DROP COLUMN currency;
@@ -503,7 +506,7 @@ class TestUpdate(BaseCase):
                 said = sentence.replace("%s", "100 % Jane_Doe")
                 values = {"state": "cancelled", "error_message": said}
                 cls.rows[language + cause] = cause, values
-        cls.shop.rows(LOG_OF_3_0_0)
+        cls.shop.rows(PAIRS + LOG_OF_3_0_0)
         for key, (_cause, values) in cls.rows.items():
             row = {
                 **{"event_name": "Purchase", "event_id": key, "pixel_id": "14"},
@@ -689,4 +692,87 @@ class TestUpdate(BaseCase):
         self.assertEqual(self.read(), self.before)
         self.assertEqual(
             self.shop.rows("SELECT id, cause FROM meta_capi_event ORDER BY id"), causes
+        )
+
+
+# What 3.1.0 summed up and looked up otherwise.
+LOG_OF_3_1_0 = """
+DO $$ BEGIN
+    EXECUTE replace(
+        pg_get_functiondef('meta_capi_event_count'::regproc), 'action_source, ', ''
+    );
+END $$;
+ALTER TABLE meta_capi_event_count DROP COLUMN action_source;
+COMMENT ON TABLE meta_capi_event_count IS NULL;
+DROP INDEX meta_capi_event_period;
+CREATE INDEX meta_capi_event_period ON meta_capi_event (event_time)
+    INCLUDE (event_name, state, sent_at, website_id, company_id, pixel_id,
+             user_data_keys, action_source);
+"""
+
+
+@tagged("post_install", "-at_install", "processes")
+class TestUpdateOf310(BaseCase):
+    """A shop that ran 3.1.0."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.shop = shop("update_310")
+        cls.addClassCleanup(cls.shop.drop)
+        cls.shop.rows(PAIRS + LOG_OF_3_1_0)
+        for number, source in enumerate(("website", "website", "physical_store")):
+            cls.shop.rows(
+                """
+                INSERT INTO meta_capi_event (
+                    event_name, event_id, pixel_id, event_time, action_source, state,
+                    sent_at, user_data_keys
+                ) VALUES ('Lead', %s, '14', '2026-01-01', %s, 'sent', '2026-01-02', 'em')
+                """,
+                *(str(number), source),
+            )
+        cls.shop.rows(
+            "INSERT INTO meta_capi_attempt (id, started_at, pixel_id, outcome)"
+            " VALUES (1, now(), '14', 'accepted')"
+        )
+        cls.shop.rows(
+            "INSERT INTO meta_capi_attempt_event_rel SELECT 1, id FROM meta_capi_event"
+        )
+        cls.shop.rows(
+            "UPDATE ir_module_module SET latest_version = %s WHERE name = %s",
+            f"{installation().series}.3.1.0",
+            ADDON,
+        )
+        cls.shop.close()
+        cls.log = run_odoo(cls.shop, "-u", ADDON, "--stop-after-init")
+
+    def test_it_updates_without_a_warning(self):
+        self.assertEqual([record.text for record in self.log.bad], [])
+
+    def test_the_sums_are_the_log_s_by_source(self):
+        self.assertEqual(self.shop.rows(DIFFERENCES), [])
+        sums = self.shop.rows(
+            "SELECT action_source, sum(events)::int FROM meta_capi_event_count"
+            " WHERE event_name IS NOT NULL GROUP BY 1 HAVING sum(events) <> 0"
+        )
+        self.assertEqual(dict(sums), {"website": 2, "physical_store": 1})
+
+    def test_the_indexes_are_those_of_a_new_database(self):
+        new = shop("update_310_new")
+        self.addCleanup(new.drop)
+        indexes = (
+            "SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'meta\\_capi\\_%'"
+            " ORDER BY 1"
+        )
+        self.assertEqual(self.shop.column(indexes), new.column(indexes))
+
+    def test_requests_and_events_list_each_other(self):
+        carried_by = self.shop.rows("SELECT event_id, carried_by FROM meta_capi_event")
+        self.assertEqual(dict(carried_by), {"0": [1], "1": [1], "2": [1]})
+        self.assertEqual(
+            self.shop.rows(
+                "SELECT carried = array(SELECT id FROM meta_capi_event ORDER BY id)"
+                "  FROM meta_capi_attempt"
+            ),
+            [(True,)],
         )

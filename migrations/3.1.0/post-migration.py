@@ -1,10 +1,6 @@
-"""Tell by a key what was told by a sentence, and mark what is ours.
-
-And have requests and events list each other, instead of a row for each pair.
-"""
+"""Tell by a key what was told by a sentence, and mark what is ours."""
 
 from odoo import SUPERUSER_ID, api
-from odoo.tools.sql import table_exists
 from odoo.tools.translate import code_translations
 
 from odoo.addons.ih_meta_conversions_api.capi.graph_errors import classify
@@ -42,15 +38,13 @@ def migrate(cr, version):
     ]
     cr.execute("SELECT min(id), max(id) FROM meta_capi_event")
     first, last = cr.fetchone()
-    has_links = table_exists(cr, "meta_capi_attempt_event_rel")
-    if has_links:
-        _list_events(cr)
+    if first is None:
+        return
     cr.commit()  # pylint: disable=invalid-commit
-    for start in range(first or 0, (last or -1) + 1, _SLICE):
-        _let_others_write(cr)
+    for start in range(first, last + 1, _SLICE):
+        # A delivery may write to these rows meanwhile, and must not end the update.
+        cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         _name_refusals(cr, patterns, start)
-        if has_links:
-            _list_attempts(cr, range(start, start + _SLICE))
         # The ids that are made of a record are digests; nobody else's are.
         cr.execute(
             """
@@ -61,63 +55,6 @@ def migrate(cr, version):
             (start, start + _SLICE),
         )
         cr.commit()  # pylint: disable=invalid-commit
-    if has_links:
-        _end_links(cr)
-
-
-def _end_links(cr):
-    """Have nobody send with the old code any more, which announces in this table."""
-    _let_others_write(cr)
-    cr.execute("LOCK TABLE meta_capi_attempt_event_rel")
-    # Those that were announced since the others were listed.
-    attempt_ids = _list_events(cr)
-    cr.execute(
-        "SELECT event_id FROM meta_capi_attempt_event_rel WHERE attempt_id = ANY(%s)",
-        [attempt_ids],
-    )
-    _list_attempts(cr, [event_id for (event_id,) in cr.fetchall()])
-    cr.execute("DROP TABLE meta_capi_attempt_event_rel")
-    cr.execute(
-        "DELETE FROM ir_model_relation WHERE name = 'meta_capi_attempt_event_rel'"
-    )
-    cr.commit()  # pylint: disable=invalid-commit
-
-
-def _let_others_write(cr):
-    """Have this transaction, just begun, not fail on rows that a delivery has written."""
-    cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-
-
-def _list_events(cr):
-    """Have each request list its events; return the requests that did not."""
-    cr.execute(
-        """
-        UPDATE meta_capi_attempt SET carried = link.ids
-          FROM (SELECT attempt_id, array_agg(event_id) AS ids
-                  FROM meta_capi_attempt_event_rel GROUP BY attempt_id) link
-         WHERE id = link.attempt_id AND carried IS NULL
-        RETURNING id
-        """
-    )
-    return [attempt_id for (attempt_id,) in cr.fetchall()]
-
-
-def _list_attempts(cr, event_ids):
-    """Have each event list its requests, beside those that it lists already."""
-    cr.execute(
-        """
-        UPDATE meta_capi_event event
-           SET carried_by = ARRAY(
-                SELECT unnest(coalesce(carried_by, '{}') || link.ids)
-                 GROUP BY 1 ORDER BY 1)
-          FROM (SELECT event_id, array_agg(attempt_id) AS ids
-                  FROM meta_capi_attempt_event_rel
-                 WHERE event_id = ANY(%s)
-                 GROUP BY event_id) link
-         WHERE event.id = link.event_id
-        """,
-        [list(event_ids)],
-    )
 
 
 def _name_troubles(env):

@@ -7,9 +7,6 @@ of the update, and a shop that records events would wait for it.
 """
 
 from odoo.tools import SQL
-from odoo.tools.sql import table_exists
-
-from odoo.addons.ih_meta_conversions_api.models.outbox.carried import create_list
 
 # Until PostgreSQL 12 a generated column cannot be made plain where it stands.
 _DROP_EXPRESSION_SINCE = 130000
@@ -48,9 +45,6 @@ def migrate(cr, version):
             """
         )
         cr.execute("ALTER TABLE meta_capi_pixel DROP COLUMN IF EXISTS witness_wanted")
-    if table_exists(cr, "meta_capi_attempt"):
-        create_list(cr, "meta_capi_attempt", "carried")
-        create_list(cr, "meta_capi_event", "carried_by")
     _forget_model(cr, "meta.capi.cause")
     cr.commit()  # pylint: disable=invalid-commit
 
