@@ -40,37 +40,58 @@ class ResPartner(models.Model):
         template of users to come, and the one that the express checkout of the shop
         makes of an address until it learns whose it is.
         """
-        # Not by search, which would write what is pending.
-        self.env.cr.execute(
-            SQL(
-                """
-                SELECT partner_id FROM res_company WHERE partner_id IN %(ids)s
-                UNION
-                SELECT users.partner_id
-                  FROM res_users users
-                  JOIN res_partner partner ON partner.id = users.partner_id
-                 WHERE users.partner_id IN %(ids)s
-                   AND (
-                    users.id = %(superuser)s
-                    OR EXISTS (
-                        SELECT FROM res_groups_users_rel
-                         WHERE uid = users.id AND gid = %(public)s
-                    )
-                    OR NOT users.active AND NOT partner.active AND NOT EXISTS (
-                        SELECT FROM res_users_log WHERE create_uid = users.id
-                    )
-                   )
-                """,
-                ids=tuple(self.ids) or (0,),
-                superuser=SUPERUSER_ID,
-                public=self.env["ir.model.data"]._xmlid_to_res_id("base.group_public"),
-            )
-        )
-        nobodies = {partner_id for (partner_id,) in self.env.cr.fetchall()}
+        nobodies = self._meta_capi_nobodies()
         for partner in self:
             partner.meta_capi_is_nobody = (
                 partner.id in nobodies or partner._meta_capi_is_named_after_an_order()
             )
+
+    def _meta_capi_nobodies(self):
+        """Return the ids of those who are a company's own, or a certain kind of user's.
+
+        Not by search, which would write what is pending.
+        """
+        # Most customers are neither, and PostgreSQL takes much longer to plan the question
+        # of which kind than to answer this one.
+        self.env.cr.execute(
+            SQL(
+                "SELECT partner_id, NULL FROM res_company WHERE partner_id IN %(ids)s"
+                " UNION ALL"
+                " SELECT partner_id, id FROM res_users WHERE partner_id IN %(ids)s",
+                ids=tuple(self.ids) or (0,),
+            )
+        )
+        found = self.env.cr.fetchall()
+        nobodies = {partner_id for partner_id, user_id in found if not user_id}
+        user_ids = tuple(user_id for _partner_id, user_id in found if user_id)
+        if user_ids:
+            self.env.cr.execute(
+                SQL(
+                    """
+                    SELECT users.partner_id
+                      FROM res_users users
+                      JOIN res_partner partner ON partner.id = users.partner_id
+                     WHERE users.id IN %(ids)s
+                       AND (
+                        users.id = %(superuser)s
+                        OR EXISTS (
+                            SELECT FROM res_groups_users_rel
+                             WHERE uid = users.id AND gid = %(public)s
+                        )
+                        OR NOT users.active AND NOT partner.active AND NOT EXISTS (
+                            SELECT FROM res_users_log WHERE create_uid = users.id
+                        )
+                       )
+                    """,
+                    ids=user_ids,
+                    superuser=SUPERUSER_ID,
+                    public=self.env["ir.model.data"]._xmlid_to_res_id(
+                        "base.group_public"
+                    ),
+                )
+            )
+            nobodies.update(partner_id for (partner_id,) in self.env.cr.fetchall())
+        return nobodies
 
     def _meta_capi_is_named_after_an_order(self):
         """Tell whether Odoo has made up the name, "Anonymous … for order S00042"."""
@@ -180,8 +201,8 @@ class ResPartner(models.Model):
         if not self._meta_capi_somebody():
             return None
         config = self.env["meta.capi.config"]
-        if config._get(setting.EXCLUDE_INTERNAL_USERS) and any(
-            not user.share for user in self.user_ids
+        if config._get(setting.EXCLUDE_INTERNAL_USERS) and not all(
+            self.mapped("partner_share")
         ):
             return Refusal("internal_user", _("The customer is an internal user."))
         excluded = config._excluded_tag_ids()
