@@ -276,7 +276,7 @@ class EventBuilder:
         parameters = dict(given)
         page_url, referrer_url = map(browser.get, ("event_source_url", "referrer_url"))
         if subject.website and not page_url:
-            page_url = subject.website.get_base_url()
+            page_url = self.env["meta.capi.config"]._base_url(subject.website)
         source = parameters.get("action_source")
         if is_absent(source):
             source = subject.parameters.get("action_source")

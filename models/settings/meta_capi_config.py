@@ -77,6 +77,12 @@ class MetaCapiConfig(models.AbstractModel):
         return self.env.company.id
 
     @api.model
+    @ormcache("website.id")
+    def _base_url(self, website):
+        """Return the address of ``website``, without reading it anew each time."""
+        return website.sudo().get_base_url()
+
+    @api.model
     @ormcache("website.id if website else None")
     def _extra_pixel_ids(self, website=None):
         """Return the pixels that get a copy of each event of ``website``, a tuple.

@@ -1,6 +1,6 @@
 from odoo import _, api, models
 from odoo.exceptions import UserError
-from odoo.tools import ormcache
+from odoo.tools import frozendict, ormcache
 
 from ..common.border import border
 from . import setting
@@ -31,8 +31,7 @@ class MetaCapiPurchase(models.AbstractModel):
     @api.model
     def _trigger(self, website=None):
         """Return when Purchases of a website are sent, or ``never``."""
-        own = website and website.sudo().meta_capi_purchase_trigger
-        return own or self._common()
+        return self._own_trigger(website) or self._common()
 
     @api.model
     def _common(self):
@@ -50,19 +49,27 @@ class MetaCapiPurchase(models.AbstractModel):
     @api.model
     def _sends(self, trigger, website=None):
         """Tell whether what is armed at ``trigger`` is for this website's orders."""
-        own = website and website.sudo().meta_capi_purchase_trigger
+        own = self._own_trigger(website)
         if own:
             return own == trigger
-        return trigger not in self._own_triggers() or trigger == self.env[
+        return trigger not in self._own_triggers().values() or trigger == self.env[
             "meta.capi.config"
         ]._get(setting.PURCHASE_TRIGGER)
 
     @api.model
+    def _own_trigger(self, website):
+        return website and self._own_triggers().get(website.id)
+
+    @api.model
     @ormcache()
     def _own_triggers(self):
-        """Return what websites have chosen of their own."""
+        """Return what websites have chosen of their own, by their ids."""
         websites = self.env["website"].sudo().search([])
-        return frozenset(filter(None, websites.mapped("meta_capi_purchase_trigger")))
+        return frozendict(
+            (website.id, website.meta_capi_purchase_trigger)
+            for website in websites
+            if website.meta_capi_purchase_trigger
+        )
 
     @api.model
     def _keep_common(self, trigger):
@@ -80,7 +87,7 @@ class MetaCapiPurchase(models.AbstractModel):
         chosen = self.env["meta.capi.config"]._get(setting.PURCHASE_TRIGGER)
         if not chosen:
             return
-        wanted = {chosen, *self._own_triggers()}
+        wanted = {chosen, *self._own_triggers().values()}
         for trigger, names in AUTOMATIONS.items():
             automations = self._automations(trigger)
             is_wanted = trigger in wanted
