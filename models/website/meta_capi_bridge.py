@@ -150,10 +150,9 @@ class MetaCapiBridge(models.AbstractModel):
         # That of somebody's Purchase, or of an event that is on record.
         self.env.cr.execute(
             SQL(
-                "SELECT WHERE EXISTS"
-                " (SELECT FROM sale_order WHERE meta_capi_event_id = %s)"
-                " OR EXISTS (SELECT FROM meta_capi_event"
-                "  WHERE pixel_id = %s AND event_name = %s AND event_id = %s)",
+                "SELECT FROM sale_order WHERE meta_capi_event_id = %s"
+                " UNION ALL SELECT FROM meta_capi_event"
+                "  WHERE pixel_id = %s AND event_name = %s AND event_id = %s",
                 event_id,
                 self.env["meta.capi.config"]._pixel_id(request.website),
                 event_name,

@@ -239,10 +239,12 @@ class MetaCapiVisit(models.AbstractModel):
     def _update_cookies(self):
         """See to the cookies of the visitor whose request is being answered.
 
-        An employee's, too: who logs in for a moment keeps the click on an ad.
+        An employee's, too: who logs in for a moment keeps the click on an ad. Where the
+        request has made an event, that is done.
         """
         if (
-            not self._is_website_tracking()
+            _COOKIES in request.httprequest.environ
+            or not self._is_website_tracking()
             or not self._is_person()
             or self._is_prefetch()
         ):
