@@ -11,30 +11,34 @@ from . import delivering, recording, retaining, updating
 from .recording import transaction
 
 _ADDON = "ih_meta_conversions_api"
+# Automations that our own is compared with.
+NOTHING, BY_HAND = "bench_automation_nothing", "bench_automation_by_hand"
 
 
 def prepare(env):
-    """Make what an order sets off: our automation, and one that does nothing."""
-    nothing = f"{_ADDON}.bench_automation_nothing"
-    if env.ref(nothing, raise_if_not_found=False):
-        return
+    """Make what an order sets off: our automation, one that does nothing, and one that
+    does by hand what cannot be left out.
+    """
     ours = env.ref(f"{_ADDON}.automation_purchase")
+    if env.ref(f"{_ADDON}.{NOTHING}", raise_if_not_found=False):
+        return
     ours.active = True
-    empty = ours.copy({"name": "Nothing", "active": True})
-    empty.action_server_ids.unlink()
-    env["ir.actions.server"].create(
-        {
-            "name": "Nothing",
-            "model_id": empty.model_id.id,
-            "state": "code",
-            "code": "pass",
-            "usage": "base_automation",
-            "base_automation_id": empty.id,
-        }
-    )
-    env["ir.model.data"]._update_xmlids(
-        [{"xml_id": nothing, "record": empty, "noupdate": True}]
-    )
+    for name, code in ((NOTHING, "pass"), (BY_HAND, recording.code_by_hand())):
+        other = ours.copy({"name": name, "active": True})
+        other.action_server_ids.unlink()
+        env["ir.actions.server"].create(
+            {
+                "name": name,
+                "model_id": other.model_id.id,
+                "state": "code",
+                "code": code,
+                "usage": "base_automation",
+                "base_automation_id": other.id,
+            }
+        )
+        env["ir.model.data"]._update_xmlids(
+            [{"xml_id": f"{_ADDON}.{name}", "record": other, "noupdate": True}]
+        )
 
 
 def answer(registry, connection):

@@ -12,6 +12,7 @@ from psycopg2.extras import Json
 from odoo import SUPERUSER_ID, api
 
 from ...capi.event import read_event
+from ...models.outbox.event_table import EventTable
 from ...models.recording import event_builder, event_writer
 from ..odoo import till
 from . import data as bench_data
@@ -24,6 +25,50 @@ SELECT identity_key, eta FROM queue_job
  WHERE identity_key IN ('meta_capi.deliver:1:0', 'meta_capi.deliver:1:1')
    AND state IN ('pending', 'enqueued')
 """
+# What cannot be left out of telling of an order, by hand: a row that is ready, and that
+# the order remembers it.
+_ORDER_BY_HAND = """
+cr = env.cr
+cr.execute("SAVEPOINT by_hand")
+cr.execute(
+    '''
+    INSERT INTO meta_capi_event (
+        pixel_id, event_name, event_id, event_time, action_source, event_source_url,
+        user_data, user_data_keys, custom_data, value, currency, website_id, company_id,
+        partner_id, res_model, res_id, happens_once, state, attempt_count,
+        next_attempt_at, browser_twin, create_uid, create_date, write_uid, write_date
+    )
+    SELECT '1', 'Purchase', %s, now, 'website', 'https://shop.example.com',
+           %s, %s, %s, 71, 'EUR', %s, %s, %s, 'sale.order', %s, true, 'pending', 0,
+           now, false, %s, now, %s, now
+      FROM date_trunc('second', now() AT TIME ZONE 'UTC') AS now
+        ON CONFLICT (pixel_id, event_name, event_id) DO NOTHING
+    ''',
+    [
+        record.meta_capi_event_id, {user_data!r}, {user_data_keys!r}, {custom_data!r},
+        record.website_id.id, record.company_id.id, record.partner_id.id, record.id,
+        env.uid, env.uid,
+    ],
+)
+cr.execute("RELEASE SAVEPOINT by_hand")
+cr.execute({look_for_jobs!r})
+cr.execute(
+    "UPDATE sale_order SET meta_capi_purchase_recorded_at = now() AT TIME ZONE 'UTC'"
+    " WHERE id = %s",
+    [record.id],
+)
+"""
+
+
+def code_by_hand():
+    """Return the code of a server action that tells of an order by hand."""
+    event, _refused = read_event(bench_data.purchase(0), now=time.time())
+    return _ORDER_BY_HAND.format(
+        user_data=json.dumps(event.user_data),
+        user_data_keys=",".join(sorted(event.user_data)),
+        custom_data=json.dumps(event.custom_data),
+        look_for_jobs=_LOOK_FOR_JOBS,
+    )
 
 
 @contextmanager
@@ -55,11 +100,13 @@ def configure(registry, parameters):
 
 def record_single(registry, first, count):
     """Record events one by one, and do what it is compared with, in turn."""
-    seconds = {"send_event": [], "by_hand": [], "row_and_job": [], "create": []}
+    names = ("send_event", "by_hand", "by_hand_once", "row_and_job", "create")
+    seconds = {name: [] for name in names}
     for number in range(first, first + count):
         arguments = bench_data.purchase(number)
         values = _stored_values(registry, number)
         statement = _insert_statement(registry, values, number)
+        row_json = json.dumps([{**values, "event_id": f"once-{number}"}], default=str)
 
         def send_event(env, arguments=arguments):
             env["meta.conversions.api"].send_event(**arguments)
@@ -80,7 +127,15 @@ def record_single(registry, first, count):
             env.cr.execute("RELEASE SAVEPOINT by_hand")
             env.cr.execute(_LOOK_FOR_JOBS)
 
-        for function in (send_event, by_hand, row_and_job, create):
+        def by_hand_once(env, arguments=arguments, row_json=row_json, values=values):
+            # The same, passing over what is on record or has left the log.
+            read_event(arguments, now=time.time())
+            env.cr.execute("SAVEPOINT by_hand")
+            EventTable(env).insert(row_json, list(values))
+            env.cr.execute("RELEASE SAVEPOINT by_hand")
+            env.cr.execute(_LOOK_FOR_JOBS)
+
+        for function in (send_event, by_hand, by_hand_once, row_and_job, create):
             seconds[function.__name__].append(timed(registry, function))
         with transaction(registry) as env:
             _run_due_jobs(env)
