@@ -1112,6 +1112,28 @@ class TestRetention(DeliveryCase):
                     self.assertEqual(len(kept), left)
                     self.assertEqual(bool(self.asked_again()), left > 0)
 
+    def test_old_browsers_are_forgotten_slice_by_slice(self):
+        browsers = self.env["meta.capi.browser"]
+        orders = [self.order() for _n in range(5)]
+        for order in orders:
+            browsers._upsert(order, {"consent": True, "fbp": "fb.1.1.1"})
+        self.asked_again().unlink()
+        for age, left in ((31, (5, 5, 5)), (731, (3, 1, 0))):
+            self.shift("write_date", age * DAY, table="meta_capi_browser")
+            for count in left:
+                with (
+                    self.subTest(age=age, count=count),
+                    patch.object(retention, "SLICE", 2),
+                    patch.object(retention, "_SECONDS", -1),
+                ):
+                    browsers._gc_personal()
+                    found = browsers.search([])
+                    self.assertEqual(len(found), count)
+            if age == 31:
+                self.assertFalse(any(found.mapped("fbp")))
+                self.assertTrue(all(found.mapped("consent")))
+        self.assertTrue(self.asked_again())
+
     def old_log(self, count):
         """Have events, each sent by a request of its own, that are past all retention."""
         self.events = self.record_many(count)

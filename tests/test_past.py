@@ -1,3 +1,4 @@
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from unittest.mock import patch
@@ -498,6 +499,20 @@ class TestPast(PastCase):
         self.assertEqual(self.env["meta.capi.backfill"].search([]), young)
         lines = self.env["meta.capi.backfill.line"].search([])
         self.assertEqual(lines.backfill_id, young)
+
+    def test_where_the_code_or_the_settings_have_changed_the_sweep_begins_anew(self):
+        backfill = self.counted()
+        backfill.action_send()
+        outdated = patch.object(
+            type(self.delivery), "_is_registry_outdated", lambda self: True
+        )
+        deadline = time.monotonic() + 60
+        with outdated:
+            backfill._work_until(deadline)
+        self.assertEqual(backfill.state, "sending")
+        backfill._work_until(deadline)
+        self.env.invalidate_all()
+        self.assertEqual(backfill.state, "done")
 
 
 @tagged("post_install", "-at_install")

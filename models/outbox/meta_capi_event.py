@@ -1,6 +1,5 @@
 import json
 from datetime import timedelta, timezone
-from functools import partial
 
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
@@ -494,7 +493,7 @@ class MetaCapiEvent(models.Model):
         if days < 0:
             return
         before = fields.Datetime.now() - timedelta(days=days)
-        clean_up(self.env, partial(EventTable.forget_old, before=before))
+        clean_up(self.env, _of_the_log(EventTable.forget_old, before))
 
     @api.autovacuum
     def _gc_finished(self):
@@ -505,6 +504,15 @@ class MetaCapiEvent(models.Model):
         before = fields.Datetime.now() - timedelta(days=days)
         clean_up(
             self.env,
-            partial(EventTable.purge, before=before),
-            partial(EventTable.purge_requests, before=before),
+            _of_the_log(EventTable.purge, before),
+            _of_the_log(EventTable.purge_requests, before),
         )
+
+
+def _of_the_log(method, before):
+    """Return a task of ``clean_up`` that is a method of ``EventTable``."""
+
+    def task(env, limit, since):
+        return method(EventTable(env), limit, since, before=before)
+
+    return task

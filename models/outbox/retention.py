@@ -1,13 +1,11 @@
-"""Long work on the log of events, in a way that those who record meanwhile do not notice."""
+"""Long work on the log and beside it, in a way that those who record meanwhile do not notice."""
 
 import time
 from datetime import datetime
 
 from odoo import SUPERUSER_ID, api
 
-from .event_table import EventTable
-
-# Events, or requests, of one transaction, which lasts some 0.1 s.
+# Events, requests or browsers of one transaction, which lasts some 0.1 s.
 SLICE = 2_000
 # Seconds of rest after each second of work, as PostgreSQL's own vacuum has them: the
 # machine is the shop's.
@@ -23,8 +21,8 @@ def clean_up(env, *tasks):
     Odoo calls what cleans up once a day. What is left after some time is done by further
     runs, which begin as soon as a worker has time for them.
 
-    :param tasks: functions of an ``EventTable``, of how many rows to take and of where
-        to begin, that return where the next slice begins, or None if there is none
+    :param tasks: functions of an environment, of how many rows to take and of where to
+        begin, that return where the next slice begins, or None if there is none
     """
     ends_at = time.monotonic() + _SECONDS
     for task in tasks:
@@ -32,8 +30,7 @@ def clean_up(env, *tasks):
         while since is not None:
             start = time.monotonic()
             with env["meta.capi.job"]._delivery_cursor() as cr:
-                table = EventTable(api.Environment(cr, SUPERUSER_ID, {}))
-                since = task(table, SLICE, since)
+                since = task(api.Environment(cr, SUPERUSER_ID, {}), SLICE, since)
             if since is None:
                 continue
             end = time.monotonic()

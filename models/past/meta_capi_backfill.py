@@ -491,8 +491,10 @@ class MetaCapiBackfill(models.Model):
 
     def _work_until(self, deadline):
         """Look at one slice after the other, each in a transaction of its own."""
-        is_more = True
+        delivery, is_more = self.env["meta.capi.delivery"], True
         while is_more and (seconds := deadline - time.monotonic()) > 0:
+            if delivery._is_registry_outdated():
+                return
             with self.env["meta.capi.job"]._delivery_cursor() as cr:
                 backfill = self.with_env(api.Environment(cr, SUPERUSER_ID, {}))
                 is_more = bool(backfill.exists()) and backfill._work(

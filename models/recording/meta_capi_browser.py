@@ -8,6 +8,7 @@ from ...capi import const
 from ..common.refusal import Refusal
 from ..common.schema import create_indexes
 from ..outbox.event_table import EventTable
+from ..outbox.retention import clean_up
 from ..settings import setting
 
 # Keys of user_data that a browser's request tells, and what it tells besides.
@@ -18,8 +19,10 @@ _NOTHING = SQL(", ").join(SQL("%s = NULL", SQL.identifier(column)) for column in
 
 # After which a copy that the browser sends again would soon count as another.
 REPEAT_AFTER = timedelta(seconds=const.DAY)
-# Rows deleted by one run of the retention; the next run goes on.
-_PURGE_LIMIT = 50_000
+# What the retention does, and to which of them.
+_FORGET = SQL("UPDATE meta_capi_browser SET %s", _NOTHING)
+_PURGE = SQL("DELETE FROM meta_capi_browser")
+_IS_KNOWN = SQL("AND (client_user_agent IS NOT NULL OR fbp IS NOT NULL)")
 # The answer to the question for consent is kept for as long as an order can wait.
 _CONSENT_DAYS = 730
 
@@ -231,33 +234,43 @@ class MetaCapiBrowser(models.Model):
 
     @api.autovacuum
     def _gc_personal(self):
-        """Forget browsers past the retention of personal data."""
+        """Forget browsers past the retention of personal data, and answers years old."""
+        now = fields.Datetime.now()
+        tasks = [_browsers(_PURGE, SQL(), now - timedelta(days=_CONSENT_DAYS))]
         days = self.env["meta.capi.config"]._get(setting.USER_DATA_RETENTION_DAYS)
         if days >= 0:
-            self.env.cr.execute(
-                SQL(
-                    """
-                    UPDATE meta_capi_browser SET %s
-                     WHERE id IN (
-                        SELECT id FROM meta_capi_browser
-                         WHERE write_date < %s
-                           AND (client_user_agent IS NOT NULL OR fbp IS NOT NULL)
-                         LIMIT %s
-                     )
-                    """,
-                    _NOTHING,
-                    fields.Datetime.now() - timedelta(days=days),
-                    _PURGE_LIMIT,
-                )
-            )
-        self.search(
-            [
-                (
-                    "write_date",
-                    "<",
-                    fields.Datetime.now() - timedelta(days=_CONSENT_DAYS),
-                )
-            ],
-            limit=_PURGE_LIMIT,
-        ).unlink()
+            tasks.insert(0, _browsers(_FORGET, _IS_KNOWN, now - timedelta(days=days)))
+        clean_up(self.env, *tasks)
         self.invalidate_model(flush=False)
+
+
+def _browsers(change, condition, before):
+    """Return a task of ``clean_up`` that changes browsers written last before a moment.
+
+    What somebody else holds is left to the next run.
+    """
+
+    def task(env, limit, since):
+        env.cr.execute(
+            SQL(
+                """
+                WITH old AS MATERIALIZED (
+                    SELECT id, write_date FROM meta_capi_browser
+                     WHERE write_date >= %s AND write_date < %s %s
+                     ORDER BY write_date
+                     LIMIT %s
+                       FOR UPDATE SKIP LOCKED
+                ), changed AS (%s WHERE id IN (SELECT id FROM old))
+                SELECT count(*), max(write_date) FROM old
+                """,
+                since,
+                before,
+                condition,
+                limit,
+                change,
+            )
+        )
+        count, last = env.cr.fetchone()
+        return last if count == limit else None
+
+    return task
