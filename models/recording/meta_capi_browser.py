@@ -245,10 +245,7 @@ class MetaCapiBrowser(models.Model):
 
 
 def _browsers(change, condition, before):
-    """Return a task of ``clean_up`` that changes browsers written last before a moment.
-
-    What somebody else holds is left to the next run.
-    """
+    """Return a task of ``clean_up`` that changes browsers written last before a moment."""
 
     def task(env, limit, since):
         env.cr.execute(
@@ -259,8 +256,10 @@ def _browsers(change, condition, before):
                      WHERE write_date >= %s AND write_date < %s %s
                      ORDER BY write_date
                      LIMIT %s
-                       FOR UPDATE SKIP LOCKED
-                ), changed AS (%s WHERE id IN (SELECT id FROM old))
+                ), changed AS (
+                    -- One that a visitor is writing just now is not old any more.
+                    %s WHERE id IN (SELECT id FROM old) AND write_date < %s
+                )
                 SELECT count(*), max(write_date) FROM old
                 """,
                 since,
@@ -268,6 +267,7 @@ def _browsers(change, condition, before):
                 condition,
                 limit,
                 change,
+                before,
             )
         )
         count, last = env.cr.fetchone()
