@@ -371,8 +371,8 @@ def retention(rig: Rig, size: Size) -> list[Figure]:
     return figures
 
 
-# A log cleans up more often than it grows by a tenth.
-_PARTS = 10
+# The addon has PostgreSQL clean up the log once a fiftieth of it has changed.
+_PARTS = 50
 
 
 def disk(rig: Rig, size: Size) -> list[Figure]:

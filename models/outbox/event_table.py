@@ -79,7 +79,8 @@ class EventTable:
             take longer than all the rest
         :param columns: the columns that are not null in all rows
         """
-        names = SQL(", ").join(map(SQL.identifier, columns))
+        # As one text: an object for each name takes Odoo 17 as long as a statement.
+        names = SQL(", ".join(columns))
         self.cr.execute(
             SQL(
                 """

@@ -304,7 +304,7 @@ class PixelOutbox(EventTable):
                    FOR NO KEY UPDATE SKIP LOCKED
                 """,
                 MAY_BE_COPIED,
-                SQL(", ").join(map(SQL.identifier, PAYLOAD)),
+                SQL(", ".join(PAYLOAD)),
                 condition,
                 _ORDERS[plan.order],
                 limit,
