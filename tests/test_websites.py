@@ -493,6 +493,13 @@ class TestPurchasePerWebsite(WebsitesCase):
         automation.active = False
         self.assertEqual(self.purchase._trigger(self.website), "never")
 
+    def test_an_order_is_from_where_its_website_is_now(self):
+        for domain in ("https://one.example.com", "https://two.example.com"):
+            self.other.domain = domain
+            order = self.order(website_id=self.other.id)
+            event = self.api.send_event("Lead", origin=order)
+            self.assertTrue(event.event_source_url.startswith(domain))
+
     def test_a_website_that_is_deleted_arms_nothing_any_more(self):
         automation = self.env.ref("ih_meta_conversions_api.automation_purchase")
         self.save(self.other, purchase_trigger="confirmed")

@@ -2,7 +2,8 @@
 
 It is loaded into the server that is measured, as an addon of its own. It reads the JSON,
 and within a savepoint inserts the row of an event; it looks for a job that waits. It asks
-nobody: no setting, no consent, no limit.
+nobody: no setting, no consent, no limit. The other one keeps two promises besides: no
+browser writes an order's event, and what has left the log is not recorded again.
 """
 
 # mypy: ignore-errors
@@ -22,7 +23,19 @@ SELECT %(pixel_id)s, %(event_name)s, %(event_id)s, now, 'website', %(url)s,
        %(value)s, %(currency)s, %(website_id)s, %(company_id)s,
        true, 'pending', 0, now, false, %(uid)s, now, %(uid)s, now
   FROM date_trunc('second', now() AT TIME ZONE 'UTC') AS now
+ {where}
     ON CONFLICT (pixel_id, event_name, event_id) DO NOTHING
+"""
+_NOT_PURGED = """
+ WHERE NOT EXISTS (
+    SELECT FROM meta_capi_once
+     WHERE event_name = %(event_name)s AND event_id = %(event_id)s
+ )
+"""
+_IS_TAKEN = """
+SELECT FROM sale_order WHERE meta_capi_event_id = %(event_id)s
+ UNION ALL SELECT FROM meta_capi_event
+  WHERE pixel_id = '1' AND event_name = %(event_name)s AND event_id = %(event_id)s
 """
 _LOOK_FOR_JOBS = """
 SELECT identity_key, eta FROM queue_job
@@ -33,7 +46,7 @@ SELECT identity_key, eta FROM queue_job
 
 class Floor(Controller):
     @route(
-        "/meta_capi_bench/floor",
+        ["/meta_capi_bench/floor", "/meta_capi_bench/asking"],
         type="http",
         auth="public",
         methods=["POST"],
@@ -49,9 +62,14 @@ class Floor(Controller):
             "client_ip_address": request.httprequest.remote_addr,
             "client_user_agent": request.httprequest.user_agent.string,
         }
+        asks = request.httprequest.path.endswith("asking")
+        if asks:
+            cr.execute(_IS_TAKEN, told)
+            if cr.rowcount:
+                return request.make_response("", status=204)
         cr.execute("SAVEPOINT floor")
         cr.execute(
-            _INSERT,
+            _INSERT.format(where=_NOT_PURGED if asks else ""),
             {
                 "pixel_id": "1",  # nobody delivers it
                 "event_name": told["event_name"],

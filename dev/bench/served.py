@@ -67,18 +67,22 @@ def _beacons(rig: Rig, server: Server, size: Size) -> list[Figure]:
     collect: Route = ("/meta_capi/collect", _beacon, 204)
     other: Route = (_LIGHTEST_ROUTE, _empty, 200)
     floor: Route = ("/meta_capi_bench/floor", _beacon, 204)
+    asking: Route = ("/meta_capi_bench/asking", _beacon, 204)
     floors = []
+    asked = []
     visitors = Visitors(server.url)
-    for route in (collect, other, floor):
+    for route in (collect, other, floor, asking):
         visitors.rate(*route, 4)
     visitors.get("/shop")
     sent = 4
     for _round in range(size.rounds):
-        mine, others, least = (
-            visitors.rate(*route, size.requests) for route in (collect, other, floor)
+        mine, others, least, kept = (
+            visitors.rate(*route, size.requests)
+            for route in (collect, other, floor, asking)
         )
         rate.pairs.append((mine, others))
         floors.append(least / others)
+        asked.append(kept / others)
         sent += 2 * (size.requests // 2)
         with _traffic(_BEACONS_PER_SECOND, lambda: visitors.post(*collect)) as count:
             mine = statistics.median(visitors.get("/shop") for _n in range(5))
@@ -95,7 +99,9 @@ def _beacons(rig: Rig, server: Server, size: Size) -> list[Figure]:
     rate.notes["remark"] = (
         "the floor, a route that does by hand what cannot be left out (read the JSON,"
         " savepoint, INSERT, look for a waiting job, COMMIT) and asks nobody, is"
-        f" {statistics.median(floors):.2f}×"
+        f" {statistics.median(floors):.2f}×; with the promises that no browser writes an"
+        " order's event and that what has left the log stays away, it is"
+        f" {statistics.median(asked):.2f}×"
     )
     return [rate, page]
 
