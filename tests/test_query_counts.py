@@ -73,6 +73,35 @@ class TestQueryCounts(MetaCapiCase):
         self.record_purchases(3)
         self.assertLess(self.rows_read("meta_capi_once") - before, 10)
 
+    def test_a_claim_reads_no_more_the_more_requests_and_browsers_there_are(self):
+        order = self.order()
+        self.env["meta.capi.browser"]._upsert(
+            order, {"consent": True, "fbp": "fb.1.1.1"}
+        )
+        self.api.send_events(
+            [{**bench_data.purchase(number), "origin": order} for number in range(200)]
+        )
+        self.env.cr.execute(
+            "INSERT INTO meta_capi_attempt"
+            " (started_at, pixel_id, event_count, carried, outcome, arrived)"
+            " SELECT now(), 'another', 1, ARRAY[-number], 'accepted', true"
+            "   FROM generate_series(1, 5000) number"
+        )
+        self.env.cr.execute(
+            "INSERT INTO meta_capi_browser (res_model, res_id)"
+            " SELECT 'sale.order', -number FROM generate_series(1, 5000) number"
+        )
+        tables = ("meta_capi_attempt", "meta_capi_browser")
+        for table in tables:
+            self.env.cr.execute(SQL("ANALYZE %s", SQL.identifier(table)))
+        before = [self.rows_read(table) for table in tables]
+        pixel = self.env["meta.capi.pixel"]._outbox(self.pixel_id)
+        claimed, _more = pixel.claim(Plan(200), self.job._now(), None)
+        self.assertEqual(len(claimed), 200)
+        for table, rows in zip(tables, before, strict=True):
+            with self.subTest(table):
+                self.assertLess(self.rows_read(table) - rows, 100)
+
     def rows_read(self, table):
         """Return how many rows this transaction has read of a table one by one."""
         self.env.cr.execute(

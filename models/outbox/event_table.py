@@ -588,6 +588,9 @@ class EventTable:
 
         A request that was announced and has no outcome counts: its process died. So
         does what the browser's Pixel has sent.
+
+        ``OFFSET 0`` has PostgreSQL look for each request and browser by the index: it takes
+        the lists for ten requests each, most of which are empty, and would read them all.
         """
         self.cr.execute(
             SQL(
@@ -595,13 +598,21 @@ class EventTable:
                 SELECT event_id, extract(epoch FROM min(arrived_at))::bigint
                   FROM (
                     SELECT carrier.event_id, attempt.started_at AS arrived_at
-                      FROM (%(carriers)s) carrier
-                      JOIN meta_capi_attempt attempt ON attempt.id = carrier.attempt_id
+                      FROM (%(carriers)s) carrier,
+                           LATERAL (
+                            SELECT started_at, arrived FROM meta_capi_attempt
+                             WHERE id = carrier.attempt_id
+                            OFFSET 0
+                           ) attempt
                      WHERE attempt.arrived
                      UNION ALL
                     SELECT event.id, browser.purchase_sent_at
-                      FROM meta_capi_event event
-                      JOIN meta_capi_browser browser USING (res_model, res_id)
+                      FROM meta_capi_event event,
+                           LATERAL (
+                            SELECT purchase_sent_at FROM meta_capi_browser
+                             WHERE res_model = event.res_model AND res_id = event.res_id
+                            OFFSET 0
+                           ) browser
                      WHERE event.id = ANY(%(ids)s) AND event.event_name = 'Purchase'
                        AND browser.purchase_sent_at IS NOT NULL
                      UNION ALL

@@ -400,20 +400,21 @@ def _to_claimed(
     custom_data,
     *payload,
 ):
-    event = dict(zip(PAYLOAD, payload, strict=True), event_time=event_time)
+    event = {
+        name: value
+        for name, value in zip(PAYLOAD, payload, strict=True)
+        if value is not None
+    }
+    event["event_time"] = event_time
     return Claimed(
         id=event_id,
         event_time=event_time,
-        action_source=event["action_source"],
+        action_source=event.get("action_source"),
         attempt_count=attempt_count,
         unknown_count=unknown_count,
         isolation_part=isolation_part,
         first_refusal_id=first_refusal_id,
         first_copy_at=first_copy_at,
         test_event_code=test_event_code,
-        body=encode(
-            {name: value for name, value in event.items() if value is not None},
-            user_data=user_data,
-            custom_data=custom_data,
-        ),
+        body=encode(event, user_data=user_data, custom_data=custom_data),
     )
