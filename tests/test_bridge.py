@@ -10,6 +10,7 @@ from unittest.mock import patch
 from werkzeug.datastructures import Headers
 
 from odoo.http import root
+from odoo.sql_db import Cursor
 from odoo.tests import BaseCase, HttpCase, new_test_user, tagged
 from odoo.tools import hmac
 
@@ -370,6 +371,21 @@ class TestBridge(BridgeCase):
             self.assertEqual(event.custom_data["value"], 200)
             self.assertEqual(event.custom_data["currency"], cart.currency_id.name)
             self.assertEqual((event.res_model, event.res_id), ("sale.order", cart.id))
+
+    def test_an_event_of_the_browser_reads_no_user(self):
+        self.collect("ViewContent", "first")  # what a process looks up once
+        found = []
+        execute = Cursor.execute
+
+        def note(cursor, query, *args, **options):
+            found.append(getattr(query, "code", query))
+            return execute(cursor, query, *args, **options)
+
+        with patch.object(Cursor, "execute", note):
+            self.collect("ViewContent", "second")
+        self.assertTrue(any("INTO meta_capi_event" in query for query in found))
+        for query in found:
+            self.assertNotRegex(query, 'FROM "res_users"')
 
     def test_the_id_of_another_order_is_not_taken(self):
         cart, other = self.order(), self.order()

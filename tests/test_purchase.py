@@ -350,6 +350,23 @@ class TestExclusion(PurchaseCase):
         order = self.order(partner_id=self.employee.partner_id.id)
         self.assertIsNone(self.exclusion(order))
 
+    def test_who_became_an_internal_user_by_a_merge_is_one(self):
+        guest = self.env["res.partner"].create(
+            {"name": "Jane", "email": "j@example.com"}
+        )
+        self.env["base.partner.merge.automatic.wizard"]._merge(
+            [guest.id, self.employee.partner_id.id], guest, extra_checks=False
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self.employee.partner_id, guest)
+        order = self.order(partner_id=guest.id)
+        self.assertIn("internal user", self.exclusion(order))
+
+    def test_who_was_an_internal_user_once_is_a_customer(self):
+        self.employee.active = False
+        order = self.order(partner_id=self.employee.partner_id.id)
+        self.assertIsNone(self.exclusion(order))
+
     def test_an_order_that_an_internal_user_confirms_for_a_customer_is_sent(self):
         self.choose("confirmed")
         order = self.order()

@@ -500,6 +500,12 @@ class TestPurchasePerWebsite(WebsitesCase):
             event = self.api.send_event("Lead", origin=order)
             self.assertTrue(event.event_source_url.startswith(domain))
 
+    def test_a_form_that_is_not_saved_tells_what_a_website_wants(self):
+        self.parameters.set_param("meta_capi.purchase_trigger", "confirmed")
+        self.save(self.other, purchase_trigger="paid")
+        copy = self.env["website"].new(origin=self.other)
+        self.assertEqual(self.purchase._trigger(copy), "paid")
+
     def test_a_website_that_is_deleted_arms_nothing_any_more(self):
         automation = self.env.ref("ih_meta_conversions_api.automation_purchase")
         self.save(self.other, purchase_trigger="confirmed")

@@ -483,6 +483,8 @@ class MetaCapiBackfill(models.Model):
                 backfill._schedule()
             if not waiting_since or waiting_since > absent:
                 continue
+            if self.env["meta.capi.delivery"]._is_registry_outdated():
+                return
             try:
                 backfill._work_until(deadline)
             except Exception as error:

@@ -245,7 +245,10 @@ class MetaCapiBrowser(models.Model):
 
 
 def _browsers(change, condition, before):
-    """Return a task of ``clean_up`` that changes browsers written last before a moment."""
+    """Return a task of ``clean_up`` that changes browsers written last before a moment.
+
+    One that somebody else holds is not old any more.
+    """
 
     def task(env, limit, since):
         env.cr.execute(
@@ -256,10 +259,8 @@ def _browsers(change, condition, before):
                      WHERE write_date >= %s AND write_date < %s %s
                      ORDER BY write_date
                      LIMIT %s
-                ), changed AS (
-                    -- One that a visitor is writing just now is not old any more.
-                    %s WHERE id IN (SELECT id FROM old) AND write_date < %s
-                )
+                       FOR UPDATE SKIP LOCKED
+                ), changed AS (%s WHERE id IN (SELECT id FROM old))
                 SELECT count(*), max(write_date) FROM old
                 """,
                 since,
@@ -267,7 +268,6 @@ def _browsers(change, condition, before):
                 condition,
                 limit,
                 change,
-                before,
             )
         )
         count, last = env.cr.fetchone()

@@ -58,7 +58,8 @@ class MetaCapiPurchase(models.AbstractModel):
 
     @api.model
     def _own_trigger(self, website):
-        return website and self._own_triggers().get(website.id)
+        # In a form that is not saved yet it is a copy.
+        return website and self._own_triggers().get(website._origin.id)
 
     @api.model
     @ormcache()
