@@ -143,10 +143,12 @@ class IrActionsServer(models.Model):
     meta_capi_domain = fields.Char(
         "Only If", related="base_automation_id.filter_domain"
     )
+    # Computed: of any other reference Odoo 17 asks PostgreSQL when contacts are merged.
     meta_capi_preview_ref = fields.Reference(
         selection="_selection_target_model",
         string="Record to Try It On",
-        store=False,
+        compute="_compute_meta_capi_preview_ref",
+        readonly=False,
         help="Empty: the newest one. Nothing is stored or sent.",
     )
     meta_capi_preview = fields.Text(
@@ -247,6 +249,10 @@ class IrActionsServer(models.Model):
             )
             action.meta_capi_preview_trouble = "\n".join(preview.trouble)
             action.meta_capi_preview_advice = "\n".join(preview.advice)
+
+    def _compute_meta_capi_preview_ref(self):
+        """Nothing is chosen until somebody chooses it, in the form."""
+        self.meta_capi_preview_ref = False
 
     # ------------------------------------------------------------- the picked fields
 
